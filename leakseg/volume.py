@@ -1,0 +1,75 @@
+"""Values that hold voxels: a CT volume in Hounsfield units, and a labelmap on the same kind of grid.
+
+Both are in canonical ``SPL`` orientation (see `leakseg.geometry`) and read-only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.errors import GeometryError
+from leakseg.geometry import CANONICAL_ORIENTATION, Grid
+
+
+@dataclass(frozen=True)
+class SeriesInfo:
+    """What a report says of the series a volume came from; no name, no id, no date.
+
+    ``None`` and ``""`` mean that the source does not say. ``clip_hu`` is the upper end of the stored
+    range in HU (e.g. 3071 for 12-bit data with intercept -1024) where the pixels reach it.
+    """
+
+    modality: str = "CT"
+    kvp: float | None = None
+    kernel: str | None = None
+    slices: int = 0
+    spacing_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    slice_thickness_mm: float | None = None
+    study_instance_uid: str | None = None
+    series_instance_uid: str | None = None
+    frame_of_reference_uid: str | None = None
+    clip_hu: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A CT volume in patient space.
+
+    ``hu`` is ``(K, J, I)`` int16 (or float32 where the rescale is not integer) Hounsfield units with
+    the rescale applied. ``padding`` is true where the scanner measured nothing (pixel padding value);
+    ``None`` where there is none.
+    """
+
+    grid: Grid
+    hu: NDArray[Any]
+    series: SeriesInfo = field(default_factory=SeriesInfo)
+    padding: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.grid, self.hu)
+        if self.padding is not None:
+            _check(self.grid, self.padding)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """Whole numbers on a grid; what each number means stands in ``legend`` (0 is background)."""
+
+    grid: Grid
+    labels: NDArray[Any]
+    legend: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self.grid, self.labels)
+
+
+def _check(grid: Grid, array: NDArray[Any]) -> None:
+    if grid.orientation != CANONICAL_ORIENTATION:
+        raise GeometryError(f"Expected a grid in {CANONICAL_ORIENTATION} orientation, found {grid.orientation}.")
+    if array.shape != grid.shape:
+        raise GeometryError(f"The array's shape {array.shape} is not the grid's {grid.shape}.")
+    array.setflags(write=False)
