@@ -6,13 +6,31 @@ Both are in canonical ``SPL`` orientation (see `leakseg.geometry`) and read-only
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.errors import GeometryError
 from leakseg.geometry import CANONICAL_ORIENTATION, Grid
+
+
+@dataclass(frozen=True)
+class ScanSource:
+    """Where one scan lies on disk, and the name it goes by in the results.
+
+    ``relative_path`` is relative to the SCANS folder the user named, with ``/``, a file without its
+    ending; ``folder`` is where masks beside the scan are looked for.
+    """
+
+    case_id: str
+    relative_path: str
+    folder: Path
+    files: tuple[Path, ...]
+    kind: Literal["dicom", "nifti", "nrrd"]
+    study_instance_uid: str | None = None
+    series_instance_uid: str | None = None
 
 
 @dataclass(frozen=True)
