@@ -46,6 +46,50 @@ class ReadingCriteria:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpineCriteria:
+    """How the canal, the bodies, the pedicles and the foramina are read from the masks."""
+
+    min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
+    """The canal must be followed at least this far."""
+    axis_smoothing_mm: Annotated[float, Ge(5), Unit("mm"), CONVENTION] = 15.0
+    """Half window of the quadratic that smooths the canal's centreline."""
+    axis_margin_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 8.0
+    """The axis is continued this far beyond the vertebrae in view."""
+    ring_closing_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """Gaps of the bony ring up to twice this are closed when the canal is looked for in the vertebra masks."""
+    min_canal_area_mm2: Annotated[
+        float, Gt(0), Unit("mm2"), Source("convention; normal bony canals measure 150 mm2 and more")
+    ] = 60.0
+    """Smaller holes of the vertebrae are no canal."""
+    max_canal_area_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 1200.0
+    """Larger holes of the vertebrae are no canal."""
+    min_canal_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
+    """Bone nearer to the axis is no wall."""
+    max_canal_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 24.0
+    """Bone farther from the axis is no wall."""
+    min_ring_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
+    """A section whose rays meet bone in at least this share shows the canal."""
+    far_hit_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.7
+    """Bone farther than this many times the section's middle radius is seen through a foramen."""
+    canal_memory_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0
+    """The wall is carried over from sections up to this far away."""
+    wall_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """Bone counts as the wall where it lies within this of the wall carried over."""
+    pedicle_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 6.0
+    """Pedicles are looked for in this depth behind the posterior wall."""
+    min_pedicle_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
+    """Lower runs of bone beside the canal are no pedicle."""
+    max_pedicle_width_mm: Annotated[
+        float, Gt(0), Unit("mm"), Source("Zindrick 1987, Spine 12:160-166")
+    ] = 29.0
+    """Bone farther lateral of the medial pedicle wall is transverse process."""
+    max_disc_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 22.0
+    """A wider space between two bodies is no disc: a level is missing from the masks."""
+    foramen_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 16.0
+    """A foramen reaches at most this far behind the posterior wall where no facet closes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LeakCriteria:
     """Which cement outside bone counts as a leak."""
 
@@ -70,6 +114,7 @@ class Criteria:
     """All criteria of an analysis, one group a stage."""
 
     reading: ReadingCriteria = field(default_factory=ReadingCriteria)
+    spine: SpineCriteria = field(default_factory=SpineCriteria)
     leaks: LeakCriteria = field(default_factory=LeakCriteria)
     review: ReviewCriteria = field(default_factory=ReviewCriteria)
 

@@ -53,7 +53,7 @@ class LeakSubtype(StrEnum):
 
 
 class LeakRoute(StrEnum):
-    """How cement got out (Yeom 2003, doi 10.1302/0301-620X.85B1.13026, and its extension D)."""
+    """How cement got out (Yeom et al. 2003, J Bone Joint Surg Br 85:83-9, and its extension D)."""
 
     BASIVERTEBRAL = "B"
     SEGMENTAL = "S"

@@ -1,0 +1,240 @@
+"""The canal's centreline, from a canal mask, a cord mask, or the rings of the vertebrae (patient mm)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import interpolate, ndimage, signal
+
+from leakseg.anatomy import CanalAxis, CanalWall, SpineMasks, VertebraLevel
+from leakseg.criteria import SpineCriteria
+from leakseg.errors import AnatomyError
+from leakseg.geometry import FloatArray
+
+_PIXEL_MM = 1.5
+
+CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]
+
+
+def canal_source(masks: SpineMasks) -> CanalSource:
+    """Which of the masks the canal is taken from: the canal's own, else the cord, else the vertebrae's rings."""
+    if masks.from_builtin and masks.canal is not None:
+        return "builtin"
+    if masks.canal is not None and masks.canal.any():
+        return "mask"
+    if masks.cord is not None and masks.cord.any():
+        return "cord"
+    return "vertebrae"
+
+
+def find_canal_axis(masks: SpineMasks, criteria: SpineCriteria) -> CanalAxis:
+    """The canal's centreline over all vertebrae in view, with a frame at every millimetre.
+
+    Raises
+    ------
+    AnatomyError
+        Where the canal can be followed over less than ``min_axis_mm``.
+    """
+    source = canal_source(masks)
+    tube = {"mask": masks.canal, "builtin": masks.canal, "cord": masks.cord}.get(source)
+    points = masks.grid.to_patient(_tube_sections(tube)) if tube is not None else _ring_points(masks, criteria)
+    if len(points) < 2:
+        raise AnatomyError(
+            "The vertebra masks close no ring round a canal, and there is no canal or cord mask: "
+            "the canal cannot be rebuilt. Add a canal mask (--masks canal=FILE)."
+        )
+    points = points[np.argsort(points[:, 2])]
+    length = float(np.ptp(points[:, 2]))
+    if length < criteria.min_axis_mm:
+        raise AnatomyError(
+            f"The canal can be followed over {length:.0f} mm only; at least {criteria.min_axis_mm:.0f} mm are needed."
+        )
+    low, high = _extent_along_z(masks)
+    line = _smooth_line(points, criteria.axis_smoothing_mm)
+    line = _extend(line, low - criteria.axis_margin_mm, high + criteria.axis_margin_mm)
+    line = _resample(line)
+    return _with_frames(line, masks)
+
+
+def recentre(axis: CanalAxis, wall: CanalWall, masks: SpineMasks) -> CanalAxis:
+    """The axis moved to the middle of the canal traced round it: a cord or a ring may lie off it."""
+    x = wall.radius_mm * np.cos(wall.angles_rad)
+    y = wall.radius_mm * np.sin(wall.angles_rad)
+    weight = wall.radius_mm**2
+    u = (2 / 3) * (x * weight).sum(axis=1) / weight.sum(axis=1)
+    v = (2 / 3) * (y * weight).sum(axis=1) / weight.sum(axis=1)
+    u, v = (ndimage.gaussian_filter1d(part, 8.0, mode="nearest") for part in (u, v))
+    line = axis.points_mm + u[:, None] * axis.posterior + v[:, None] * axis.left
+    return _with_frames(_resample(line[np.argsort(line[:, 2])]), masks)
+
+
+def _tube_sections(tube: NDArray[np.bool_]) -> FloatArray:
+    """Centres of the tube's sections, ``(N, 3)`` index."""
+    counts = tube.sum(axis=(1, 2))
+    smallest = 0.25 * np.median(counts[counts > 0])
+    return np.array([(k, *ndimage.center_of_mass(tube[k])) for k in np.flatnonzero(counts >= smallest)])
+
+
+def _ring_points(masks: SpineMasks, criteria: SpineCriteria) -> FloatArray:
+    """Points on the canal's line, ``(N, 3)`` patient mm, from the vertebrae alone.
+
+    Seen along its own canal a vertebra shows a hole: the direction with the widest hole is the canal's.
+    """
+    stations = []
+    for level in masks.levels():
+        if level == VertebraLevel.S2:
+            continue
+        seen = _widest_hole(_solid_points(masks, level), criteria)
+        if seen is not None:
+            stations.append(seen)
+    if not stations:
+        return np.empty((0, 3))
+    centres = np.array([centre for centre, _ in stations])
+    slopes = np.array([direction[:2] / direction[2] for _, direction in stations])
+    order = np.argsort(centres[:, 2])
+    centres, slopes = centres[order], slopes[order]
+    if len(centres) == 1:
+        z = centres[0, 2] + np.arange(-10.0, 11.0)
+        xy = centres[0, :2] + (z - centres[0, 2])[:, None] * slopes[0]
+    else:
+        z = np.arange(centres[0, 2] - 8.0, centres[-1, 2] + 8.5, 1.0)
+        xy = interpolate.CubicHermiteSpline(centres[:, 2], centres[:, :2], slopes)(
+            np.clip(z, centres[0, 2], centres[-1, 2])
+        )
+        xy += np.minimum(z - centres[0, 2], 0)[:, None] * slopes[0]
+        xy += np.maximum(z - centres[-1, 2], 0)[:, None] * slopes[-1]
+    return np.column_stack([xy, z])
+
+
+def _solid_points(masks: SpineMasks, level: VertebraLevel) -> FloatArray:
+    """The vertebra as a cloud of points dense enough to cast a shadow without gaps at `_PIXEL_MM`."""
+    index = np.argwhere(masks.vertebrae == level.number).astype(np.float64)
+    parts = [np.linspace(-0.5, 0.5, int(np.ceil(size / _PIXEL_MM)) + 1)[:-1] for size in masks.grid.spacing_mm]
+    offsets = np.stack(np.meshgrid(*parts, indexing="ij"), axis=-1).reshape(-1, 3)
+    return masks.grid.to_patient((index[:, None, :] + offsets[None]).reshape(-1, 3))
+
+
+def _widest_hole(points: FloatArray, criteria: SpineCriteria) -> tuple[FloatArray, FloatArray] | None:
+    """Centre of the canal at the vertebra's height and its direction; None where no ring closes."""
+    if len(points) < 50:
+        return None
+    centre = points.mean(axis=0)
+    best: tuple[float, FloatArray, FloatArray] | None = None
+    for pitch in np.deg2rad(np.arange(-40, 51, 10)):
+        for roll in np.deg2rad(np.arange(-30, 31, 15)):
+            direction = np.array([np.sin(roll), np.sin(pitch), 1.0])
+            direction /= np.linalg.norm(direction)
+            across = np.cross([0.0, 1.0, 0.0], direction)
+            across /= np.linalg.norm(across)
+            along = np.cross(direction, across)
+            flat = np.stack([(points - centre) @ along, (points - centre) @ across], axis=1)
+            low = flat.min(axis=0) - 2 * _PIXEL_MM
+            cell = ((flat - low) / _PIXEL_MM).astype(int)
+            shadow = np.zeros(cell.max(axis=0) + 4, bool)
+            shadow[cell[:, 0], cell[:, 1]] = True
+            holes, count = ndimage.label(ndimage.binary_fill_holes(shadow) & ~shadow)
+            if not count:
+                continue
+            areas = ndimage.sum_labels(np.ones_like(holes), holes, np.arange(1, count + 1)) * _PIXEL_MM**2
+            largest = int(np.argmax(areas))
+            area = float(areas[largest])
+            if criteria.min_canal_area_mm2 <= area <= criteria.max_canal_area_mm2 and (best is None or area > best[0]):
+                place = np.array(ndimage.center_of_mass(holes == largest + 1)) * _PIXEL_MM + low
+                best = (area, centre + place[0] * along + place[1] * across, direction)
+    return None if best is None else (best[1], best[2])
+
+
+def _extent_along_z(masks: SpineMasks) -> tuple[float, float]:
+    """Lowest and highest patient z of any vertebra (its bounding box)."""
+    boxes = ndimage.find_objects((masks.vertebrae > 0).astype(np.uint8))
+    box = boxes[0]
+    corners = masks.grid.crop(box).corners_mm()
+    return float(corners[:, 2].min()), float(corners[:, 2].max())
+
+
+def _smooth_line(points: FloatArray, smoothing_mm: float) -> FloatArray:
+    """The points at every millimetre of z, outliers out, smoothed (Savitzky-Golay, ends kept)."""
+    z = points[:, 2]
+    for _ in range(2):
+        fit = np.stack(
+            [np.polyval(np.polyfit(z - z.mean(), points[:, a], min(4, len(z) - 1)), z - z.mean()) for a in (0, 1)], 1
+        )
+        error = np.linalg.norm(points[:, :2] - fit, axis=1)
+        keep = error <= max(6.0, 4.0 * float(np.median(error)))
+        points, z = points[keep], z[keep]
+    unique, index = np.unique(z, return_index=True)
+    level = np.arange(unique[0], unique[-1] + 1e-6, 1.0)
+    xy = np.stack([np.interp(level, unique, points[index, a]) for a in (0, 1)], axis=1)
+    window = 2 * int(smoothing_mm) + 1
+    for _ in range(2):
+        if len(level) > window:
+            xy = signal.savgol_filter(xy, window, 2, axis=0, mode="interp")
+        else:
+            xy = np.stack([np.polyval(np.polyfit(level, xy[:, a], 1), level) for a in (0, 1)], axis=1)
+    return np.column_stack([xy, level])
+
+
+def _extend(line: FloatArray, low_z: float, high_z: float) -> FloatArray:
+    """The line continued straight to both ends of the vertebrae."""
+    reach = min(len(line) - 1, 15)
+    parts = [line]
+    if low_z < line[0, 2]:
+        slope = (line[reach] - line[0]) / (line[reach, 2] - line[0, 2])
+        parts.insert(0, line[0] + np.arange(np.floor(low_z - line[0, 2]), 0)[:, None] * slope)
+    if high_z > line[-1, 2]:
+        slope = (line[-1] - line[-1 - reach]) / (line[-1, 2] - line[-1 - reach, 2])
+        parts.append(line[-1] + np.arange(1, np.ceil(high_z - line[-1, 2]) + 1)[:, None] * slope)
+    return np.vstack(parts)
+
+
+def _resample(line: FloatArray) -> FloatArray:
+    """The line at every millimetre of its arc."""
+    arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    at = np.arange(0.0, arc[-1], 1.0)
+    return np.stack([np.interp(at, arc, line[:, a]) for a in range(3)], axis=1)
+
+
+def _with_frames(line: FloatArray, masks: SpineMasks) -> CanalAxis:
+    """Frames along the line: backward runs from the body's side to the canal, so that a turned spine turns them."""
+    superior = _unit(ndimage.gaussian_filter1d(np.gradient(line, axis=0), 6.0, axis=0, mode="nearest"))
+    backward = _backward(line, masks)
+    backward = _unit(backward - np.sum(backward * superior, axis=1, keepdims=True) * superior)
+    left = np.cross(superior, -backward)
+    return CanalAxis(line, superior, backward, _unit(left))
+
+
+def _backward(line: FloatArray, masks: SpineMasks) -> FloatArray:
+    """Backward direction at each point, smooth along the line, from each vertebra's centre of mass to the canal.
+
+    The bodies outweigh the arch, so the centre of a vertebra lies in front of the canal.
+    """
+    stations, directions = [], []
+    for level in masks.levels():
+        if level in (VertebraLevel.S1, VertebraLevel.S2):
+            continue
+        index = np.argwhere(masks.vertebrae == level.number)
+        if len(index) < 50:
+            continue
+        points = masks.grid.to_patient(index)
+        nearest = int(np.argmin(np.abs(line[:, 2] - points[:, 2].mean())))
+        offset = points[:, :2] - line[nearest, :2]
+        front = offset[offset[:, 1] < 0]
+        if len(front) < 20:
+            continue
+        direction = -front.mean(axis=0)
+        stations.append(float(nearest))
+        directions.append(direction / np.linalg.norm(direction))
+    base = np.tile(np.array([0.0, 1.0, 0.0]), (len(line), 1))
+    if stations:
+        order = np.argsort(stations)
+        angle = np.array([np.arctan2(directions[n][0], directions[n][1]) for n in order])
+        smooth = np.interp(np.arange(len(line)), np.array(stations)[order], angle)
+        smooth = ndimage.gaussian_filter1d(smooth, 12.0, mode="nearest")
+        base = np.stack([np.sin(smooth), np.cos(smooth), np.zeros_like(smooth)], axis=1)
+    return base
+
+
+def _unit(vectors: NDArray[Any]) -> FloatArray:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), dtype=np.float64)

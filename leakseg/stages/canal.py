@@ -1,0 +1,128 @@
+"""The bony canal's wall, section by section, from the vertebrae's rings and the canal's or cord's mask.
+
+Where bone rings the canal its inner wall is taken; at foramina, discs and between laminae, and where a
+mask is dented (cement left out of a canal mask, or swallowed by a vertebra's), the wall is carried over
+from the neighbouring sections.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from leakseg.anatomy import CanalAxis, CanalWall, SpineMasks
+from leakseg.criteria import SpineCriteria
+from leakseg.geometry import FloatArray
+
+_ANGLES = 72
+_RADIAL_STEP_MM = 0.5
+
+
+def trace_canal_wall(
+    masks: SpineMasks, axis: CanalAxis, tube: NDArray[np.bool_] | None, criteria: SpineCriteria
+) -> CanalWall:
+    """The wall as seen from the axis in ``_ANGLES`` directions.
+
+    Parameters
+    ----------
+    tube
+        Canal mask on the scan's grid, or None where the wall must come from the vertebrae alone. A cord
+        is no tube: it does not fill the canal.
+    """
+    angles = np.arange(_ANGLES) * (2 * np.pi / _ANGLES)
+    radii = np.arange(_RADIAL_STEP_MM, criteria.max_canal_radius_mm + _RADIAL_STEP_MM / 2, _RADIAL_STEP_MM)
+    rays = _ray_index(masks, axis, angles, radii)
+    bone = _sample(masks.vertebrae > 0, rays)
+    hit = _first(bone, radii)
+    hit[hit < criteria.min_canal_radius_mm] = np.nan
+    seen = np.isfinite(hit).mean(axis=1) >= criteria.min_ring_fraction
+    if tube is None:
+        expected = _carried_over(_without_far(hit, criteria), criteria.canal_memory_mm)
+        certain = ndimage.binary_closing(seen, iterations=int(criteria.canal_memory_mm))
+    else:
+        inside = _sample(tube, rays)
+        own = _first(~inside, radii)
+        own[~inside[..., 0]] = np.nan
+        certain = np.isfinite(own).mean(axis=1) > 0.9
+        expected = _carried_over(own, criteria.canal_memory_mm)
+        expected = np.fmax(expected, np.where(np.isfinite(own), np.fmin(own, expected + criteria.wall_play_mm), 0))
+    close = np.abs(hit - expected) <= criteria.wall_play_mm
+    wall = np.where(close, hit, expected)
+    wall = _carry_along(wall)
+    around = np.pad(np.pad(wall, ((0, 0), (1, 1)), mode="wrap"), ((1, 1), (0, 0)), mode="edge")
+    wall = ndimage.median_filter(around, size=(3, 3))[1:-1, 1:-1]
+    wall = ndimage.gaussian_filter(wall, (1.0, 0.7), mode=("nearest", "wrap"))
+    return CanalWall(angles, wall, certain | seen)
+
+
+def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: FloatArray) -> NDArray[np.int32]:
+    """Voxel index ``(S, A, R, 3)`` of every point of every ray."""
+    directions = (
+        np.cos(angles)[None, :, None] * axis.posterior[:, None, :]
+        + np.sin(angles)[None, :, None] * axis.left[:, None, :]
+    )
+    inverse = masks.grid.inverse
+    start = axis.points_mm @ inverse[:3, :3].T + inverse[:3, 3]
+    step = directions @ inverse[:3, :3].T
+    index = start[:, None, None, :] + radii[None, None, :, None] * step[:, :, None, :]
+    return np.rint(index).astype(np.int32)
+
+
+def _sample(mask: NDArray[np.bool_], index: NDArray[np.int32]) -> NDArray[np.bool_]:
+    shape = np.array(mask.shape)
+    inside = ((index >= 0) & (index < shape)).all(axis=-1)
+    clipped = np.clip(index, 0, shape - 1)
+    return mask[clipped[..., 0], clipped[..., 1], clipped[..., 2]] & inside
+
+
+def _first(reached: NDArray[np.bool_], radii: FloatArray) -> FloatArray:
+    """Radius at which each ray is first true (half a step before it), NaN where it never is."""
+    radius = radii[np.argmax(reached, axis=-1)] - _RADIAL_STEP_MM / 2
+    return np.where(reached.any(axis=-1), radius, np.nan)
+
+
+def _without_far(hit: FloatArray, criteria: SpineCriteria) -> FloatArray:
+    """Hits without those through an open foramen: much farther than the section's middle one."""
+    middle = _nanmedian(hit, axis=1)
+    smooth = _carried_over(middle[:, None], criteria.canal_memory_mm)
+    return np.where(hit <= criteria.far_hit_ratio * smooth, hit, np.nan)
+
+
+def _carried_over(radius: FloatArray, memory_mm: float) -> FloatArray:
+    """Running median along the axis over ``memory_mm`` to both sides; gaps filled from the nearest section."""
+    reach = int(memory_mm)
+    padded = np.pad(radius, ((reach, reach), (0, 0)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
+    return _carry_along(_nanmedian(windows, axis=-1))
+
+
+def _carry_along(radius: FloatArray) -> FloatArray:
+    """NaN replaced along each direction from the nearest section that has a value, else round the section."""
+    filled = radius.copy()
+    missing = np.isnan(filled)
+    if not missing.any():
+        return filled
+    for angle in np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0)):
+        good = np.flatnonzero(~missing[:, angle])
+        filled[:, angle] = np.interp(np.arange(len(filled)), good, filled[good, angle])
+    empty = np.isnan(filled).all(axis=0)
+    if empty.all():
+        return np.full_like(filled, np.nan)
+    if empty.any():
+        nearest = ndimage.distance_transform_edt(np.tile(empty, 3), return_distances=False, return_indices=True)[0]
+        columns = nearest[len(empty) : 2 * len(empty)] % len(empty)
+        filled = filled[:, columns]
+    return filled
+
+
+def _nanmedian(values: NDArray[Any], axis: int) -> FloatArray:
+    """Median without NaN, NaN where nothing is left, without numpy's warning for that."""
+    ordered = np.sort(values, axis=axis)
+    count = np.isfinite(values).sum(axis=axis, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=axis)
+    high = np.take_along_axis(ordered, np.maximum(count // 2, 0), axis=axis)
+    middle = np.where(count > 0, (low + np.where(count > 0, high, low)) / 2, np.nan)
+    return np.asarray(np.squeeze(middle, axis=axis), dtype=np.float64)
