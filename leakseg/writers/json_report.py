@@ -1,0 +1,72 @@
+"""``report.json``: everything leakseg says of one case, in the order of its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from leakseg.errors import OutputError
+from leakseg.findings import CaseReport, CaseResult
+
+NAME = "report.json"
+_FIRST = ("schema_version", "case_id", "status", "needs_review", "disclaimer")
+
+
+def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
+    """Write ``report.json``; the same report gives the same bytes."""
+    path = folder / NAME
+    path.write_text(report_json(result.report), encoding="utf-8")
+    return (path,)
+
+
+def report_json(report: CaseReport) -> str:
+    """The report as JSON text.
+
+    Raises
+    ------
+    OutputError
+        Where a value is not finite: "not measurable" is null, and a report never holds NaN.
+    """
+    document = asdict(report)
+    for where, value in _numbers(document, ""):
+        if not math.isfinite(value):
+            raise OutputError(f"The report's {where[1:]} is {value}: a measure must be finite, or null.")
+    ordered = {key: document[key] for key in _FIRST} | document
+    return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+
+
+def report_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of ``report.json``."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(CaseReport).json_schema(mode="serialization")
+    for part in (schema, *schema.get("$defs", {}).values()):
+        if part.get("type") == "object" and "properties" in part:
+            part["required"] = list(part["properties"])
+    ordered = {key: schema["properties"][key] for key in _FIRST} | schema["properties"]
+    schema |= {"properties": ordered, "required": list(ordered)}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "leakseg report.json",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }
+
+
+def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, float):
+        yield where, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from _numbers(item, f"{where}[{position}]")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's own integers and booleans as Python's."""
+    return value.item()
