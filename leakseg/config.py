@@ -1,0 +1,153 @@
+"""What a run is asked to do: a recipe from TOML, with the command line's own choices on top."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import inspect
+import json
+import math
+import textwrap
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from annotated_types import Ge, MinLen
+
+from leakseg import criteria as criteria_table
+from leakseg.criteria import Criteria
+from leakseg.errors import ConfigError
+from leakseg.writers import check_names, default_names
+
+_EXAMPLES = {"label_scheme": '# label_scheme = "verse"', "workers": "# workers = 4"}
+"""What stands in a complete recipe for keys that have no value of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisConfig:
+    """A recipe: which masks, which rules, which outputs, on how many processes."""
+
+    masks: Annotated[tuple[str, ...], MinLen(1)] = ("auto",)
+    """Where vertebra and canal masks come from: "auto", files, a folder, or role=path."""
+    label_scheme: str | None = None
+    """What label numbers mean: verse, totalsegmentator, totalsegmentator_v1, spineps, cads, or a TOML file."""
+    classifier: str = "rules"
+    """Leak classifier: a name (`leakseg show plugins` lists them) or MODULE:CLASS."""
+    write: Annotated[tuple[str, ...], MinLen(1)] = field(default_factory=default_names)
+    """Outputs; report.json is always written, for it marks a case complete."""
+    all_series: bool = False
+    """Analyse every fit series of a study, not only the best."""
+    workers: Annotated[int, Ge(0)] | None = None
+    """Processes on this machine; all cores where not given, 0 for none but the command's own."""
+    criteria: Criteria = field(default_factory=Criteria)
+    """Thresholds of the method, by group."""
+
+    def digest(self) -> str:
+        """``sha256:...`` over all that may change a result; ``workers`` may not."""
+        parts = {
+            "masks": self.masks,
+            "label_scheme": self.label_scheme,
+            "classifier": self.classifier,
+            "write": sorted(self.write),
+            "criteria": criteria_table.digest(self.criteria),
+        }
+        return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def load_config(recipe: Path | None = None, choices: Mapping[str, Any] | None = None) -> AnalysisConfig:
+    """The recipe in a TOML file, with choices that win over it (None: not chosen).
+
+    Raises
+    ------
+    ConfigError
+        Where the file cannot be read, a key is unknown, or a value has the wrong type or is out of bounds.
+    """
+    data = _read_toml(recipe) if recipe else {}
+    data |= {key: value for key, value in (choices or {}).items() if value is not None}
+    where = "The recipe" if recipe else "The configuration"
+    for path, message in _unknown_keys(AnalysisConfig, data, ()):
+        raise ConfigError(f"{where} has {message} at '{'.'.join(path)}'; `leakseg show config` prints every key.")
+    config = _validate(data, where)
+    check_names(config.write)
+    return config
+
+
+def config_toml(config: AnalysisConfig | None = None) -> str:
+    """A complete recipe as TOML: every key with its meaning, unit, bound and source as comments."""
+    config = config or AnalysisConfig()
+    lines = ["# A leakseg recipe: keep what you change, delete the rest.", ""]
+    told = docstrings(AnalysisConfig)
+    for item in fields(config):
+        if item.name == "criteria":
+            continue
+        value = getattr(config, item.name)
+        lines += [
+            f"# {told[item.name]}",
+            f"{item.name} = {_toml_value(value)}" if value is not None else _EXAMPLES[item.name],
+            "",
+        ]
+    rows = {(row.group, row.name): row for row in criteria_table.table(config.criteria)}
+    for group in fields(config.criteria):
+        kind = type(getattr(config.criteria, group.name))
+        lines += [f"[criteria.{group.name}]", f"# {(inspect.getdoc(kind) or '').splitlines()[0]}"]
+        for name, text in docstrings(kind).items():
+            row = rows[group.name, name]
+            lines += [f"# {text}", f"{name} = {_toml_value(row.value)}  # unit: {row.unit}; source: {row.source}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def docstrings(kind: type) -> dict[str, str]:
+    """The string under each field of a dataclass, on one line, in order of definition."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    told = {}
+    for line, below in zip(body.body, [*body.body[1:], None], strict=True):
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            text = below.value.value if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) else ""
+            told[line.target.id] = " ".join(str(text).split())
+    return told
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The recipe {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The recipe {path} is not UTF-8 text.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The recipe {path} is not valid TOML: {error}.") from error
+
+
+def _unknown_keys(kind: type, data: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    hints = get_type_hints(kind)
+    for key, value in data.items():
+        here = (*path, key)
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            yield here, "an unknown key" + (f" (did you mean '{near[0]}'?)" if near else "")
+        elif is_dataclass(hints[key]) and isinstance(value, Mapping):
+            yield from _unknown_keys(hints[key], value, here)
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield here, "a number that is not finite"
+
+
+def _validate(data: dict[str, Any], where: str) -> AnalysisConfig:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(AnalysisConfig).validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{where} says {path} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+        ) from error
+
+
+def _toml_value(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
