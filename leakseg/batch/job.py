@@ -1,0 +1,225 @@
+"""The main job: every study under SCANS analysed into OUT, resumed where it was left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+import leakseg
+from leakseg import criteria as criteria_table
+from leakseg.anchor import Anchor
+from leakseg.batch.engine import run_batch
+from leakseg.batch.executors import default_workers, processes, serial
+from leakseg.batch.ledger import Ledger
+from leakseg.batch.output import RUN, claimed, write_json
+from leakseg.batch.plan import Shard, anchors_by_case, plan_case
+from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, remove_case, run_case
+from leakseg.config import AnalysisConfig
+from leakseg.findings import SCHEMA_VERSION
+from leakseg.plugins import load_classifier
+from leakseg.readers import SeriesEntry, take_inventory
+from leakseg.writers import csv_tables
+
+_SPARE = 1
+"""Requests submitted beyond the number of workers, so that none waits for the parent."""
+_NO_PATHS = frozenset({"auto", "builtin", "totalsegmentator", "verse", "totalsegmentator_v1", "spineps", "cads"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to run, as the command line says it."""
+
+    scans: tuple[Path, ...]
+    out: Path
+    config: AnalysisConfig
+    anchors: tuple[Anchor, ...] = ()
+    shard: Shard | None = None
+    resume: bool = True
+
+
+class Watcher(Protocol):
+    """Someone who is told how the job goes."""
+
+    def found(self, cases: int) -> None:
+        """So many cases will be worked on."""
+
+    def ended(self, outcome: CaseOutcome) -> None:
+        """One case ended."""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """How the job ended: run.json's document, and the cases' outcomes in order of case_id."""
+
+    document: dict[str, Any]
+    outcomes: tuple[CaseOutcome, ...]
+    complete: bool
+
+    @property
+    def exit_code(self) -> int:
+        """As in contract.md."""
+        if not self.complete:
+            return 130
+        told = [outcome for outcome in self.outcomes if outcome.status in {"refused", "failed"}]
+        return 1 if told or not self.outcomes else 0
+
+
+def run_job(job: Job, watcher: Watcher) -> JobResult:
+    """Run it; interrupted by Ctrl-C it keeps what is done and says so.
+
+    Raises
+    ------
+    ConfigError, PluginError
+        Before any case is touched.
+    """
+    identity = load_classifier(job.config.classifier).identity
+    with claimed(job.out) as out, closing(Ledger(out)) as ledger:
+        record = _Record(job, identity)
+        write_json(out / RUN, record.document((), complete=False))
+        inventory = take_inventory(job.scans, job.config.criteria.reading, all_series=job.config.all_series)
+        entries = inventory.cases()
+        anchors = anchors_by_case(job.anchors, [entry.source.case_id for entry in entries])
+        if job.shard:
+            entries = tuple(job.shard.of(entries))
+        watcher.found(len(entries))
+        ended: list[CaseOutcome] = []
+        complete = True
+        try:
+            for one in _outcomes(job, entries, anchors, ledger, record.recipe_digest):
+                ended.append(one)
+                watcher.ended(one)
+        except KeyboardInterrupt:
+            complete = False
+        ended.sort(key=lambda one: one.case_id)
+        if "csv" in job.config.write:
+            csv_tables.write((table_case(one, out) for one in ended), out)
+        document = record.document(ended, complete=complete)
+        write_json(out / RUN, document)
+        return JobResult(document, tuple(ended), complete)
+
+
+def table_case(one: CaseOutcome, out: Path) -> csv_tables.TableCase:
+    """The case as the tables tell of it, with its report from the disk."""
+    report = None
+    if one.status in {"done", "skipped"}:
+        report = json.loads((out / one.case_id / REPORT).read_text(encoding="utf-8"))
+    return csv_tables.TableCase(
+        one.case_id, one.status, one.reason, one.study_instance_uid, one.series_instance_uid, one.seconds, report
+    )
+
+
+def _outcomes(
+    job: Job, entries: Iterable[SeriesEntry], anchors: dict[str, Anchor], ledger: Ledger, recipe_digest: str
+) -> Iterator[CaseOutcome]:
+    """Every case's outcome; what needs no work comes as soon as it is known."""
+    at_once: list[CaseOutcome] = []
+
+    def to_do() -> Iterator[CaseRequest]:
+        for entry in entries:
+            planned = plan_case(entry, job.config, job.out, anchors.get(entry.source.case_id), recipe_digest)
+            if isinstance(planned, CaseOutcome):
+                remove_case(job.out, planned.case_id)
+                ledger.append(planned)
+                at_once.append(planned)
+                continue
+            before = ledger.done_before(planned.source.case_id, planned.input_digest, planned.recipe_digest)
+            if job.resume and before is not None:
+                at_once.append(before)
+            else:
+                yield planned
+
+    make_executor, in_flight = _executor(job.config.workers)
+    with closing(run_batch(to_do(), run_case, make_executor, in_flight=in_flight, lost=_lost)) as results:
+        for one in results:
+            ledger.append(one)
+            yield one
+            yield from _drained(at_once)
+    yield from _drained(at_once)
+
+
+def _drained(outcomes: list[CaseOutcome]) -> Iterator[CaseOutcome]:
+    while outcomes:
+        yield outcomes.pop(0)
+
+
+def _executor(workers: int | None) -> tuple[Callable[[], Any], int]:
+    count = default_workers() if workers is None else workers
+    if count == 0:
+        return serial, 1
+    return partial(processes, count), count + _SPARE
+
+
+def _lost(request: CaseRequest) -> CaseOutcome:
+    remove_case(request.out, request.source.case_id)
+    return outcome(
+        request,
+        "failed",
+        "Its worker process died twice, the second time with this case alone: memory ran out, or a library crashed. "
+        "Try it on a machine with more memory.",
+        0.0,
+    )
+
+
+class _Record:
+    """What run.json says."""
+
+    def __init__(self, job: Job, classifier: str) -> None:
+        config = job.config
+        self._started = _now()
+        self.recipe_digest = _digest_with(config.digest(), classifier)
+        self._head: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "leakseg": leakseg.__version__,
+            "classifier": classifier,
+            "recipe": {
+                "masks": [_without_path(spec) for spec in config.masks],
+                "label_scheme": _without_path(config.label_scheme),
+                "classifier": config.classifier,
+                "write": list(config.write),
+                "all_series": config.all_series,
+                "anchors": [str(anchor) for anchor in job.anchors],
+                "criteria": criteria_table.values(config.criteria),
+            },
+            "recipe_digest": self.recipe_digest,
+            "criteria_digest": criteria_table.digest(config.criteria),
+            "shard": str(job.shard) if job.shard else None,
+        }
+
+    def document(self, ended: Iterable[CaseOutcome], *, complete: bool) -> dict[str, Any]:
+        cases = [
+            {key: value for key, value in asdict(one).items() if key not in {"trace", "recipe_digest"}} for one in ended
+        ]
+        counts = {
+            status: sum(case["status"] == status for case in cases)
+            for status in ("done", "refused", "failed", "skipped")
+        }
+        return self._head | {
+            "started": self._started,
+            "ended": _now() if complete else None,
+            "complete": complete,
+            "counts": counts,
+            "cases": cases,
+        }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _digest_with(recipe_digest: str, classifier: str) -> str:
+    return "sha256:" + sha256(f"{recipe_digest} {classifier}".encode()).hexdigest()
+
+
+def _without_path(spec: str | None) -> str | None:
+    """A choice as run.json may say it: a path may hold a patient's name, so only its fingerprint is kept."""
+    if spec is None or spec in _NO_PATHS:
+        return spec
+    role, equals, path = spec.rpartition("=")
+    return f"{role}{equals}path-{sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"

@@ -1,0 +1,88 @@
+"""The ledger of an OUT: one JSON line for each case that ended, appended by the parent only."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import leakseg
+from leakseg.case import REPORT, CaseOutcome
+
+NAME = "ledger.jsonl"
+
+
+class Ledger:
+    """What ended in an OUT so far; the last line of a case counts."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._lines = _read(out / NAME)
+        self._stream: TextIO | None = None
+
+    def done_before(self, case_id: str, input_digest: str, recipe_digest: str) -> CaseOutcome | None:
+        """The earlier outcome where the case is done with that input, recipe and this version, and still there."""
+        line = self._lines.get(case_id)
+        wanted = ("done", input_digest, recipe_digest, leakseg.__version__)
+        if line is None or wanted != tuple(
+            line.get(key) for key in ("status", "input_digest", "recipe_digest", "leakseg")
+        ):
+            return None
+        if not (self._out / case_id / REPORT).is_file():
+            return None
+        return CaseOutcome(
+            case_id,
+            "skipped",
+            None,
+            float(line.get("seconds", 0.0)),
+            input_digest,
+            recipe_digest,
+            line.get("study_instance_uid"),
+            line.get("series_instance_uid"),
+        )
+
+    def append(self, outcome: CaseOutcome) -> None:
+        """Write one line, down to the disk."""
+        if self._stream is None:
+            self._stream = _open(self._out / NAME)
+        line = asdict(replace(outcome, trace=())) | {"leakseg": leakseg.__version__, "trace": list(outcome.trace)}
+        self._lines[outcome.case_id] = line
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+def _open(path: Path) -> TextIO:
+    """The ledger at its end; a last line torn by a power cut is closed first."""
+    stream = path.open("a+b")
+    if stream.tell():
+        stream.seek(-1, os.SEEK_END)
+        torn = stream.read(1) != b"\n"
+        stream.seek(0, os.SEEK_END)
+        if torn:
+            stream.write(b"\n")
+    stream.close()
+    return path.open("a", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """Lines by case; one that is no JSON (torn by a power cut) tells nothing."""
+    lines: dict[str, dict[str, Any]] = {}
+    if not path.is_file():
+        return lines
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("case_id"), str):
+            lines[line["case_id"]] = line
+    return lines

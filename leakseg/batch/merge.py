@@ -1,0 +1,111 @@
+"""Join the outputs of a run that was split with --shard."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from leakseg.batch.job import JobResult, table_case
+from leakseg.batch.ledger import NAME as LEDGER
+from leakseg.batch.output import RUN, claimed, write_json
+from leakseg.case import TEMPORARY, CaseOutcome, remove_case
+from leakseg.errors import ConfigError, OutputError
+from leakseg.writers import csv_tables
+
+_SAME = ("leakseg", "recipe_digest")
+
+
+def merge(parts: Sequence[Path], out: Path) -> JobResult:
+    """Copy every part's case folders, ledgers and rows into OUT.
+
+    Raises
+    ------
+    ConfigError
+        Where a part is no result of leakseg, the parts come from other versions or recipes, or two hold the
+        same case.
+    """
+    documents = [_document(part) for part in parts]
+    _check_alike(documents)
+    owners = _owners(parts, documents)
+    document = _joined(documents)
+    with claimed(out):
+        write_json(out / RUN, document | {"complete": False})
+        for case_id, part in owners.items():
+            if (part / case_id).is_dir():
+                _copy(part / case_id, out, case_id)
+        outcomes = [_outcome(case, document["recipe_digest"]) for case in document["cases"]]
+        try:
+            _join_ledgers(parts, out)
+            csv_tables.write((table_case(one, out) for one in outcomes), out)
+        except OSError as error:
+            raise OutputError(f"The joined results could not be written: {error.strerror}.") from error
+        write_json(out / RUN, document)
+    return JobResult(document, tuple(outcomes), complete=True)
+
+
+def _document(part: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads((part / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ConfigError(f"'{part}' is no results folder of leakseg: it holds no readable {RUN}.") from None
+    if not document.get("complete"):
+        raise ConfigError(f"The run in '{part}' did not end; run the same command again, then merge.")
+    return document
+
+
+def _check_alike(documents: Sequence[dict[str, Any]]) -> None:
+    for key in _SAME:
+        if len({document[key] for document in documents}) > 1:
+            raise ConfigError(f"The parts differ in '{key}': run them with the same version and recipe, then merge.")
+
+
+def _owners(parts: Sequence[Path], documents: Sequence[dict[str, Any]]) -> dict[str, Path]:
+    owners: dict[str, Path] = {}
+    for part, document in zip(parts, documents, strict=True):
+        for case in document["cases"]:
+            if case["case_id"] in owners:
+                raise ConfigError(f"Two parts hold the case {case['case_id']}; name each part once.")
+            owners[case["case_id"]] = part
+    return owners
+
+
+def _joined(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    cases = sorted(
+        (case for document in documents for case in document["cases"]), key=lambda case: str(case["case_id"])
+    )
+    return documents[0] | {
+        "shard": None,
+        "started": min(document["started"] for document in documents),
+        "ended": max(document["ended"] for document in documents),
+        "counts": {
+            status: sum(document["counts"][status] for document in documents) for status in documents[0]["counts"]
+        },
+        "cases": cases,
+    }
+
+
+def _copy(folder: Path, out: Path, case_id: str) -> None:
+    unfinished = out / f"{TEMPORARY}{secrets.token_hex(8)}"
+    try:
+        shutil.copytree(folder, unfinished)
+        remove_case(out, case_id)
+        unfinished.rename(out / case_id)
+    except OSError as error:
+        raise OutputError(f"Case {case_id} could not be copied: {error.strerror or 'a file failed'}.") from error
+
+
+def _join_ledgers(parts: Sequence[Path], out: Path) -> None:
+    with (out / LEDGER).open("ab") as joined:
+        for part in parts:
+            if (part / LEDGER).is_file():
+                joined.write((part / LEDGER).read_bytes())
+
+
+def _outcome(case: dict[str, Any], recipe_digest: str) -> CaseOutcome:
+    known = {field.name for field in fields(CaseOutcome)}
+    return CaseOutcome(**{key: value for key, value in case.items() if key in known}, recipe_digest=recipe_digest)

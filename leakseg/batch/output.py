@@ -1,0 +1,78 @@
+"""The folder of a run: claimed by one run at a time, holding nothing but leakseg's results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from leakseg.case import TEMPORARY
+from leakseg.errors import ConfigError, OutputError
+
+RUN = "run.json"
+_LOCK = ".leakseg.lock"
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[Path]:
+    """Hold OUT for this run alone; what a crashed run left unfinished is swept away.
+
+    Raises
+    ------
+    ConfigError
+        Where OUT holds things that are not leakseg's, cannot be written to, or belongs to a run under way.
+    """
+    from filelock import FileLock, Timeout
+
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"The results folder {out} is a file; name a new or an empty folder with -o.")
+    with ExitStack() as held:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            _check_is_ours(out)
+            held.enter_context(FileLock(out / _LOCK, timeout=0))
+        except Timeout:
+            raise ConfigError(
+                f"Another run is writing to {out}; wait for it to end or choose another folder."
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"The results folder {out} cannot be used: {error.strerror or error}.") from error
+        _sweep(out)
+        try:
+            yield out
+        finally:
+            _sweep(out)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON file at once whole.
+
+    Raises
+    ------
+    OutputError
+        Where the disk does not take it.
+    """
+    unfinished = path.with_name(f".{path.name}.tmp")
+    try:
+        unfinished.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path.name} could not be written: {error.strerror}.") from error
+
+
+def _check_is_ours(out: Path) -> None:
+    """A new or an empty folder, or one with a run.json: anything else may be a scan folder."""
+    if (out / RUN).is_file():
+        return
+    if any(entry.name != _LOCK for entry in out.iterdir()):
+        raise ConfigError(
+            f"The results folder {out} holds files that are not leakseg's; name a new or an empty folder with -o."
+        )
+
+
+def _sweep(out: Path) -> None:
+    for unfinished in out.glob(f"{TEMPORARY}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
