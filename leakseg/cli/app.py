@@ -1,0 +1,152 @@
+"""The commands and their options; what each does stands in a module of its own, imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leakseg import __version__
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+phantom = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Digital phantoms with known leaks.")
+show = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Criteria, schema, plugins, recipe, labels.")
+app.add_typer(phantom, name="phantom")
+app.add_typer(show, name="show")
+
+Scans = Annotated[list[Path], typer.Argument(metavar="SCANS...", help="Folders, of any depth, or image files.")]
+Out = Annotated[
+    Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for the results: new, or of an earlier run.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
+Recipe = Annotated[
+    Path | None, typer.Option("--pipeline", metavar="FILE.toml", help="A recipe; what is chosen here wins over it.")
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"leakseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Find, classify and measure bone-cement leaks in spinal CT. Research only: not for diagnosis."""
+
+
+@app.command()
+def run(
+    scans: Scans,
+    out: Out,
+    masks: Annotated[
+        list[str] | None,
+        typer.Option("--masks", metavar="SPEC", help="auto, a file, a folder, or role=path (may be repeated)."),
+    ] = None,
+    label_scheme: Annotated[
+        str | None,
+        typer.Option("--label-scheme", metavar="NAME|FILE", help="What label numbers mean: verse, spineps, …, a TOML."),
+    ] = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option("--anchor", metavar="[CASE:]LEVEL@Z", help="Pin one level by the height Z (mm) of its body."),
+    ] = None,
+    pipeline: Recipe = None,
+    classifier: Annotated[
+        str | None, typer.Option("--classifier", metavar="NAME|MODULE:CLASS", help="A leak classifier.")
+    ] = None,
+    write: Annotated[
+        str | None, typer.Option("--write", metavar="LIST", help="json,csv,nifti or some of them; default: all.")
+    ] = None,
+    all_series: Annotated[
+        bool | None,
+        typer.Option("--all-series", help="Every series fit for analysis, not only the best of each study."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=0, help="Processes; default: as many as cores.")
+    ] = None,
+    shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only every N-th case.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Skip cases done with the same input, recipe and version.")
+    ] = True,
+    as_json: Json = False,
+) -> int:
+    """Analyse every CT study found under SCANS."""
+    from leakseg.cli.run import run_scans
+
+    choices = {
+        "masks": masks or None,
+        "label_scheme": label_scheme,
+        "classifier": classifier,
+        "write": [name.strip() for name in write.split(",")] if write is not None else None,
+        "all_series": all_series,
+        "workers": workers,
+    }
+    return run_scans(
+        tuple(scans), out, choices, recipe=pipeline, anchors=anchor or [], shard=shard, resume=resume, as_json=as_json
+    )
+
+
+@app.command()
+def merge(
+    outs: Annotated[list[Path], typer.Argument(metavar="OUT...", help="Results of the parts.")],
+    out: Out,
+    as_json: Json = False,
+) -> int:
+    """Join the outputs of a run split with --shard."""
+    from leakseg.cli.run import merge_outs
+
+    return merge_outs(tuple(outs), out, as_json=as_json)
+
+
+@show.command("criteria")
+def show_criteria(pipeline: Recipe = None, as_json: Json = False) -> None:
+    """Every threshold with its value, unit and source."""
+    from leakseg.cli import show as pages
+
+    pages.criteria(pipeline, as_json=as_json)
+
+
+@show.command("schema")
+def show_schema(as_json: Json = False) -> None:
+    """JSON Schema of report.json."""
+    from leakseg.cli import show as pages
+
+    pages.schema(as_json=as_json)
+
+
+@show.command("plugins")
+def show_plugins(as_json: Json = False) -> None:
+    """Leak classifiers that can be chosen."""
+    from leakseg.cli import show as pages
+
+    pages.plugins(as_json=as_json)
+
+
+@show.command("config")
+def show_config(pipeline: Recipe = None, as_json: Json = False) -> None:
+    """A complete recipe as TOML, to start one's own from."""
+    from leakseg.cli import show as pages
+
+    pages.config(pipeline, as_json=as_json)
+
+
+@show.command("labels")
+def show_labels(
+    scheme: Annotated[str | None, typer.Argument(help="One scheme; default: all.")] = None, as_json: Json = False
+) -> None:
+    """Label schemes: which number means which structure."""
+    from leakseg.cli import show as pages
+
+    pages.labels(scheme, as_json=as_json)

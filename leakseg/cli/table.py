@@ -1,0 +1,48 @@
+"""The closing table: what was found in each case, and which cases need a look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+_ROWS = 40
+"""Longer batches show the cases that were refused or failed, and leave the rest to summary.csv."""
+
+
+def closing_table(document: Mapping[str, Any], out: Path, stream: TextIO) -> None:
+    """Print run.json's cases with their leaks."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cases = document["cases"]
+    console = Console(file=stream, highlight=False, width=None if stream.isatty() else 110)
+    if not cases:
+        console.print(
+            "No CT study found; `leakseg inspect` says what was seen and why it was passed over.", markup=False
+        )
+        return
+    shown = cases if len(cases) <= _ROWS else [case for case in cases if case["status"] in {"refused", "failed"}]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("case", "status", "leaks"):
+        table.add_column(column, overflow="fold")
+    for case in shown[:_ROWS]:
+        table.add_row(*(Text(text) for text in (case["case_id"], case["status"], _found(case, out))))
+    if shown:
+        console.print(table)
+    counts = ", ".join(f"{number} {status}" for status, number in document["counts"].items() if number)
+    console.print(f"{len(cases)} case{'s' * (len(cases) != 1)}: {counts}. Results: {out}", markup=False, soft_wrap=True)
+
+
+def _found(case: Mapping[str, Any], out: Path) -> str:
+    if case["status"] in {"refused", "failed"}:
+        return str(case["reason"])
+    report = json.loads((out / case["case_id"] / "report.json").read_text(encoding="utf-8"))
+    leaks = "; ".join(
+        f"{leak['level']} {leak['type']} {leak['side']} {leak['volume_mm3']:.0f} mm³" for leak in report["leaks"]
+    )
+    treated = ", ".join(level["level"] for level in report["levels"] if level["treated"])
+    nothing = f"no leak (cement in {treated})" if treated else "no leak, no treated level"
+    return (leaks or nothing) + (" (needs review)" if report["needs_review"] else "")
