@@ -265,7 +265,7 @@ class Vertebra:
     body_centre_suv_mm: tuple[float, float, float]
     body_half_width_mm: float
     body_depth_mm: float
-    body_volume_mm3: float
+    body_volume_mm3: float | None
     pedicles: dict[str, Pedicle]
     """By side, ``"left"`` and ``"right"``; absent where none could be found."""
 

@@ -79,9 +79,7 @@ class SpineCriteria:
     """Pedicles are looked for in this depth behind the posterior wall."""
     min_pedicle_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
     """Lower runs of bone beside the canal are no pedicle."""
-    max_pedicle_width_mm: Annotated[
-        float, Gt(0), Unit("mm"), Source("Zindrick 1987, Spine 12:160-166")
-    ] = 29.0
+    max_pedicle_width_mm: Annotated[float, Gt(0), Unit("mm"), Source("Zindrick 1987, Spine 12:160-166")] = 29.0
     """Bone farther lateral of the medial pedicle wall is transverse process."""
     max_disc_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 22.0
     """A wider space between two bodies is no disc: a level is missing from the masks."""
@@ -90,13 +88,157 @@ class SpineCriteria:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CementCriteria:
+    """Which voxels are cement. No HU here separates cement: the scan's own densities do (see anatomy)."""
+
+    search_margin_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
+    """Leaks are looked for this far around the vertebrae."""
+    deep_mm: Annotated[float, Gt(0), Unit("mm"), Source("measured here: cement-free verse005, cortex ends at 5 mm")] = (
+        5.0
+    )
+    """Bone deeper than this under the vertebra's surface is cancellous: the place to tell cement from bone."""
+    seed_above_cancellous_hu: Annotated[
+        float, Gt(0), Unit("HU"), Source("measured here: cement-free verse005 and totalsegmentator_ct reach 480 HU")
+    ] = 550.0
+    """Cement is sought where deep bone lies this far above the scan's cancellous bone."""
+    min_seed_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 700.0
+    """Deep bone under this is no cement in any scan."""
+    min_seed_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 40.0
+    """Smaller deep dense pieces are bone islands or noise."""
+    min_seed_voxels: Annotated[int, Ge(1), Unit("1"), CONVENTION] = 8
+    """Deep dense pieces of fewer voxels are noise."""
+    edge_share: Annotated[float, Gt(0), Le(1), Unit("1"), Source("half maximum: the edge of a blurred step")] = 0.5
+    """The threshold lies this share of the way from the surroundings to the cement's own density."""
+    rim_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
+    """Bone this near to the vertebra's surface may be cortex and needs the cortical threshold."""
+    cortex_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 97.0
+    """This percentile of the rim of untreated vertebrae stands for cortex."""
+    bone_edge_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
+    """A piece outside bone must stand out from every bone mask by more than this (a mask's rim is no leak)."""
+    min_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.65
+    """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
+    contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
+    """A piece outside bone touches cement inside bone where the gap is at most this."""
+    max_bony_shell_fraction: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.35
+    """A piece that touches no inner cement must lie in soft tissue: at most this share of its shell is dense."""
+    metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
+    """Metal: straight dense pieces at least this long ..."""
+    metal_max_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
+    """... and at most this thick."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LeakCriteria:
     """Which cement outside bone counts as a leak."""
 
     min_leak_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10.0
     """Smaller pieces outside bone are counted in the leaked volume but are no leaks."""
+    min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    """Cement counts in a second place only where it reaches this far across the border into it."""
+    join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    """Pieces in one place with a smaller gap between them are one leak."""
+    touch_canal_mm: Annotated[
+        float, Ge(0), Unit("mm"), Source("convention; the wall between sections is interpolated")
+    ] = 1.5
+    """Cement outside bone within this of the canal's interpolated wall touches the canal."""
     min_treated_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 200.0
     """A vertebra with at least this much cement inside its bone counts as treated."""
+    treated_rim_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0
+    """Cement this near to a vertebra's outline that goes on outside does not make it treated."""
+    side_share: Annotated[float, Gt(0.5), Le(1), Unit("1"), CONVENTION] = 0.8
+    """A leak lies left or right where at least this share of its volume does."""
+    bilateral_share: Annotated[float, Gt(0), Le(0.5), Unit("1"), CONVENTION] = 0.2
+    """A canal leak is bilateral where each lateral third of the canal holds this share of it."""
+    profuse_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 1000.0
+    """Cement in canal and foramina over this volume is called profuse."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyCriteria:
+    """How the rules name type, subtype and route of a leak (definitions and literature: Yeom 2003, Lee zones)."""
+
+    vein_min_elongation: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.5
+    """A strand is at least this many times as long as wide."""
+    vein_max_width_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 7.0
+    """Wider cement is a lump, no vein."""
+    segmental_max_rise: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 0.6
+    """A segmental vein runs along the side: its rise is at most this share of its length."""
+    lengthwise_min_rise: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 0.65
+    """Lengthwise veins rise by at least this share of their length."""
+    front_max_angle_deg: Annotated[float, Gt(0), Unit("deg"), CONVENTION] = 55.0
+    """Up to this angle round the body counts as its front."""
+    away_min_radius_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.45
+    """Strands farther from the body's centre than this many body radii run away from the body."""
+    track_min_behind_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """A needle's track lies behind the posterior wall with at least this share."""
+    track_min_elongation: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.0
+    """A needle's track is at least this many times as long as wide."""
+    basivertebral_max_beside_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 7.0
+    """The basivertebral vein leaves the posterior wall within this of the midline ..."""
+    basivertebral_height_margin: Annotated[
+        float, Ge(0), Le(0.5), Unit("1"), Source("anatomy: middle third of the height")
+    ] = 0.3
+    """... and at least this share of the height away from both endplates."""
+    narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 90.0
+    """Broader contact with inner cement is a defect of the cortex, no vein."""
+    wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """Cement left through a wall where its exit lies within this of it."""
+    central_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
+    """Cement in front of the sac has at least this share in the front half of the canal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistantCriteria:
+    """What counts as a distant dense piece: cement that may have travelled by vein."""
+
+    distant_min_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10.0
+    """Smaller dense pieces are calcified plaque or noise."""
+    distant_max_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10000.0
+    """Larger dense pieces are implants or contrast."""
+    distant_max_bony_shell_fraction: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.1
+    """Ribs and other bones go on around their dense core: at most this share of the shell is dense."""
+    lateral_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 160.0
+    """Looked for up to this far to both sides of the canal (arms lie farther out)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityCriteria:
+    """When the scan itself limits what can be said."""
+
+    thick_slices_mm: Annotated[
+        float, Gt(0), Unit("mm"), Source("convention; 3-5 mm slices blur a thin leak to half its density")
+    ] = 2.5
+    """Slices at least this far apart are told as a warning."""
+    clipped_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.01
+    """More cement than this at the upper end of the stored range is told."""
+    bridging_share: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.2
+    """Cement that touches two treated levels, the smaller contact at least this share, may come from either."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskCriteria:
+    """When given masks are told as doubtful, and when they cannot be this spine's."""
+
+    min_level_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 300.0
+    """Smaller levels are specks: they count in no check of order, size or gaps."""
+    far_piece_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
+    """A piece of a level farther than this from its largest piece is told ..."""
+    min_piece_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.02
+    """... where it holds at least this share of the level."""
+    max_size_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.8
+    """A level this many times larger or smaller than its neighbours' mean is told."""
+    min_bone_contrast: Annotated[
+        float,
+        Gt(0.5),
+        Le(1),
+        Unit("1"),
+        Source("measured here: verse005 and totalsegmentator_ct reach 0.87 and more, shifted by 30 mm sideways 0.7"),
+    ] = 0.75
+    """Chance that the masks' rim is denser than their surroundings; under this the masks lie on no spine."""
+    max_canal_distance_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 15.0
+    """A canal mask whose middle voxel is farther than this from every vertebra lies elsewhere."""
+    max_canal_bone_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.2
+    """A canal mask that shares more than this of its voxels with vertebrae is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +256,13 @@ class Criteria:
     """All criteria of an analysis, one group a stage."""
 
     reading: ReadingCriteria = field(default_factory=ReadingCriteria)
+    masks: MaskCriteria = field(default_factory=MaskCriteria)
     spine: SpineCriteria = field(default_factory=SpineCriteria)
+    cement: CementCriteria = field(default_factory=CementCriteria)
     leaks: LeakCriteria = field(default_factory=LeakCriteria)
+    classify: ClassifyCriteria = field(default_factory=ClassifyCriteria)
+    distant: DistantCriteria = field(default_factory=DistantCriteria)
+    quality: QualityCriteria = field(default_factory=QualityCriteria)
     review: ReviewCriteria = field(default_factory=ReviewCriteria)
 
 

@@ -32,8 +32,8 @@ def trace_canal_wall(
         Canal mask on the scan's grid, or None where the wall must come from the vertebrae alone. A cord
         is no tube: it does not fill the canal.
     """
-    angles = np.arange(_ANGLES) * (2 * np.pi / _ANGLES)
-    radii = np.arange(_RADIAL_STEP_MM, criteria.max_canal_radius_mm + _RADIAL_STEP_MM / 2, _RADIAL_STEP_MM)
+    angles = np.asarray(np.arange(_ANGLES) * (2 * np.pi / _ANGLES), dtype=np.float64)
+    radii = np.asarray(np.arange(_RADIAL_STEP_MM, criteria.max_canal_radius_mm, _RADIAL_STEP_MM), dtype=np.float64)
     rays = _ray_index(masks, axis, angles, radii)
     bone = _sample(masks.vertebrae > 0, rays)
     hit = _first(bone, radii)
@@ -108,7 +108,7 @@ def _carry_along(radius: FloatArray) -> FloatArray:
     for angle in np.flatnonzero(missing.any(axis=0) & ~missing.all(axis=0)):
         good = np.flatnonzero(~missing[:, angle])
         filled[:, angle] = np.interp(np.arange(len(filled)), good, filled[good, angle])
-    empty = np.isnan(filled).all(axis=0)
+    empty = np.asarray(np.isnan(filled).all(axis=0), dtype=np.bool_)
     if empty.all():
         return np.full_like(filled, np.nan)
     if empty.any():

@@ -6,6 +6,7 @@ wall", "between the pedicles" and "between the endplates" are plain inequalities
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import edt
@@ -57,7 +58,7 @@ def describe_spine(
         )
     gaps = tuple(
         (upper.level, lower.level)
-        for upper, lower in zip(vertebrae[:-1], vertebrae[1:], strict=True)
+        for upper, lower in itertools.pairwise(vertebrae)
         if -2.0 <= upper.s_bottom_mm - lower.s_top_mm <= criteria.max_disc_height_mm
     )
     place = np.zeros(lattice.shape, np.uint8)
@@ -127,7 +128,7 @@ def _uv(lattice: Lattice) -> tuple[FloatArray, FloatArray]:
     """Node coordinates ``(1, U, 1)`` and ``(1, 1, V)``."""
     u = np.arange(lattice.shape[1]) * lattice.step_mm + lattice.u_start_mm
     v = np.arange(lattice.shape[2]) * lattice.step_mm + lattice.v_start_mm
-    return u[None, :, None], v[None, None, :]
+    return np.asarray(u[None, :, None], dtype=np.float64), np.asarray(v[None, None, :], dtype=np.float64)
 
 
 def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
@@ -193,7 +194,8 @@ def _vertebrae(
             continue
         tall = np.flatnonzero(profile >= 0.5 * np.percentile(profile[profile > 0], 80))
         bottom, top = float(tall[0]) - 0.5, float(tall[-1]) + 0.5
-        if level in (VertebraLevel.S1, VertebraLevel.S2):
+        sacral = level in (VertebraLevel.S1, VertebraLevel.S2)
+        if sacral:
             bottom = max(bottom, top - _SACRAL_BODY_MM)
         section = body.copy()
         section[: int(bottom + 0.5)] = False
@@ -214,7 +216,7 @@ def _vertebrae(
                 body_centre_suv_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
                 body_half_width_mm=width_mm / 2,
                 body_depth_mm=depth_mm,
-                body_volume_mm3=float(section.sum()) * _STEP_MM**3,
+                body_volume_mm3=None if sacral else float(body.sum()) * _STEP_MM**3,
                 pedicles=pedicles,
             )
         )
@@ -355,4 +357,4 @@ def _behind_front(front: NDArray[np.bool_], u: FloatArray, columns: NDArray[Any]
     if not known.any():
         return np.full(len(columns), wall_u)
     starts = np.interp(np.arange(len(columns)), np.flatnonzero(known), starts[known])
-    return np.clip(starts, wall_u - 12.0, wall_u + 1.0)
+    return np.asarray(np.clip(starts, wall_u - 12.0, wall_u + 1.0), dtype=np.float64)

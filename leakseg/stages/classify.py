@@ -1,0 +1,149 @@
+"""The rules classifier: place from geometry, vein or lump from shape and course, route from the exit.
+
+Each decision is told by its criteria: measured value, limit, met or not. Definitions: Yeom et al. 2003
+(J Bone Joint Surg Br 85:83-9) and its extension D for routes, Lee zones for foramina.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from leakseg.criteria import ClassifyCriteria
+from leakseg.findings import Evidence, Judgement, LeakCandidate, LeakRoute, LeakSubtype, LeakType
+
+_PLACE_TYPES = {"canal": LeakType.EPIDURAL, "foramen": LeakType.FORAMINAL, "disc": LeakType.INTRADISCAL}
+
+
+@dataclass
+class _Rules:
+    """One candidate's measured values, and the criteria asked of them so far."""
+
+    features: dict[str, float | None]
+    evidence: list[Evidence] = field(default_factory=list)
+
+    def get(self, name: str) -> float:
+        value = self.features.get(name)
+        return math.nan if value is None else value
+
+    def at_least(self, name: str, limit: float, unit: str) -> bool:
+        """Ask ``name >= limit`` and keep the answer; not measurable is not met."""
+        return self._ask(f"{name} >= limit", name, limit, unit, self.get(name) >= limit)
+
+    def at_most(self, name: str, limit: float, unit: str) -> bool:
+        """Ask ``name <= limit`` and keep the answer; not measurable is not met."""
+        return self._ask(f"{name} <= limit", name, limit, unit, self.get(name) <= limit)
+
+    def _ask(self, text: str, name: str, limit: float, unit: str, met: bool) -> bool:
+        self.evidence.append(Evidence(text, self.features.get(name), limit, unit, bool(met)))
+        return bool(met)
+
+
+@dataclass(frozen=True)
+class RuleClassifier:
+    """Names leaks by stated rules on measured values."""
+
+    criteria: ClassifyCriteria = field(default_factory=ClassifyCriteria)
+    name: str = "rules"
+    version: str = "1.0"
+
+    def classify(self, candidate: LeakCandidate) -> Judgement:
+        """Judge one candidate."""
+        rules = _Rules(candidate.features)
+        if candidate.place in _PLACE_TYPES:
+            share = rules.get(f"{candidate.place}_fraction")
+            rules.at_least(f"{candidate.place}_fraction", 0.5, "1")
+            kind, subtype, confidence = _PLACE_TYPES[candidate.place], None, _sure(share - 0.5, 0.15)
+            if kind == LeakType.EPIDURAL:
+                subtype = self._epidural_subtype(rules)
+        else:
+            kind, subtype, confidence = self._outside(rules)
+        route = self._route(rules, kind, subtype)
+        return Judgement(kind, subtype, route, confidence, tuple(rules.evidence))
+
+    def _epidural_subtype(self, rules: _Rules) -> LeakSubtype | None:
+        if self._through_medial_pedicle_wall(rules):
+            return LeakSubtype.PEDICLE_BREACH
+        if not rules.at_least("front_half_fraction", self.criteria.central_share, "1"):
+            return None
+        lateral = max(rules.get("left_third_fraction"), rules.get("right_third_fraction"))
+        central = rules.at_least("middle_third_fraction", lateral, "1")
+        return LeakSubtype.CENTRAL if central else LeakSubtype.PARACENTRAL
+
+    def _through_medial_pedicle_wall(self, rules: _Rules) -> bool:
+        """Cement left a pedicle inward: behind the posterior wall, at pedicle height, at the medial wall."""
+        return (
+            rules.at_least("exit_behind_wall_mm", 0.5, "mm")
+            and rules.at_least("exit_medial_of_pedicle_mm", -self.criteria.wall_mm, "mm")
+            and rules.at_most("exit_medial_of_pedicle_mm", self.criteria.wall_mm, "mm")
+            and rules.at_least("exit_pedicle_height_fraction", -0.15, "1")
+            and rules.at_most("exit_pedicle_height_fraction", 1.15, "1")
+        )
+
+    def _outside(self, rules: _Rules) -> tuple[LeakType, LeakSubtype | None, float]:
+        """Vein, needle track or lump: by shape and by the course round the body."""
+        limit = self.criteria
+        behind = rules.at_least("behind_wall_fraction", limit.track_min_behind_fraction, "1")
+        strand = rules.at_least("elongation", limit.vein_min_elongation, "1")
+        thin = rules.at_most("width_mm", limit.vein_max_width_mm, "mm")
+        certainty = _sure(
+            min(
+                abs(math.log(max(rules.get("elongation"), 0.1) / limit.vein_min_elongation)),
+                2 * abs(math.log(max(rules.get("width_mm"), 0.1) / limit.vein_max_width_mm)),
+            ),
+            0.3,
+        )
+        if behind:
+            if rules.at_least("elongation", limit.track_min_elongation, "1"):
+                return LeakType.PARAVERTEBRAL, LeakSubtype.NEEDLE_TRACK, certainty
+            return LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE, certainty
+        if not (strand and thin):
+            return LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE, certainty
+        return LeakType.VENOUS, self._venous_subtype(rules), certainty
+
+    def _venous_subtype(self, rules: _Rules) -> LeakSubtype:
+        limit = self.criteria
+        lengthwise = rules.at_least("lengthwise_fraction", limit.lengthwise_min_rise, "1")
+        front = rules.at_most("body_angle_deg", limit.front_max_angle_deg, "deg")
+        away = rules.at_least("body_radius_ratio", limit.away_min_radius_ratio, "1")
+        if lengthwise and away:
+            return LeakSubtype.CAVAL if front else LeakSubtype.ASCENDING_LUMBAR
+        if lengthwise and front:
+            return LeakSubtype.ANTERIOR_EXTERNAL
+        if lengthwise:
+            return LeakSubtype.ASCENDING_LUMBAR
+        if rules.at_least("waist_fraction", 0.5, "1") and rules.at_most(
+            "lengthwise_fraction", limit.segmental_max_rise, "1"
+        ):
+            return LeakSubtype.SEGMENTAL
+        return LeakSubtype.ANTERIOR_EXTERNAL if front else LeakSubtype.OTHER
+
+    def _route(self, rules: _Rules, kind: LeakType, subtype: LeakSubtype | None) -> LeakRoute | None:
+        if subtype == LeakSubtype.NEEDLE_TRACK:
+            return LeakRoute.NEEDLE
+        if rules.features.get("exit_area_mm2") is None:
+            return LeakRoute.DISC if kind == LeakType.INTRADISCAL else None
+        if kind == LeakType.INTRADISCAL:
+            return LeakRoute.DISC
+        narrow = rules.at_most("exit_area_mm2", self.criteria.narrow_exit_mm2, "mm2")
+        middle = self._mid_height(rules)
+        if kind in (LeakType.EPIDURAL, LeakType.FORAMINAL):
+            midline = rules.at_most("exit_beside_mm", self.criteria.basivertebral_max_beside_mm, "mm")
+            at_wall = rules.at_most("exit_behind_wall_mm", self.criteria.wall_mm, "mm")
+            return LeakRoute.BASIVERTEBRAL if middle and midline and at_wall and narrow else LeakRoute.CORTICAL
+        if kind == LeakType.VENOUS:
+            return LeakRoute.SEGMENTAL if middle and narrow else LeakRoute.CORTICAL
+        return LeakRoute.CORTICAL
+
+    def _mid_height(self, rules: _Rules) -> bool:
+        margin = self.criteria.basivertebral_height_margin
+        return rules.at_least("exit_height_fraction", margin, "1") and rules.at_most(
+            "exit_height_fraction", 1 - margin, "1"
+        )
+
+
+def _sure(margin: float, scale: float) -> float:
+    """Confidence from the distance to the decisive limit: 0.5 at it, towards 1 far from it."""
+    if math.isnan(margin):
+        return 0.5
+    return round(1.0 / (1.0 + math.exp(-margin / scale)), 4)

@@ -1,0 +1,224 @@
+"""What classifiers see of a part: its shape, its course round the vertebra, and where it left the bone.
+
+Every value is a plain number with its unit in the name; None where it cannot be measured. Heights are
+fractions of the vertebra's body (0 lower, 1 upper endplate); angles run round the body's centre from 0
+(in front) over 90 (beside) to 180 degrees (behind).
+"""
+
+from __future__ import annotations
+
+import edt
+import numpy as np
+from scipy import sparse, spatial
+from scipy.sparse import csgraph
+
+from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra
+from leakseg.criteria import CementCriteria
+from leakseg.findings import CementMap, CementPart, PartMeasures
+from leakseg.geometry import FloatArray
+
+_INSIDE = 1
+_CELL_MM = 1.5
+
+Features = dict[str, float | None]
+
+
+def describe_part(
+    part: CementPart,
+    measures: PartMeasures,
+    cement: CementMap,
+    spine: SpineAnatomy,
+    masks: SpineMasks,
+    criteria: CementCriteria,
+) -> Features:
+    """All features of one part, by name."""
+    points = cement.grid.to_patient(part.index)
+    suv = spine.axis.to_canal(points)
+    origin = spine.vertebra(measures.level)
+    beside = _vertebra_at(spine, float(suv[:, 0].mean()))
+    exit_points = _exit(part, cement, masks, measures, criteria)
+    features: Features = {"volume_mm3": part.volume_mm3, "mean_hu": measures.mean_hu}
+    features |= _shape(points, suv, part, cement)
+    features |= _course(suv, beside, origin, spine)
+    features |= _canal_share(suv, spine)
+    features |= _place_shares(suv, spine)
+    features |= _bone_gap(part, cement, masks)
+    features |= _exit_features(exit_points, origin, spine, cement)
+    features["distance_to_canal_mm"] = measures.distance_to_canal_mm
+    return features
+
+
+def _vertebra_at(spine: SpineAnatomy, s_mm: float) -> Vertebra:
+    return min(spine.vertebrae, key=lambda vertebra: abs(vertebra.s_middle_mm - s_mm))
+
+
+def _shape(points: FloatArray, suv: FloatArray, part: CementPart, cement: CementMap) -> Features:
+    """Length along the part's own course, and the width of a tube of that length and volume."""
+    voxel = float(np.cbrt(cement.grid.voxel_volume_mm3))
+    length = _path_length(points, max(_CELL_MM, 1.05 * max(cement.grid.spacing_mm))) + voxel
+    width = 2.0 * float(np.sqrt(part.volume_mm3 / (np.pi * length)))
+    spans = np.ptp(suv, axis=0) + voxel
+    return {
+        "length_mm": length,
+        "width_mm": width,
+        "elongation": length / width,
+        "thickness_mm": _thickness(part, cement),
+        "span_lengthwise_mm": float(spans[0]),
+        "span_sagittal_mm": float(spans[1]),
+        "span_across_mm": float(spans[2]),
+        "lengthwise_fraction": float(min(1.0, spans[0] / length)),
+    }
+
+
+def _path_length(points: FloatArray, cell_mm: float) -> float:
+    """Longest shortest path through the cloud of points, mm."""
+    cells, inverse = np.unique(np.floor(points / cell_mm).astype(int), axis=0, return_inverse=True)
+    inverse = inverse.ravel()
+    counts = np.bincount(inverse)[:, None]
+    centres = np.stack([np.bincount(inverse, weights=points[:, axis]) for axis in range(3)], axis=1) / counts
+    if len(centres) < 2:
+        return 0.0
+    pairs = spatial.cKDTree(cells).query_pairs(1.8, output_type="ndarray")
+    steps = np.linalg.norm(centres[pairs[:, 0]] - centres[pairs[:, 1]], axis=1)
+    graph = sparse.coo_array(
+        (np.maximum(steps, 1e-6), (pairs[:, 0], pairs[:, 1])), shape=(len(cells), len(cells))
+    ).tocsr()
+    start = int(np.argmax(np.linalg.norm(centres - centres.mean(axis=0), axis=1)))
+    first = csgraph.dijkstra(graph, directed=False, indices=start)
+    first[~np.isfinite(first)] = -1
+    second = csgraph.dijkstra(graph, directed=False, indices=int(np.argmax(first)))
+    return float(second[np.isfinite(second)].max())
+
+
+def _thickness(part: CementPart, cement: CementMap) -> float:
+    """Diameter of the largest ball inside the part."""
+    low = part.index.min(axis=0)
+    own = np.zeros(part.index.max(axis=0) - low + 3, bool)
+    own[tuple((part.index - low + 1).T)] = True
+    return float(2 * edt.edt(own, anisotropy=cement.grid.spacing_mm).max() - np.cbrt(cement.grid.voxel_volume_mm3))
+
+
+def _course(suv: FloatArray, beside: Vertebra, origin: Vertebra, spine: SpineAnatomy) -> Features:
+    """Where the part runs, seen from the vertebra it lies beside."""
+    centre = np.array(beside.body_centre_suv_mm)
+    rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.posterior_wall_u_mm) - 1)
+    behind = suv[:, 1] - spine.posterior_wall_u_mm[rows]
+    across = np.abs(suv[:, 2] - centre[2])
+    angle = np.degrees(np.arctan2(across, centre[1] - suv[:, 1]))
+    height = (suv[:, 0] - beside.s_bottom_mm) / (beside.s_top_mm - beside.s_bottom_mm)
+    from_origin = (suv[:, 0] - origin.s_bottom_mm) / (origin.s_top_mm - origin.s_bottom_mm)
+    ellipse = np.hypot(
+        (suv[:, 2] - centre[2]) / beside.body_half_width_mm, (suv[:, 1] - centre[1]) / (beside.body_depth_mm / 2)
+    )
+    lateral = [pedicle.lateral_mm for pedicle in beside.pedicles.values()]
+    return {
+        "height_fraction": float(height.mean()),
+        "height_at_origin_fraction": float(from_origin.mean()),
+        "waist_fraction": float(((height > 0.2) & (height < 0.8)).mean()),
+        "behind_wall_mm": float(behind.mean()),
+        "behind_wall_fraction": float((behind > 0).mean()),
+        "beside_mm": float(across.mean()),
+        "body_angle_deg": float(np.median(angle)),
+        "body_radius_ratio": float(np.median(ellipse)),
+        "body_radius_ratio_max": float(np.percentile(ellipse, 95)),
+        "lateral_of_pedicle_fraction": float((across > np.mean(lateral)).mean()) if lateral else None,
+    }
+
+
+def _canal_share(suv: FloatArray, spine: SpineAnatomy) -> Features:
+    """How the part lies across the canal."""
+    rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.canal_half_width_mm) - 1)
+    third = spine.canal_half_width_mm[rows] / 3
+    return {
+        "middle_third_fraction": float((np.abs(suv[:, 2]) <= third).mean()),
+        "left_third_fraction": float((suv[:, 2] > third).mean()),
+        "right_third_fraction": float((suv[:, 2] < -third).mean()),
+        "front_half_fraction": float((suv[:, 1] < 0).mean()),
+    }
+
+
+def _place_shares(suv: FloatArray, spine: SpineAnatomy) -> Features:
+    """Share of the part in each place as geometry alone gives it."""
+    place = spine.lattice.lookup(spine.place, suv)
+    names = {Place.CANAL: "canal", Place.FORAMEN: "foramen", Place.DISC: "disc", Place.OUTSIDE: "outside"}
+    return {f"{name}_fraction": float((place == number).mean()) for number, name in names.items()}
+
+
+def _bone_gap(part: CementPart, cement: CementMap, masks: SpineMasks) -> Features:
+    """Distance of the part's voxels to the nearest bone."""
+    spacing = np.array(cement.grid.spacing_mm)
+    reach = np.ceil(20.0 / spacing).astype(int)
+    low = np.maximum(part.index.min(axis=0) - reach, 0)
+    high = part.index.max(axis=0) + reach + 1
+    box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+    free = masks.vertebrae[cement.window][box] == 0
+    if free.all():
+        return {"bone_gap_mm": None, "bone_gap_max_mm": None}
+    distance = edt.edt(free, anisotropy=cement.grid.spacing_mm, black_border=False)[tuple((part.index - low).T)]
+    return {"bone_gap_mm": float(np.median(distance)), "bone_gap_max_mm": float(np.percentile(distance, 95))}
+
+
+def _exit(
+    part: CementPart,
+    cement: CementMap,
+    masks: SpineMasks,
+    measures: PartMeasures,
+    criteria: CementCriteria,
+) -> FloatArray:
+    """Patient points of the piece's voxels where it leaves the bone of its vertebra of origin."""
+    if measures.level not in measures.contact_mm3:
+        return np.empty((0, 3))
+    spacing = np.array(cement.grid.spacing_mm)
+    reach = np.ceil(criteria.contact_mm / spacing).astype(int) + 1
+    low = np.maximum(part.piece.min(axis=0) - reach, 0)
+    high = part.piece.max(axis=0) + reach + 1
+    box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+    own = masks.vertebrae[cement.window][box] == measures.level.number
+    inner = np.argwhere((cement.labels[box] == _INSIDE) & own) + low
+    distance, _ = spatial.cKDTree(inner * spacing).query(part.piece * spacing)
+    nearest = max(float(distance.min()) + 0.6 * float(spacing.min()), 1.01 * float(spacing.max()))
+    return cement.grid.to_patient(
+        part.piece[distance <= min(nearest, max(criteria.contact_mm, 1.01 * float(spacing.max())))]
+    )
+
+
+def _exit_features(points: FloatArray, origin: Vertebra, spine: SpineAnatomy, cement: CementMap) -> Features:
+    names = (
+        "exit_area_mm2",
+        "exit_height_fraction",
+        "exit_endplate_mm",
+        "exit_behind_wall_mm",
+        "exit_beside_mm",
+        "exit_angle_deg",
+        "exit_radius_ratio",
+        "exit_pedicle_height_fraction",
+        "exit_medial_of_pedicle_mm",
+        "exit_lateral_of_pedicle_mm",
+    )
+    if len(points) == 0:
+        return dict.fromkeys(names)
+    suv = spine.axis.to_canal(points)
+    middle = np.median(suv, axis=0)
+    centre = np.array(origin.body_centre_suv_mm)
+    row = int(np.clip(np.rint(middle[0]), 0, len(spine.posterior_wall_u_mm) - 1))
+    side = "left" if middle[2] > 0 else "right"
+    pedicle = origin.pedicles.get(side)
+    across = float(np.abs(middle[2]))
+    values = (
+        float(len(points)) * cement.grid.voxel_volume_mm3 ** (2 / 3),
+        float((middle[0] - origin.s_bottom_mm) / (origin.s_top_mm - origin.s_bottom_mm)),
+        float(min(middle[0] - origin.s_bottom_mm, origin.s_top_mm - middle[0])),
+        float(middle[1] - spine.posterior_wall_u_mm[row]),
+        float(np.abs(middle[2] - centre[2])),
+        float(np.degrees(np.arctan2(np.abs(middle[2] - centre[2]), centre[1] - middle[1]))),
+        float(
+            np.hypot(
+                (middle[2] - centre[2]) / origin.body_half_width_mm,
+                (middle[1] - centre[1]) / (origin.body_depth_mm / 2),
+            )
+        ),
+        float((middle[0] - pedicle.s_bottom_mm) / (pedicle.s_top_mm - pedicle.s_bottom_mm)) if pedicle else None,
+        pedicle.medial_mm - across if pedicle else None,
+        across - pedicle.lateral_mm if pedicle else None,
+    )
+    return dict(zip(names, values, strict=True))

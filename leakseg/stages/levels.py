@@ -1,0 +1,57 @@
+"""Cement inside bone, vertebra by vertebra: how much, how full the body is, and which vertebrae count as treated."""
+
+from __future__ import annotations
+
+import edt
+import numpy as np
+
+from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
+from leakseg.criteria import LeakCriteria
+from leakseg.findings import CementMap
+
+_INSIDE, _OUTSIDE = 1, 2
+
+
+def cement_by_level(cement: CementMap, masks: SpineMasks) -> dict[VertebraLevel, float]:
+    """Cement inside each vertebra's bone, mm3."""
+    inside = cement.labels == _INSIDE
+    levels = masks.vertebrae[cement.window][inside]
+    sums = np.bincount(levels, weights=cement.fraction[inside], minlength=64) * cement.grid.voxel_volume_mm3
+    return {level: float(sums[level.number]) for level in masks.levels()}
+
+
+def fill_by_level(cement: CementMap, masks: SpineMasks, spine: SpineAnatomy) -> dict[VertebraLevel, float]:
+    """Share of each body that is cement; levels without a measurable body are left out."""
+    inside = np.argwhere(cement.labels == _INSIDE)
+    suv = spine.axis.to_canal(cement.grid.to_patient(inside))
+    in_body = spine.lattice.lookup(spine.body, suv).astype(bool)
+    index = tuple(inside[in_body].T)
+    levels = masks.vertebrae[cement.window][index]
+    sums = np.bincount(levels, weights=cement.fraction[index], minlength=64) * cement.grid.voxel_volume_mm3
+    return {
+        vertebra.level: float(min(1.0, sums[vertebra.level.number] / vertebra.body_volume_mm3))
+        for vertebra in spine.vertebrae
+        if vertebra.body_volume_mm3
+    }
+
+
+def treated_levels(cement: CementMap, masks: SpineMasks, criteria: LeakCriteria) -> tuple[VertebraLevel, ...]:
+    """Vertebrae that hold at least the stated volume of cement, the rim beside a leak not counted.
+
+    A mask that swallows a neighbour's leak must not make a treated level: cement near the vertebra's
+    outline that goes on outside is left out.
+    """
+    inside = cement.labels == _INSIDE
+    vertebrae = masks.vertebrae[cement.window]
+    spacing = cement.grid.spacing_mm
+    outside = cement.labels == _OUTSIDE
+    counted = inside
+    if outside.any():
+        depth = edt.edt(vertebrae > 0, anisotropy=spacing, black_border=False)
+        to_leak = edt.edt(~outside, anisotropy=spacing, black_border=False)
+        goes_on = (depth <= criteria.treated_rim_mm) & (to_leak <= 2 * criteria.treated_rim_mm)
+        counted = inside & ~goes_on
+    sums = (
+        np.bincount(vertebrae[counted], weights=cement.fraction[counted], minlength=64) * cement.grid.voxel_volume_mm3
+    )
+    return tuple(level for level in masks.levels() if sums[level.number] >= criteria.min_treated_volume_mm3)

@@ -1,0 +1,128 @@
+"""Cement outside bone, cut by place: which connected pieces there are, and which part of each lies where."""
+
+from __future__ import annotations
+
+import cc3d
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, spatial
+
+from leakseg.anatomy import Place, SpineAnatomy
+from leakseg.criteria import LeakCriteria
+from leakseg.findings import CementMap, CementPart
+from leakseg.geometry import FloatArray
+
+_INSIDE, _OUTSIDE = 1, 2
+_PLACE_FACTOR = 256
+
+
+def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteria) -> tuple[CementPart, ...]:
+    """Every part of cement outside bone that is large enough to be a leak, in order from the head down.
+
+    One connected piece that reaches into two places gives two parts, where each holds the minimum volume
+    and reaches far enough across the border; a smaller part goes with the larger one.
+    """
+    outside = cement.labels == _OUTSIDE
+    if not outside.any():
+        return ()
+    components = cc3d.connected_components((cement.labels == _INSIDE) | outside, connectivity=26)
+    index = np.argwhere(outside)
+    suv = spine.axis.to_canal(cement.grid.to_patient(index))
+    territory = _territory(spine, suv)
+    reach = _reach(spine, suv)
+    rim, rim_owner = _rim(cement, outside, index)
+    weight = _weights(cement, index, rim, rim_owner)
+    found = []
+    for members in _joined(outside, cement.grid.spacing_mm, criteria.join_mm):
+        own = territory[members].copy()
+        _settle(own, reach[members], weight[members], criteria)
+        for code in np.unique(own):
+            part = members[own == code]
+            volume = float(weight[part].sum())
+            if volume < criteria.min_leak_volume_mm3:
+                continue
+            own_rim = rim[np.isin(rim_owner, part)]
+            found.append(
+                CementPart(
+                    component=_component(components, index[part]),
+                    place=int(code) // _PLACE_FACTOR,
+                    gap=int(code) % _PLACE_FACTOR,
+                    index=index[part],
+                    rim_index=own_rim,
+                    piece=index[members],
+                    volume_mm3=volume,
+                )
+            )
+    return tuple(
+        sorted(found, key=lambda part: (-part.index[:, 0].mean(), part.index[:, 1].mean(), part.index[:, 2].mean()))
+    )
+
+
+def _territory(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.int32]:
+    """Place and motion segment of each point as one number."""
+    place = spine.lattice.lookup(spine.place, suv).astype(np.int32)
+    gap = spine.lattice.lookup(spine.gap, suv).astype(np.int32)
+    return np.asarray(place * _PLACE_FACTOR + np.where(place == Place.CANAL, 0, gap), dtype=np.int32)
+
+
+def _reach(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.float32]:
+    """How far each point lies from the border of its place."""
+    step = (spine.lattice.step_mm,) * 3
+    codes = spine.place.astype(np.uint16) * _PLACE_FACTOR + spine.gap + 1
+    distance = edt.edt(codes, anisotropy=step, black_border=False)
+    return spine.lattice.lookup(distance, suv, outside=99.0)
+
+
+def _rim(
+    cement: CementMap, outside: NDArray[np.bool_], index: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Voxels beside the pieces that hold some of their cement, and for each the nearest voxel of a piece."""
+    wide = ndimage.binary_dilation(outside, ndimage.generate_binary_structure(3, 2))
+    rim = np.argwhere(wide & (cement.labels == 0) & (cement.fraction > 0))
+    if len(rim) == 0:
+        return rim, np.empty(0, np.int64)
+    spacing = np.array(cement.grid.spacing_mm)
+    _, owner = spatial.cKDTree(index * spacing).query(rim * spacing)
+    return rim, np.asarray(owner, dtype=np.int64)
+
+
+def _weights(
+    cement: CementMap, index: NDArray[np.int64], rim: NDArray[np.int64], owner: NDArray[np.int64]
+) -> FloatArray:
+    """Volume in mm3 that each voxel of a piece stands for, its share of the rim included."""
+    voxel = cement.grid.voxel_volume_mm3
+    weight = cement.fraction[tuple(index.T)].astype(np.float64)
+    np.add.at(weight, owner, cement.fraction[tuple(rim.T)])
+    return np.asarray(weight * voxel, dtype=np.float64)
+
+
+def _joined(
+    outside: NDArray[np.bool_], spacing_mm: tuple[float, float, float], join_mm: float
+) -> list[NDArray[np.int64]]:
+    """Voxels of each piece, by their position in `numpy.argwhere`; pieces with a small gap are taken together."""
+    box = ndimage.find_objects(outside.astype(np.uint8))[0]
+    own = outside[box]
+    near = edt.edt(~own, anisotropy=spacing_mm, black_border=False) <= max(join_mm / 2, 1e-6)
+    numbers = cc3d.connected_components(near, connectivity=26)[own]
+    return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
+
+
+def _settle(
+    territory: NDArray[np.int32], reach: NDArray[np.float32], weight: FloatArray, criteria: LeakCriteria
+) -> None:
+    """Give parts too small, or that hardly cross a border, to the largest part of their piece (in place)."""
+    codes = np.unique(territory)
+    volume = {int(code): float(weight[territory == code].sum()) for code in codes}
+    largest = max(volume, key=lambda code: (volume[code], -code))
+    for code in codes:
+        own = territory == code
+        crosses = float(np.percentile(reach[own], 95)) >= criteria.min_reach_mm
+        if code != largest and (volume[int(code)] < criteria.min_leak_volume_mm3 or not crosses):
+            territory[own] = largest
+
+
+def _component(components: NDArray[np.integer], index: NDArray[np.int64]) -> int:
+    """Number of the connected piece of cement that most of these voxels belong to."""
+    numbers = components[tuple(index.T)]
+    return int(np.bincount(numbers).argmax())
