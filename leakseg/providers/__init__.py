@@ -1,0 +1,49 @@
+"""Masks of vertebrae and canal for one scan, by whatever means: planned first, read later.
+
+`plan_masks` decides from file names and headers which files serve a case; `load_masks` reads them onto
+the scan's own grid and checks that they fit.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from leakseg.anatomy import SpineMasks
+from leakseg.criteria import MaskCriteria
+from leakseg.providers.plan import plan_masks
+from leakseg.providers.values import MaskPlan, MasksRead
+from leakseg.volume import Volume
+
+__all__ = ["MaskPlan", "MasksRead", "load_masks", "plan_masks"]
+
+
+def load_masks(plan: MaskPlan, volume: Volume, criteria: MaskCriteria | None = None) -> MasksRead:
+    """The masks of a plan, on the volume's own grid, and what must be known of them.
+
+    Parameters
+    ----------
+    plan
+        From `plan_masks`.
+    volume
+        The scan.
+    criteria
+        Limits of the mask checks.
+
+    Returns
+    -------
+    MasksRead
+        ``.masks`` (`SpineMasks`) and ``.notes``; the plan's notes come first.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read or does not fit this scan; masks given outright never fall back.
+    """
+    if plan.provider == "builtin":
+        segment = importlib.import_module("leakseg.providers.builtin").segment
+        drawn = segment(volume)
+        masks, notes = (drawn, ()) if isinstance(drawn, SpineMasks) else (drawn.masks, tuple(drawn.notes))
+        return MasksRead(masks, (*plan.notes, *notes))
+    from leakseg.providers.precomputed import read_precomputed
+
+    return read_precomputed(plan, volume, criteria or MaskCriteria())

@@ -1,0 +1,123 @@
+"""Checks of given masks: order, gaps, pieces, sizes, canal, and whether they lie on this spine at all.
+
+Masks drawn by a model mix neighbouring vertebrae now and then and say nothing of it; masks of another
+scan, or of another scheme, look like masks. What makes the comparison wrong is refused, the rest is
+told. Masks mirrored left to right cannot always be seen, for a spine is nearly symmetrical.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.criteria import MaskCriteria
+from leakseg.errors import AnatomyError
+from leakseg.findings import QualityNote
+from leakseg.providers.levels import LevelShape, level_shapes
+from leakseg.volume import Volume
+
+_OPTIONAL = {VertebraLevel.T13, VertebraLevel.L6}
+
+
+def check_masks(masks: SpineMasks, volume: Volume, criteria: MaskCriteria) -> tuple[QualityNote, ...]:
+    """Everything about the masks that a reader of the report must know.
+
+    Raises
+    ------
+    AnatomyError
+        Where the masks hold no vertebra, name levels in the wrong order, or do not lie on this spine.
+    """
+    masks.levels()
+    shapes = level_shapes(masks)
+    large = [shape for shape in shapes if shape.volume_mm3 >= criteria.min_level_volume_mm3]
+    _refuse_wrong_order(large)
+    return (
+        *_specks(shapes, criteria),
+        *_skipped(large),
+        *_pieces(large, criteria),
+        *_sizes(large, criteria),
+    )
+
+
+def _refuse_wrong_order(shapes: list[LevelShape]) -> None:
+    """Levels come cranial to caudal; each must lie below the one before."""
+    wrong = [(upper, lower) for upper, lower in pairwise(shapes) if lower.centroid_mm[2] >= upper.centroid_mm[2]]
+    if not wrong:
+        return
+    if len(wrong) == len(shapes) - 1 and len(wrong) > 1:
+        raise AnatomyError(
+            "The masks name the vertebrae upside down, every level above the one that should be over it: "
+            "the labels' scheme or the masks' orientation is wrong; give the right --label-scheme or export them again."
+        )
+    listed = ", ".join(f"{upper.level} below {lower.level}" for upper, lower in wrong)
+    raise AnatomyError(
+        f"The masks name vertebrae in the wrong order along the spine ({listed}); "
+        "correct the labels, or give the scheme they were made with (--label-scheme)."
+    )
+
+
+def _specks(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNote]:
+    specks = [shape for shape in shapes if shape.volume_mm3 < criteria.min_level_volume_mm3]
+    return [
+        QualityNote(
+            "mask_speck",
+            "warning",
+            f"The mask of {shape.level} holds only {shape.volume_mm3:.0f} mm³; it may be a stray piece or cut off.",
+        )
+        for shape in specks
+    ]
+
+
+def _skipped(shapes: list[LevelShape]) -> list[QualityNote]:
+    notes = []
+    for upper, lower in pairwise(shapes):
+        between = [
+            level
+            for level in VertebraLevel
+            if upper.level.number < level.number < lower.level.number and level not in _OPTIONAL
+        ]
+        if between:
+            missing = ", ".join(between)
+            text = f"The masks go from {upper.level} to {lower.level} without {missing}: missing, or the names are off."
+            notes.append(QualityNote("mask_level_skipped", "warning", text))
+    return notes
+
+
+def _pieces(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNote]:
+    notes = []
+    for shape in shapes:
+        far = [
+            piece
+            for piece in shape.pieces[1:]
+            if piece.distance_mm > criteria.far_piece_mm and piece.share >= criteria.min_piece_fraction
+        ]
+        if far:
+            listed = ", ".join(f"{piece.share:.0%} of it {piece.distance_mm:.0f} mm away" for piece in far[:4])
+            text = f"The mask of {shape.level} falls into pieces that lie apart ({listed}); vertebrae may be mixed."
+            notes.append(QualityNote("mask_in_pieces", "warning", text))
+    return notes
+
+
+def _sizes(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNote]:
+    """Compare each whole level with its whole neighbours; the sacrum and C1, C2 are of their own size."""
+    notes = []
+    own = {VertebraLevel.S1, VertebraLevel.S2, VertebraLevel.C1, VertebraLevel.C2}
+    comparable = [shape for shape in shapes if not shape.touches_edge and shape.level not in own]
+    for position, shape in enumerate(comparable):
+        near = [
+            other.volume_mm3
+            for other in comparable[max(0, position - 1) : position + 2]
+            if other is not shape and abs(other.level.number - shape.level.number) <= 2
+        ]
+        if not near:
+            continue
+        ratio = shape.volume_mm3 / float(np.mean(near))
+        if ratio > criteria.max_size_ratio or ratio < 1 / criteria.max_size_ratio:
+            text = (
+                f"The mask of {shape.level} is {ratio:.1f} times as large as its neighbours' mean "
+                f"({shape.volume_mm3:.0f} mm³); vertebrae may be mixed, or part of it is missing."
+            )
+            notes.append(QualityNote("mask_size_jump", "warning", text))
+    return notes

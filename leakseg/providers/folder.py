@@ -1,0 +1,149 @@
+"""Mask files in a folder or given one by one: each with the role its name says and its numbers' names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leakseg.anatomy import VertebraLevel
+from leakseg.errors import AnatomyError, InputError
+from leakseg.findings import QualityNote
+from leakseg.nifti import is_image_file
+from leakseg.providers.embedded import names_in_file
+from leakseg.providers.names import VERTEBRAE, role_of_file
+from leakseg.providers.schemes import SCHEMES, Scheme, read_labels_file, scheme_of_names
+from leakseg.providers.segments import read_seg_header
+from leakseg.providers.values import MaskFile
+from leakseg.volume import ScanSource
+
+LABELS_FILE = "labels.toml"
+_SINGLE_ENDINGS = (".nii.gz", ".nrrd", ".dcm", ".nii")
+
+
+class UnnamedError(AnatomyError):
+    """A labelmap whose numbers nothing names."""
+
+
+def masks_of_file(path: Path, scheme: Scheme | None, role: str | None) -> list[MaskFile]:
+    """One file given outright: a DICOM SEG, or an image in the role given, its name's, or ``vertebrae``.
+
+    Raises
+    ------
+    InputError
+        Where it is neither image nor DICOM SEG.
+    AnatomyError
+        Where it is a labelmap whose numbers nothing names.
+    """
+    if is_image_file(path):
+        return with_names(path, role or role_of_file(path.name) or VERTEBRAE, scheme)
+    if read_seg_header(path) is None:
+        raise InputError("A file given as masks is neither NIfTI, NRRD nor DICOM SEG.")
+    return [MaskFile(path, "seg")]
+
+
+def masks_of_folder(
+    folder: Path, scan: ScanSource, scheme: Scheme | None
+) -> tuple[list[MaskFile], tuple[QualityNote, ...]]:
+    """The case's masks in a folder given outright: by the case's path or id, else the folder's own files.
+
+    Raises
+    ------
+    InputError
+        Where it holds nothing for this case.
+    """
+    for name in dict.fromkeys((scan.relative_path, scan.case_id)):
+        if name not in ("", ".") and (folder / name).is_dir():
+            return _case_folder(folder / name, scan, scheme, lone=True)
+    for ending in _SINGLE_ENDINGS:
+        path = folder / f"{scan.case_id}{ending}"
+        if path.is_file():
+            return masks_of_file(path, scheme, None), ()
+    return _case_folder(folder, scan, scheme, lone=False)
+
+
+def role_named(folder: Path, scan: ScanSource, scheme: Scheme | None) -> list[MaskFile]:
+    """Role-named images of a folder, in the order of their names; single levels from the head down.
+
+    The sacrum and an S1 of its own are both level S1; any other role is taken once.
+
+    Raises
+    ------
+    AnatomyError
+        Where a labelmap among them has numbers that nothing names, or two files claim one role.
+    """
+    own = {path.resolve() for path in scan.files}
+    named: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        role = role_of_file(path.name) if is_image_file(path) and path.is_file() else None
+        if role is None or path.resolve() in own:
+            continue
+        if role in named and role != VertebraLevel.S1:
+            raise AnatomyError(
+                f"Two mask files beside one another both go by the role {role}; keep one, or say {role}=FILE."
+            )
+        named.setdefault(role, []).append(path)
+    levels = [level.value for level in VertebraLevel if level.value in named]
+    if VERTEBRAE in named and levels:
+        raise AnatomyError(
+            f"Found a labelmap of vertebrae and a mask of {levels[0]} alone; keep one kind, or say which by ROLE=FILE."
+        )
+    order = [*levels, *(role for role in named if role not in levels)]
+    return [mask for role in order for path in named[role] for mask in with_names(path, role, scheme)]
+
+
+def with_names(path: Path, role: str, scheme: Scheme | None) -> list[MaskFile]:
+    """The file, and what names its numbers: the scheme given, a labels.toml beside it, or its own header.
+
+    Raises
+    ------
+    UnnamedError
+        Where it is a labelmap and nothing names its numbers.
+    """
+    if role != VERTEBRAE:
+        return [MaskFile(path, role)]
+    if scheme is not None:
+        return [MaskFile(path, role, scheme)]
+    beside = path.with_name(LABELS_FILE)
+    if beside.is_file():
+        return [MaskFile(path, role, read_labels_file(beside)), MaskFile(beside, "names")]
+    names = names_in_file(path)
+    if names:
+        return [MaskFile(path, role, scheme_of_names(names, "names in the file"))]
+    raise UnnamedError(
+        "Nothing says what the numbers of the vertebrae mask mean, and they are not guessed (26 is S1, L6 or sacrum); "
+        f"give --label-scheme {'|'.join(SCHEMES)}, a TOML file, or put a {LABELS_FILE} beside it."
+    )
+
+
+def _case_folder(
+    folder: Path, scan: ScanSource, scheme: Scheme | None, *, lone: bool
+) -> tuple[list[MaskFile], tuple[QualityNote, ...]]:
+    named = role_named(folder, scan, scheme)
+    if named:
+        return named, _strangers(folder, scan)
+    own = {path.resolve() for path in scan.files}
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.resolve() not in own]
+    segs = [path for path in files if not is_image_file(path) and read_seg_header(path) is not None]
+    images = [path for path in files if is_image_file(path) and not path.name.lower().startswith("truth")]
+    if len(segs) == 1:
+        return [MaskFile(segs[0], "seg")], ()
+    if len(segs) > 1:
+        raise InputError(f"The masks folder holds {len(segs)} DICOM SEG for this case; name the one to use.")
+    if lone and len(images) == 1:
+        return with_names(images[0], VERTEBRAE, scheme), ()
+    raise InputError(
+        "The masks folder holds nothing for this case: neither a folder by its path or case_id, nor <case_id>.nii.gz "
+        "(.nrrd, .dcm), nor files named by role (vertebrae..., canal..., vertebrae_L1...)."
+    )
+
+
+def _strangers(folder: Path, scan: ScanSource) -> tuple[QualityNote, ...]:
+    own = {path.resolve() for path in scan.files}
+    count = sum(
+        1
+        for path in folder.iterdir()
+        if is_image_file(path) and role_of_file(path.name) is None and path.resolve() not in own
+    )
+    if not count:
+        return ()
+    text = f"{count} files in the masks folder have names that give no role; they were left out."
+    return (QualityNote("mask_files_left_out", "info", text),)

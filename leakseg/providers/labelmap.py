@@ -1,0 +1,130 @@
+"""A labelmap or single mask (NIfTI, NRRD) -> `Drawing`: numbers become names here, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.anatomy import VertebraLevel
+from leakseg.errors import AnatomyError, InputError
+from leakseg.findings import QualityNote
+from leakseg.geometry import Grid
+from leakseg.nifti import read_image
+from leakseg.providers.names import PARTS, VERTEBRAE, Meaning, Structure
+from leakseg.providers.schemes import BODY_AND_DISC, SPINEPS_PARTS
+from leakseg.providers.values import Drawing, MaskFile
+
+
+def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
+    """What the file shows, cropped to it, and the numbers it holds that nothing names.
+
+    Raises
+    ------
+    AnatomyError
+        Where it holds nothing, no whole numbers, several structures where one is expected, or no number
+        that its scheme names.
+    InputError
+        Where it cannot be read.
+    """
+    what = f"the {mask.role} mask"
+    try:
+        grid, array = read_image(mask.path)
+    except InputError as error:
+        raise type(error)(str(error).replace(mask.path.name, what)) from error
+    grid, labels = _cropped(grid, _whole_numbers(array, what), what)
+    counts = np.bincount(labels.ravel())
+    present = [int(number) for number in np.flatnonzero(counts) if number]
+    meanings = _meanings(mask, present, what)
+    unknown = [number for number in present if number not in meanings]
+    if len(unknown) == len(present):
+        scheme = f"the scheme {mask.scheme.name}" if mask.scheme else "its role"
+        raise AnatomyError(
+            f"None of the numbers in {what} ({_listed(present)}) is named by {scheme}; "
+            "give the scheme it was made with (--label-scheme)."
+        )
+    return _draw(grid, labels, meanings), _told(unknown, counts, what)
+
+
+def _meanings(mask: MaskFile, present: list[int], what: str) -> dict[int, Meaning]:
+    if mask.role == VERTEBRAE:
+        assert mask.scheme is not None
+        return {number: mask.scheme.numbers[number] for number in present if number in mask.scheme.numbers}
+    if mask.role == PARTS:
+        return {number: SPINEPS_PARTS.numbers[number] for number in present if number in SPINEPS_PARTS.numbers}
+    if mask.role == Structure.BODY and len(present) > 1:
+        return {number: BODY_AND_DISC[number] for number in present if number in BODY_AND_DISC}
+    if len(present) > 1:
+        raise AnatomyError(
+            f"{what.capitalize()} holds {len(present)} different numbers ({_listed(present)}) where one structure is "
+            "expected; give a labelmap as vertebrae=FILE with its scheme."
+        )
+    meaning: Meaning = VertebraLevel(mask.role) if mask.role in VertebraLevel.__members__ else Structure(mask.role)
+    return {present[0]: meaning}
+
+
+def _draw(grid: Grid, labels: NDArray[np.int32], meanings: dict[int, Meaning]) -> Drawing:
+    size = int(labels.max()) + 1
+    to_level = np.zeros(size, np.uint8)
+    parts: dict[Structure, list[int]] = {}
+    for number, meaning in meanings.items():
+        if isinstance(meaning, VertebraLevel):
+            to_level[number] = meaning.number
+        elif meaning is not Structure.OTHER:
+            parts.setdefault(meaning, []).append(number)
+    masks = {}
+    for structure, numbers in parts.items():
+        chosen = np.zeros(size, np.bool_)
+        chosen[numbers] = True
+        masks[structure] = chosen[labels]
+    return Drawing(grid, to_level[labels] if to_level.any() else None, masks)
+
+
+def _whole_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8)
+    if np.issubdtype(array.dtype, np.floating):
+        rounded = np.rint(array)
+        if not np.isfinite(array).all() or np.abs(array - rounded).max(initial=0) > 1e-3:
+            raise AnatomyError(
+                f"{what.capitalize()} holds fractions where whole label numbers are expected; "
+                "if it is a probability map, export it as a labelmap."
+            )
+        array = rounded.astype(np.int32)
+    if array.size and (array.min() < 0 or array.max() > 65535):
+        raise AnatomyError(
+            f"{what.capitalize()} holds values from {array.min()} to {array.max()}, which are no label numbers; "
+            "it looks like an image, not a mask."
+        )
+    return array
+
+
+def _cropped(grid: Grid, array: NDArray[Any], what: str) -> tuple[Grid, NDArray[np.int32]]:
+    shown = array != 0
+    spans = []
+    for axis in range(3):
+        used = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not len(used):
+            raise AnatomyError(f"{what.capitalize()} is empty: it holds no voxel other than 0.")
+        spans.append(slice(int(used[0]), int(used[-1]) + 1))
+    window = (spans[0], spans[1], spans[2])
+    return grid.crop(window), array[window].astype(np.int32)
+
+
+def _told(unknown: list[int], counts: NDArray[np.int64], what: str) -> tuple[QualityNote, ...]:
+    if not unknown:
+        return ()
+    listed = ", ".join(f"{number} ({int(counts[number])} voxels)" for number in unknown[:8])
+    more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+    return (
+        QualityNote(
+            "mask_unknown_labels",
+            "warning",
+            f"{what.capitalize()} holds numbers that its scheme does not name: {listed}{more}. They were left out.",
+        ),
+    )
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:8])) + (", ..." if len(numbers) > 8 else "")

@@ -1,0 +1,85 @@
+"""What the providers hand on: the plan of a case's masks, a drawing on its own grid, and the masks read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.anatomy import SpineMasks
+from leakseg.findings import QualityNote
+from leakseg.geometry import Grid
+from leakseg.providers.names import Structure
+from leakseg.providers.schemes import Scheme
+
+ProviderName = Literal["precomputed", "builtin"]
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """One file of a case's masks: its role (see `leakseg.providers.names.ROLES`) and its numbers' names.
+
+    The role ``"seg"`` is a DICOM SEG, which names its own segments; ``"names"`` is a labels.toml, kept
+    so that a changed name changes the case's digest.
+    """
+
+    path: Path
+    role: str
+    scheme: Scheme | None = None
+
+
+@dataclass(frozen=True)
+class MaskPlan:
+    """Where one case's masks come from, decided from file names and headers alone.
+
+    Parameters
+    ----------
+    provider
+        ``"precomputed"`` or ``"builtin"``.
+    masks
+        The files, in the order they are laid over one another; empty for ``builtin``.
+    scheme
+        What gave the numbers their names: a scheme's name, ``labels.toml``, ``names in the file``,
+        ``file names`` or ``segment names``; None for ``builtin``.
+    notes
+        What the choice left aside.
+    """
+
+    provider: ProviderName
+    masks: tuple[MaskFile, ...] = ()
+    scheme: str | None = None
+    notes: tuple[QualityNote, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file the masks depend on, for the case's digest."""
+        return tuple(mask.path for mask in self.masks)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The role of each of `files`."""
+        return tuple(mask.role for mask in self.masks)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What one file shows, on its own grid (canonical orientation).
+
+    ``levels`` is ``(K, J, I)`` uint8 of `VertebraLevel.number`, None where the file shows no vertebra;
+    ``parts`` holds bool masks of the same shape.
+    """
+
+    grid: Grid
+    levels: NDArray[np.uint8] | None = None
+    parts: dict[Structure, NDArray[np.bool_]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class MasksRead:
+    """Masks on the scan's own grid, and what must be known of them."""
+
+    masks: SpineMasks
+    notes: tuple[QualityNote, ...] = ()
