@@ -22,7 +22,20 @@ from leakseg.findings import (
     QualityNote,
 )
 from leakseg.protocols import LeakClassifier
-from leakseg.stages import axis, canal, cement, distant, features, levels, measure, parts, pattern, quality, spine
+from leakseg.stages import (
+    axis,
+    canal,
+    cement,
+    distant,
+    features,
+    levels,
+    measure,
+    parts,
+    pattern,
+    places,
+    quality,
+    vertebrae,
+)
 from leakseg.volume import LabelMap, Volume
 
 
@@ -82,7 +95,8 @@ def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
     wall = canal.trace_canal_wall(masks, line, tube, criteria.spine)
     line = axis.recentre(line, wall, masks)
     wall = canal.trace_canal_wall(masks, line, tube, criteria.spine)
-    return spine.describe_spine(masks, line, wall, source, criteria.spine)
+    bony = vertebrae.find_vertebrae(masks, line, wall, criteria.spine)
+    return places.assign_places(bony, source, criteria.spine)
 
 
 def needs_review(

@@ -122,6 +122,10 @@ class SpineMasks:
         return present
 
 
+CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]
+"""What the canal was taken from."""
+
+
 @dataclass(frozen=True, eq=False)
 class CanalAxis:
     """The canal's centreline with a frame at every millimetre: the coordinates leaks are described in.
@@ -235,6 +239,12 @@ class Lattice:
         origin = np.array([0.0, self.u_start_mm, self.v_start_mm])
         return np.asarray(index * self.step_mm + origin, dtype=np.float64)
 
+    def sections(self) -> tuple[FloatArray, FloatArray]:
+        """Node coordinates u ``(1, U, 1)`` and v ``(1, 1, V)``, mm: they broadcast to the lattice."""
+        u = np.arange(self.shape[1]) * self.step_mm + self.u_start_mm
+        v = np.arange(self.shape[2]) * self.step_mm + self.v_start_mm
+        return np.asarray(u[None, :, None], dtype=np.float64), np.asarray(v[None, None, :], dtype=np.float64)
+
     def lookup(self, values: NDArray[Any], suv: FloatArray, outside: float = 0) -> NDArray[Any]:
         """Values at the nearest nodes; ``outside`` beyond the lattice."""
         index = np.rint(self.to_index(suv)).astype(np.int64)
@@ -273,6 +283,24 @@ class Vertebra:
     def s_middle_mm(self) -> float:
         """Mid-height of the body."""
         return (self.s_bottom_mm + self.s_top_mm) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class BonySpine:
+    """The bone round the canal on a lattice in canal coordinates, and the vertebrae found in it.
+
+    ``bone`` ``(S, U, V)`` uint8 holds `VertebraLevel.number`, ``body`` is true for bone in front of the
+    posterior wall; ``posterior_wall_u_mm`` and ``canal_half_width_mm`` are ``(S,)``.
+    """
+
+    axis: CanalAxis
+    wall: CanalWall
+    lattice: Lattice
+    bone: NDArray[np.uint8]
+    body: NDArray[np.bool_]
+    posterior_wall_u_mm: FloatArray
+    canal_half_width_mm: FloatArray
+    vertebrae: tuple[Vertebra, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,7 +346,7 @@ class SpineAnatomy:
     vertebrae: tuple[Vertebra, ...]
     gaps: tuple[tuple[VertebraLevel, VertebraLevel], ...]
     foramen_volume_mm3: dict[tuple[int, str], float]
-    canal_from: Literal["mask", "cord", "vertebrae", "builtin"]
+    canal_from: CanalSource
     canal_certain: NDArray[np.bool_]
     """``(S,)``: the canal's wall was seen there, not continued beyond the masks."""
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage, signal
 
-from leakseg.anatomy import CanalAxis, CanalWall, SpineMasks, VertebraLevel
+from leakseg.anatomy import CanalAxis, CanalSource, CanalWall, SpineMasks, VertebraLevel
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import FloatArray
 
 _PIXEL_MM = 1.5
-
-CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]
 
 
 def canal_source(masks: SpineMasks) -> CanalSource:

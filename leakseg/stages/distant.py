@@ -52,7 +52,8 @@ def find_distant_cement(
                 "warning",
                 "A detached piece as dense as cement lies away from the spine at "
                 f"x {centre[0]:.0f}, y {centre[1]:.0f}, z {centre[2]:.0f} mm (LPS): {sizes[number]:.0f} mm3, "
-                f"{size[0]:.0f} x {size[1]:.0f} x {size[2]:.0f} mm. Cement may have travelled by vein; calcification, contrast and clips look alike.",
+                f"{size[0]:.0f} x {size[1]:.0f} x {size[2]:.0f} mm. "
+                "Cement may have travelled by vein; calcification, contrast and clips look alike.",
             )
         )
     return tuple(notes)

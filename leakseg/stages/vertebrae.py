@@ -1,30 +1,12 @@
-"""The spine round the canal, in canal coordinates: bodies, pedicles, discs, foramina, and every place.
-
-Works on a lattice straightened along the canal (one node a millimetre), so that "behind the posterior
-wall", "between the pedicles" and "between the endplates" are plain inequalities.
-"""
+"""The vertebrae in canal coordinates: bone straightened along the canal, bodies and pedicles told apart."""
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import (
-    CanalAxis,
-    CanalWall,
-    Lattice,
-    Pedicle,
-    Place,
-    SpineAnatomy,
-    SpineMasks,
-    Vertebra,
-    VertebraLevel,
-)
+from leakseg.anatomy import BonySpine, CanalAxis, CanalWall, Lattice, Pedicle, SpineMasks, Vertebra, VertebraLevel
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import FloatArray
@@ -37,10 +19,8 @@ _SACRAL_BODY_MM = 30.0
 _CUT_SHARE = 0.003
 
 
-def describe_spine(
-    masks: SpineMasks, axis: CanalAxis, wall: CanalWall, canal_from: Any, criteria: SpineCriteria
-) -> SpineAnatomy:
-    """Everything geometry needs of the spine, from the masks and the canal traced in them.
+def find_vertebrae(masks: SpineMasks, axis: CanalAxis, wall: CanalWall, criteria: SpineCriteria) -> BonySpine:
+    """The bone on a lattice straightened along the canal, and each vertebra's body and pedicles.
 
     Raises
     ------
@@ -48,7 +28,6 @@ def describe_spine(
         Where no vertebral body lies in front of the canal.
     """
     lattice, bone = _straighten(masks, axis)
-    canal = _canal_nodes(lattice, wall)
     posterior_wall = -_anterior_radius(wall)
     bodies = _body_nodes(lattice, bone, posterior_wall)
     vertebrae = _vertebrae(masks, lattice, bone, bodies, posterior_wall, wall, criteria)
@@ -56,52 +35,7 @@ def describe_spine(
         raise AnatomyError(
             "No vertebral body lies in front of the canal: do the vertebra and canal masks belong to this scan?"
         )
-    gaps = tuple(
-        (upper.level, lower.level)
-        for upper, lower in itertools.pairwise(vertebrae)
-        if -2.0 <= upper.s_bottom_mm - lower.s_top_mm <= criteria.max_disc_height_mm
-    )
-    place = np.zeros(lattice.shape, np.uint8)
-    gap = np.zeros(lattice.shape, np.uint8)
-    foramen_volumes: dict[tuple[int, str], float] = {}
-    by_level = {vertebra.level: vertebra for vertebra in vertebrae}
-    for number, (upper_level, lower_level) in enumerate(gaps):
-        upper, lower = by_level[upper_level], by_level[lower_level]
-        disc = _disc_nodes(bodies & (bone == upper_level.number), bodies & (bone == lower_level.number), lattice)
-        place[disc] = Place.DISC
-        gap[disc] = number + 1
-        for side, sign in _SIDES.items():
-            foramen = _foramen_nodes(lattice, bone, bodies | disc, upper, lower, side, sign, posterior_wall, criteria)
-            if foramen is None:
-                continue
-            foramen &= ~canal
-            place[foramen] = Place.FORAMEN
-            gap[foramen] = number + 1
-            foramen_volumes[number, side] = float((foramen & (bone == 0)).sum()) * _STEP_MM**3
-    place[canal] = Place.CANAL
-    gap[canal] = 0
-    distance = edt.edt(~canal, anisotropy=(_STEP_MM,) * 3).astype(np.float32)
-    half_width = _lateral_radius(wall)
-    arrays = (bone, bodies, place, gap, canal, distance)
-    for array in arrays:
-        array.setflags(write=False)
-    return SpineAnatomy(
-        axis=axis,
-        lattice=lattice,
-        bone=bone,
-        body=bodies,
-        place=place,
-        gap=gap,
-        canal=canal,
-        canal_distance_mm=distance,
-        posterior_wall_u_mm=posterior_wall,
-        canal_half_width_mm=half_width,
-        vertebrae=vertebrae,
-        gaps=gaps,
-        foramen_volume_mm3=foramen_volumes,
-        canal_from=canal_from,
-        canal_certain=wall.certain,
-    )
+    return BonySpine(axis, wall, lattice, bone, bodies, posterior_wall, _lateral_radius(wall), vertebrae)
 
 
 def _straighten(masks: SpineMasks, axis: CanalAxis) -> tuple[Lattice, NDArray[np.uint8]]:
@@ -122,25 +56,6 @@ def _straighten(masks: SpineMasks, axis: CanalAxis) -> tuple[Lattice, NDArray[np
         near[~inside] = 0
         bone[s] = np.where(inside, masks.vertebrae[near[..., 0], near[..., 1], near[..., 2]], 0)
     return lattice, bone
-
-
-def _uv(lattice: Lattice) -> tuple[FloatArray, FloatArray]:
-    """Node coordinates ``(1, U, 1)`` and ``(1, 1, V)``."""
-    u = np.arange(lattice.shape[1]) * lattice.step_mm + lattice.u_start_mm
-    v = np.arange(lattice.shape[2]) * lattice.step_mm + lattice.v_start_mm
-    return np.asarray(u[None, :, None], dtype=np.float64), np.asarray(v[None, None, :], dtype=np.float64)
-
-
-def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
-    u, v = _uv(lattice)
-    radius = np.hypot(u, v)[0]
-    angle = np.mod(np.arctan2(np.broadcast_to(v[0], radius.shape), np.broadcast_to(u[0], radius.shape)), 2 * np.pi)
-    column = angle / (2 * np.pi) * len(wall.angles_rad)
-    low = np.floor(column).astype(int) % len(wall.angles_rad)
-    high = (low + 1) % len(wall.angles_rad)
-    weight = column - np.floor(column)
-    edge = wall.radius_mm[:, low] * (1 - weight) + wall.radius_mm[:, high] * weight
-    return np.asarray(radius[None] <= edge, dtype=np.bool_)
 
 
 def _sector(wall: CanalWall, centre_rad: float, half_width_rad: float) -> NDArray[np.bool_]:
@@ -170,7 +85,7 @@ def _side_radius(wall: CanalWall, sign: int) -> FloatArray:
 
 def _body_nodes(lattice: Lattice, bone: NDArray[np.uint8], posterior_wall: FloatArray) -> NDArray[np.bool_]:
     """Bone in front of the posterior wall."""
-    u, _ = _uv(lattice)
+    u, _ = lattice.sections()
     return np.asarray((bone > 0) & (u <= posterior_wall[:, None, None] + 0.5), dtype=np.bool_)
 
 
@@ -254,7 +169,7 @@ def _pedicle(
     criteria: SpineCriteria,
 ) -> Pedicle | None:
     """The run of bone that leaves the body backward beside the canal; None where the masks show none."""
-    u, v = _uv(lattice)
+    u, v = lattice.sections()
     medial_edge = _side_radius(wall, sign)
     depth = u - posterior_wall[:, None, None]
     slab = own & (depth > 0.5) & (depth <= criteria.pedicle_depth_mm) & (sign * v > 3.0)
@@ -289,72 +204,3 @@ def _pedicle(
     inner = float(np.median(medial))
     outer = min(float(np.percentile(lateral, 25)), inner + criteria.max_pedicle_width_mm, half_width_mm + 2.0)
     return Pedicle(float(rows[0]) - 0.5, float(rows[-1]) + 0.5, inner, max(outer, inner + 4.0))
-
-
-def _disc_nodes(upper: NDArray[np.bool_], lower: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.bool_]:
-    """Nodes between the facing endplates, inside the outline of the two bodies."""
-    rows = np.arange(lattice.shape[0])
-    bottom = np.where(upper.any(axis=0), np.argmax(upper, axis=0), -1)
-    top = np.where(lower.any(axis=0), lattice.shape[0] - 1 - np.argmax(lower[::-1], axis=0), -1)
-    upper_print = (bottom >= 0) & (bottom <= np.percentile(bottom[bottom >= 0], 50) + 8)
-    lower_print = (top >= 0) & (top >= np.percentile(top[top >= 0], 50) - 8)
-    outline = ndimage.binary_closing(np.pad(upper_print | lower_print, 8), iterations=6)[8:-8, 8:-8]
-    outline = ndimage.binary_opening(ndimage.binary_fill_holes(outline), iterations=2)
-    bottom = _spread(bottom, upper_print)
-    top = _spread(top, lower_print)
-    return np.asarray(
-        outline[None] & (rows[:, None, None] > top[None]) & (rows[:, None, None] < bottom[None]), dtype=np.bool_
-    )
-
-
-def _spread(values: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
-    """Values outside ``known`` from the nearest known column."""
-    index = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return np.asarray(values[index[0], index[1]])
-
-
-def _foramen_nodes(
-    lattice: Lattice,
-    bone: NDArray[np.uint8],
-    front: NDArray[np.bool_],
-    upper: Vertebra,
-    lower: Vertebra,
-    side: str,
-    sign: int,
-    posterior_wall: FloatArray,
-    criteria: SpineCriteria,
-) -> NDArray[np.bool_] | None:
-    """Nodes between the two pedicles of one side, behind body and disc, in front of the facet joint."""
-    above, below = upper.pedicles.get(side), lower.pedicles.get(side)
-    if above is None or below is None or above.s_bottom_mm <= below.s_top_mm:
-        return None
-    u, v = _uv(lattice)
-    u, across = u[0], (sign * v)[0]
-    nodes = np.zeros(lattice.shape, bool)
-    first, last = int(np.ceil(below.s_top_mm)), int(np.floor(above.s_bottom_mm))
-    for row in range(max(first, 0), min(last + 1, lattice.shape[0])):
-        share = (row - below.s_top_mm) / (above.s_bottom_mm - below.s_top_mm)
-        medial = below.medial_mm + share * (above.medial_mm - below.medial_mm)
-        lateral = below.lateral_mm + share * (above.lateral_mm - below.lateral_mm)
-        columns = np.flatnonzero((across[0] >= medial - 0.5) & (across[0] <= lateral + 0.5))
-        section = _behind_front(front[row], u[:, 0], columns, float(posterior_wall[row]))
-        for column, start in zip(columns, section, strict=True):
-            behind = (u[:, 0] > start) & (u[:, 0] <= posterior_wall[row] + criteria.foramen_depth_mm)
-            facet = np.flatnonzero(behind & (bone[row, :, column] > 0) & (u[:, 0] > posterior_wall[row] + 3.0))
-            stop = u[facet[0], 0] if len(facet) else np.inf
-            nodes[row, :, column] = behind & (u[:, 0] < stop)
-    return nodes
-
-
-def _behind_front(front: NDArray[np.bool_], u: FloatArray, columns: NDArray[Any], wall_u: float) -> FloatArray:
-    """For each column, u of the rear surface of body and disc, not farther forward than 12 mm before the wall."""
-    starts = np.full(len(columns), np.nan)
-    for number, column in enumerate(columns):
-        rear = np.flatnonzero(front[:, column] & (u <= wall_u + 1.0))
-        if len(rear):
-            starts[number] = u[rear[-1]]
-    known = np.isfinite(starts)
-    if not known.any():
-        return np.full(len(columns), wall_u)
-    starts = np.interp(np.arange(len(columns)), np.flatnonzero(known), starts[known])
-    return np.asarray(np.clip(starts, wall_u - 12.0, wall_u + 1.0), dtype=np.float64)

@@ -1,0 +1,152 @@
+"""The place of every point round the canal: canal, foramen, disc, or outside.
+
+On a lattice straightened along the canal, "behind the posterior wall", "between the pedicles" and
+"between the endplates" are plain inequalities. Where places meet, the order of `Place` decides.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from leakseg.anatomy import BonySpine, CanalSource, CanalWall, Lattice, Place, SpineAnatomy, Vertebra
+from leakseg.criteria import SpineCriteria
+from leakseg.geometry import FloatArray
+
+_SIDES = {"left": 1, "right": -1}
+
+
+def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCriteria) -> SpineAnatomy:
+    """Discs, foramina and canal on the lattice, and the distance of every node to the canal."""
+    lattice, bone, bodies, vertebrae = bony.lattice, bony.bone, bony.body, bony.vertebrae
+    canal = _canal_nodes(lattice, bony.wall)
+    gaps = tuple(
+        (upper.level, lower.level)
+        for upper, lower in itertools.pairwise(vertebrae)
+        if -2.0 <= upper.s_bottom_mm - lower.s_top_mm <= criteria.max_disc_height_mm
+    )
+    place = np.zeros(lattice.shape, np.uint8)
+    gap = np.zeros(lattice.shape, np.uint8)
+    foramen_volumes: dict[tuple[int, str], float] = {}
+    by_level = {vertebra.level: vertebra for vertebra in vertebrae}
+    for number, (upper_level, lower_level) in enumerate(gaps):
+        upper, lower = by_level[upper_level], by_level[lower_level]
+        disc = _disc_nodes(bodies & (bone == upper_level.number), bodies & (bone == lower_level.number), lattice)
+        place[disc] = Place.DISC
+        gap[disc] = number + 1
+        for side, sign in _SIDES.items():
+            foramen = _foramen_nodes(bony, bodies | disc, upper, lower, side, sign, criteria)
+            if foramen is None:
+                continue
+            foramen &= ~canal
+            place[foramen] = Place.FORAMEN
+            gap[foramen] = number + 1
+            foramen_volumes[number, side] = float((foramen & (bone == 0)).sum()) * lattice.step_mm**3
+    place[canal] = Place.CANAL
+    gap[canal] = 0
+    distance = edt.edt(~canal, anisotropy=(lattice.step_mm,) * 3).astype(np.float32)
+    arrays = (bone, bodies, place, gap, canal, distance)
+    for array in arrays:
+        array.setflags(write=False)
+    return SpineAnatomy(
+        axis=bony.axis,
+        lattice=lattice,
+        bone=bone,
+        body=bodies,
+        place=place,
+        gap=gap,
+        canal=canal,
+        canal_distance_mm=distance,
+        posterior_wall_u_mm=bony.posterior_wall_u_mm,
+        canal_half_width_mm=bony.canal_half_width_mm,
+        vertebrae=vertebrae,
+        gaps=gaps,
+        foramen_volume_mm3=foramen_volumes,
+        canal_from=canal_from,
+        canal_certain=bony.wall.certain,
+    )
+
+
+def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
+    u, v = lattice.sections()
+    radius = np.hypot(u, v)[0]
+    angle = np.mod(np.arctan2(np.broadcast_to(v[0], radius.shape), np.broadcast_to(u[0], radius.shape)), 2 * np.pi)
+    column = angle / (2 * np.pi) * len(wall.angles_rad)
+    low = np.floor(column).astype(int) % len(wall.angles_rad)
+    high = (low + 1) % len(wall.angles_rad)
+    weight = column - np.floor(column)
+    edge = wall.radius_mm[:, low] * (1 - weight) + wall.radius_mm[:, high] * weight
+    return np.asarray(radius[None] <= edge, dtype=np.bool_)
+
+
+def _disc_nodes(upper: NDArray[np.bool_], lower: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.bool_]:
+    """Nodes between the facing endplates, inside the outline of the two bodies."""
+    rows = np.arange(lattice.shape[0])
+    bottom = np.where(upper.any(axis=0), np.argmax(upper, axis=0), -1)
+    top = np.where(lower.any(axis=0), lattice.shape[0] - 1 - np.argmax(lower[::-1], axis=0), -1)
+    upper_print = (bottom >= 0) & (bottom <= np.percentile(bottom[bottom >= 0], 50) + 8)
+    lower_print = (top >= 0) & (top >= np.percentile(top[top >= 0], 50) - 8)
+    outline = ndimage.binary_closing(np.pad(upper_print | lower_print, 8), iterations=6)[8:-8, 8:-8]
+    outline = ndimage.binary_opening(ndimage.binary_fill_holes(outline), iterations=2)
+    bottom = _spread(bottom, upper_print)
+    top = _spread(top, lower_print)
+    return np.asarray(
+        outline[None] & (rows[:, None, None] > top[None]) & (rows[:, None, None] < bottom[None]), dtype=np.bool_
+    )
+
+
+def _spread(values: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
+    """Values outside ``known`` from the nearest known column."""
+    index = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.asarray(values[index[0], index[1]])
+
+
+def _foramen_nodes(
+    bony: BonySpine,
+    front: NDArray[np.bool_],
+    upper: Vertebra,
+    lower: Vertebra,
+    side: str,
+    sign: int,
+    criteria: SpineCriteria,
+) -> NDArray[np.bool_] | None:
+    """Nodes between the two pedicles of one side, behind body and disc, in front of the facet joint."""
+    above, below = upper.pedicles.get(side), lower.pedicles.get(side)
+    if above is None or below is None or above.s_bottom_mm <= below.s_top_mm:
+        return None
+    lattice, bone, posterior_wall = bony.lattice, bony.bone, bony.posterior_wall_u_mm
+    u, v = lattice.sections()
+    u, across = u[0], (sign * v)[0]
+    nodes = np.zeros(lattice.shape, bool)
+    first, last = int(np.ceil(below.s_top_mm)), int(np.floor(above.s_bottom_mm))
+    for row in range(max(first, 0), min(last + 1, lattice.shape[0])):
+        share = (row - below.s_top_mm) / (above.s_bottom_mm - below.s_top_mm)
+        medial = below.medial_mm + share * (above.medial_mm - below.medial_mm)
+        lateral = below.lateral_mm + share * (above.lateral_mm - below.lateral_mm)
+        columns = np.flatnonzero((across[0] >= medial - 0.5) & (across[0] <= lateral + 0.5))
+        section = _behind_front(front[row], u[:, 0], columns, float(posterior_wall[row]))
+        for column, start in zip(columns, section, strict=True):
+            behind = (u[:, 0] > start) & (u[:, 0] <= posterior_wall[row] + criteria.foramen_depth_mm)
+            facet = np.flatnonzero(behind & (bone[row, :, column] > 0) & (u[:, 0] > posterior_wall[row] + 3.0))
+            stop = u[facet[0], 0] if len(facet) else np.inf
+            nodes[row, :, column] = behind & (u[:, 0] < stop)
+    return nodes
+
+
+def _behind_front(front: NDArray[np.bool_], u: FloatArray, columns: NDArray[Any], wall_u: float) -> FloatArray:
+    """For each column, u of the rear surface of body and disc, not farther forward than 12 mm before the wall."""
+    starts = np.full(len(columns), np.nan)
+    for number, column in enumerate(columns):
+        rear = np.flatnonzero(front[:, column] & (u <= wall_u + 1.0))
+        if len(rear):
+            starts[number] = u[rear[-1]]
+    known = np.isfinite(starts)
+    if not known.any():
+        return np.full(len(columns), wall_u)
+    starts = np.interp(np.arange(len(columns)), np.flatnonzero(known), starts[known])
+    return np.asarray(np.clip(starts, wall_u - 12.0, wall_u + 1.0), dtype=np.float64)
