@@ -18,7 +18,7 @@ from leakseg import criteria as criteria_table
 from leakseg.anatomy import SpineMasks
 from leakseg.anchor import Anchor, apply_anchor
 from leakseg.config import AnalysisConfig
-from leakseg.criteria import Criteria, ReviewCriteria
+from leakseg.criteria import Criteria
 from leakseg.errors import InputError, LeaksegError, OutputError
 from leakseg.findings import (
     CaseFindings,
@@ -139,7 +139,7 @@ def analyse_case(request: CaseRequest, method: Analysis | None = None) -> CaseRe
         method = analyse
     config = request.config
     scan = read_volume(request.source, config.criteria.reading)
-    read = load_masks(request.plan, scan.volume)
+    read = load_masks(request.plan, scan.volume, config.criteria.masks)
     masks = read.masks
     anchored: tuple[QualityNote, ...] = ()
     if request.anchor is not None:
@@ -149,7 +149,7 @@ def analyse_case(request: CaseRequest, method: Analysis | None = None) -> CaseRe
     notes = _unique((*request.notes, *scan.notes, *request.plan.notes, *read.notes, *anchored, *findings.notes))
     report = CaseReport(
         case_id=request.source.case_id,
-        needs_review=needs_review(findings, notes, config.criteria.review),
+        needs_review=findings.needs_review or any(note.severity != "info" for note in notes),
         series=_series(scan.volume, request.source),
         masks=findings.masks,
         levels=findings.levels,
@@ -167,22 +167,6 @@ def analyse_case(request: CaseRequest, method: Analysis | None = None) -> CaseRe
         ),
     )
     return CaseResult(report, scan.volume, masks, findings)
-
-
-def needs_review(findings: CaseFindings, notes: Iterable[QualityNote], review: ReviewCriteria) -> bool:
-    """Whether a human reader must look: a note of weight, a doubtful leak, or a doubtful level.
-
-    A leak without a confidence is doubtful; a level without one is not, for most masks give none.
-    """
-    return (
-        findings.needs_review
-        or any(note.severity != "info" for note in notes)
-        or any(leak.confidence is None or leak.confidence < review.min_confidence for leak in findings.leaks)
-        or any(
-            level.label_confidence is not None and level.label_confidence < review.min_label_confidence
-            for level in findings.levels
-        )
-    )
 
 
 def publish(result: CaseResult, request: CaseRequest) -> Path:
