@@ -114,16 +114,23 @@ def _rename(
             f"The anchor names {anchor.level} where the masks have {found}: a sacrum and a vertebra cannot stand "
             "for each other; anchor a vertebra above the sacrum."
         )
-    has_t13 = VertebraLevel.T13 in (*levels, anchor.level)
-    chain = [v for v in VertebraLevel if v not in _SACRAL and (has_t13 or v != VertebraLevel.T13)]
-    shift = chain.index(anchor.level) - chain.index(found)
+    old, new = _chain(levels), _chain((*levels, anchor.level))
     names = {}
     for level in levels:
-        position = chain.index(level) + shift if level not in _SACRAL else None
-        if position is not None and not 0 <= position < len(chain):
+        if level in _SACRAL:
+            names[level] = level
+            continue
+        position = new.index(anchor.level) + old.index(level) - old.index(found)
+        if not 0 <= position < len(new):
             raise AnatomyError(
-                f"The anchor makes {found} to {anchor.level}; {level} would then lie beyond {chain[0]} to "
-                f"{chain[-1]}. Check the anchor's level and height."
+                f"The anchor makes {found} to {anchor.level}; {level} would then lie beyond {new[0]} to {new[-1]}. "
+                "Check the anchor's level and height."
             )
-        names[level] = level if position is None else chain[position]
+        names[level] = new[position]
     return names
+
+
+def _chain(named: tuple[VertebraLevel, ...]) -> list[VertebraLevel]:
+    """Levels above the sacrum in their order, T13 only where it is named."""
+    has_t13 = VertebraLevel.T13 in named
+    return [level for level in VertebraLevel if level not in _SACRAL and (has_t13 or level != VertebraLevel.T13)]
