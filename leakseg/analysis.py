@@ -52,7 +52,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     if not masks.grid.same_as(volume.grid):
         raise GeometryError("The masks do not stand on the scan's own grid.")
     anatomy = describe_anatomy(masks, criteria)
-    found = cement.segment_cement(volume, masks, criteria.cement)
+    found = cement.segment_cement(volume, masks, anatomy, criteria.cement)
     treated = levels.treated_levels(found, masks, criteria.leaks)
     pieces = parts.split_by_place(found, anatomy, criteria.leaks)
     measured = tuple(

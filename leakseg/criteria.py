@@ -119,8 +119,20 @@ class CementCriteria:
     """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
     contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """A piece outside bone touches cement inside bone where the gap is at most this."""
-    max_bony_shell_fraction: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.35
-    """A piece that touches no inner cement must lie in soft tissue: at most this share of its shell is dense."""
+    detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
+    """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""
+    detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
+    """... in canal and foramina, where nothing else is dense, this near."""
+    detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
+    """The dense end of a detached piece reaches this share of the cement's density ..."""
+    detached_max_core_share: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.15
+    """... and not more than this: denser ones are calcification, clips or teeth."""
+    detached_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """The median of a detached piece reaches this share: a drop is even, a plaque is not."""
+    max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
+    """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
+    max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0
+    """... and in canal and foramina this many times; unlabelled bone goes on, a drop of cement ends."""
     metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Metal: straight dense pieces at least this long ..."""
     metal_max_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
@@ -227,14 +239,22 @@ class MaskCriteria:
     """... where it holds at least this share of the level."""
     max_size_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.8
     """A level this many times larger or smaller than its neighbours' mean is told."""
-    min_bone_contrast: Annotated[
+    min_place_margin: Annotated[
         float,
-        Gt(0.5),
+        Ge(0),
         Le(1),
         Unit("1"),
-        Source("measured here: verse005 and totalsegmentator_ct reach 0.87 and more, shifted by 30 mm sideways 0.7"),
-    ] = 0.75
-    """Chance that the masks' rim is denser than their surroundings; under this the masks lie on no spine."""
+        Source("measured here: true masks 0.06 and more on verse005 and totalsegmentator_ct, displaced ones under 0"),
+    ] = 0.02
+    """The masks' contrast with their surroundings beats that of any place 6 to 15 mm away by at least this."""
+    max_near_gain: Annotated[
+        float,
+        Ge(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here, as min_place_margin: true masks 0, 3 mm off 0.02 and more"),
+    ] = 0.005
+    """Masks whose contrast grows by more than this when moved by 3 mm, or mirrored, are told or refused."""
     max_canal_distance_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 15.0
     """A canal mask whose middle voxel is farther than this from every vertebra lies elsewhere."""
     max_canal_bone_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.2

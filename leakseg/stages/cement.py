@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import SpineMasks
+from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import CementMap, QualityNote
+from leakseg.geometry import Grid
 from leakseg.volume import Volume
 
 INSIDE, OUTSIDE, METAL = 1, 2, 3
+_TOLD_MM3 = 10.0
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
 
 
@@ -38,7 +40,7 @@ class _Densities:
         return background + share * (self.plateau - background)
 
 
-def segment_cement(volume: Volume, masks: SpineMasks, criteria: CementCriteria) -> CementMap:
+def segment_cement(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, criteria: CementCriteria) -> CementMap:
     """Cement and metal in a window round the vertebrae.
 
     Parameters
@@ -61,7 +63,7 @@ def segment_cement(volume: Volume, masks: SpineMasks, criteria: CementCriteria) 
     densities = _Densities(soft, cancellous, _cortex_hu(hu, vertebrae, depth, seeds, criteria), plateau)
     metal = _metal(hu, densities, spacing, volume.series.clip_hu, criteria)
     inner = _inner_cement(hu, bone, depth, seeds, metal, densities, criteria)
-    outer = _outer_cement(hu, bone, inner, metal, densities, grid.voxel_volume_mm3, spacing, criteria)
+    outer, doubts = _outer_cement(hu, bone, inner, metal, grid, spine, densities, criteria)
     labels = np.zeros(grid.shape, np.uint8)
     labels[inner] = INSIDE
     labels[outer] = OUTSIDE
@@ -76,7 +78,9 @@ def segment_cement(volume: Volume, masks: SpineMasks, criteria: CementCriteria) 
         f"({plateau:.0f} HU, deep in the bodies); inside bone from cancellous bone ({cancellous:.0f} HU), "
         f"within {criteria.rim_mm:g} mm of its surface from cortex ({densities.cortex:.0f} HU)"
     )
-    return CementMap(window, grid, labels, fraction, plateau, soft, threshold, method, clipped, _notes(densities))
+    return CementMap(
+        window, grid, labels, fraction, plateau, soft, threshold, method, clipped, (*_notes(densities), *doubts)
+    )
 
 
 def _distance(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
@@ -209,58 +213,71 @@ def _outer_cement(
     bone: NDArray[np.bool_],
     inner: NDArray[np.bool_],
     metal: NDArray[np.bool_],
+    grid: Grid,
+    spine: SpineAnatomy,
     densities: _Densities,
-    voxel_mm3: float,
-    spacing_mm: tuple[float, float, float],
     criteria: CementCriteria,
-) -> NDArray[np.bool_]:
-    """Pieces outside every bone that are as dense as cement and stand out from the bone."""
-    from_bone = _distance(~bone, spacing_mm)
+) -> tuple[NDArray[np.bool_], tuple[QualityNote, ...]]:
+    """Pieces outside every bone that are as dense as cement and stand out from the bone.
+
+    A piece that touches inner cement is taken; one that touches none may be calcification or unlabelled
+    bone, and must look the more like cement. What looks like cement but is not taken is told in a note.
+    """
+    spacing = grid.spacing_mm
+    from_bone = _distance(~bone, spacing)
+    to_inner = _distance(~inner, spacing)
     threshold = densities.edge(densities.soft, criteria.edge_share)
     edge = max(threshold, densities.edge(densities.cortex, criteria.edge_share))
     near = from_bone <= criteria.bone_edge_mm
     candidate = ~bone & ~metal & (hu > np.where(near, edge, threshold))
+    candidate &= to_inner <= criteria.detached_reach_canal_mm
     pieces = cc3d.connected_components(candidate, connectivity=26)
-    to_inner = _distance(~inner, spacing_mm)
-    dense_bone = densities.edge(densities.soft, 0.2)
+    hang = cc3d.connected_components((from_bone > 0.5 * min(spacing)) & (hu > densities.edge(densities.soft, 0.25)))
+    hang_sizes = np.bincount(hang.ravel())
     keep = np.zeros(int(pieces.max()) + 1, bool)
+    notes = []
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        if box is None:
-            continue
         own = pieces[box] == number
-        if own.sum() * voxel_mm3 < 2.0:
+        volume = float(own.sum()) * grid.voxel_volume_mm3
+        if volume < 2.0 or from_bone[box][own].max() <= criteria.bone_edge_mm:
             continue
-        values = hu[box][own]
-        if from_bone[box][own].max() <= criteria.bone_edge_mm:
+        middle, dense_end = np.percentile(hu[box][own], [50, 90]) / densities.plateau
+        if dense_end < criteria.min_core_share:
             continue
-        if np.percentile(values, 90) < criteria.min_core_share * densities.plateau:
-            continue
-        touches = bool(to_inner[box][own].min() <= criteria.contact_mm)
-        if touches or _in_soft_tissue(hu, pieces, number, box, spacing_mm, dense_bone, criteria):
+        distance = float(to_inner[box][own].min())
+        if distance <= criteria.contact_mm:
             keep[number] = True
+            continue
+        around = hang[box][own]
+        around = np.unique(around[around > 0])
+        spread = float(hang_sizes[around].sum() / own.sum()) if len(around) else 1.0
+        index = np.argwhere(own) + [part.start for part in box]
+        where = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
+        neural = float(np.isin(where, (Place.CANAL, Place.FORAMEN)).mean()) > 0.5
+        if neural:
+            keep[number] = dense_end >= criteria.detached_core_share and spread <= criteria.max_spread_neural
+        else:
+            keep[number] = (
+                distance <= criteria.detached_reach_mm
+                and criteria.detached_core_share <= dense_end <= criteria.detached_max_core_share
+                and middle >= criteria.detached_middle_share
+                and spread <= criteria.max_spread
+            )
+            doubtful = dense_end >= criteria.detached_core_share and spread <= criteria.max_spread_neural
+            if not keep[number] and doubtful and distance <= criteria.detached_reach_mm and volume >= _TOLD_MM3:
+                notes.append(_dense_piece(grid.to_patient(index).mean(axis=0), volume, distance))
     core = keep[pieces]
     grown = ndimage.binary_dilation(core, ndimage.generate_binary_structure(3, 1))
-    return np.asarray(core | (grown & ~bone & ~metal & (hu > threshold)))
+    return np.asarray(core | (grown & ~bone & ~metal & (hu > threshold))), tuple(notes)
 
 
-def _in_soft_tissue(
-    hu: NDArray[Any],
-    pieces: NDArray[Any],
-    number: int,
-    box: tuple[slice, ...],
-    spacing_mm: tuple[float, float, float],
-    dense_hu: float,
-    criteria: CementCriteria,
-) -> bool:
-    """Whether the shell 2 to 4 mm round the piece is soft: unlabelled bone goes on, a drop of cement ends."""
-    wide = tuple(
-        slice(max(0, part.start - int(np.ceil(4.5 / step))), min(size, part.stop + int(np.ceil(4.5 / step))))
-        for part, step, size in zip(box, spacing_mm, hu.shape, strict=True)
+def _dense_piece(centre: NDArray[np.float64], volume_mm3: float, distance_mm: float) -> QualityNote:
+    return QualityNote(
+        "dense_piece_not_cement",
+        "warning",
+        f"A dense piece of {volume_mm3:.0f} mm3 at x {centre[0]:.0f}, y {centre[1]:.0f}, z {centre[2]:.0f} mm (LPS), "
+        f"{distance_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: look at it.",
     )
-    own = pieces[wide] == number
-    distance = _distance(~own, spacing_mm)
-    shell = (distance > 2.0) & (distance <= 4.0)
-    return bool(shell.any() and float((hu[wide][shell] > dense_hu).mean()) <= criteria.max_bony_shell_fraction)
 
 
 def _fraction(
