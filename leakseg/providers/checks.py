@@ -10,11 +10,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import MaskCriteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import QualityNote
+from leakseg.providers.fit import measure_fit
 from leakseg.providers.levels import LevelShape, level_shapes
 from leakseg.volume import Volume
 
@@ -38,6 +41,9 @@ def check_masks(masks: SpineMasks, volume: Volume, criteria: MaskCriteria) -> tu
         *_skipped(large),
         *_pieces(large, criteria),
         *_sizes(large, criteria),
+        *_place(masks, volume, criteria),
+        *_tube(masks.canal, "canal", masks, criteria),
+        *_tube(masks.cord, "cord", masks, criteria),
     )
 
 
@@ -121,3 +127,51 @@ def _sizes(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNote
             )
             notes.append(QualityNote("mask_size_jump", "warning", text))
     return notes
+
+
+def _place(masks: SpineMasks, volume: Volume, criteria: MaskCriteria) -> list[QualityNote]:
+    fit = measure_fit(masks.vertebrae, volume)
+    if fit is None:
+        text = "Too little of the masks lies within the scan to tell whether they lie on its bone."
+        return [QualityNote("mask_place_unknown", "warning", text)]
+    if fit.mirrored - fit.here > criteria.max_near_gain and fit.mirrored - fit.far > criteria.min_place_margin:
+        raise AnatomyError(
+            f"The masks fit this scan better when mirrored left to right (contrast {fit.mirrored:.2f} against "
+            f"{fit.here:.2f}): masks or scan are flipped; export the masks again with their orientation."
+        )
+    better, way = max((fit.near, fit.near_way), (fit.far, fit.far_way))
+    if fit.here - fit.far < criteria.min_place_margin:
+        elsewhere = f", {better:.2f} when moved {way}" if better > fit.here else ""
+        raise AnatomyError(
+            f"The masks do not lie on this spine: their rim does not stand out from its surroundings as bone does "
+            f"(contrast {fit.here:.2f}{elsewhere}; 0.50 is none); give masks drawn on this scan."
+        )
+    if fit.near - fit.here > criteria.max_near_gain:
+        text = (
+            f"The masks fit the scan better when moved {fit.near_way} (contrast {fit.near:.2f} against "
+            f"{fit.here:.2f}); they may be displaced."
+        )
+        return [QualityNote("mask_displaced", "warning", text)]
+    return []
+
+
+def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria: MaskCriteria) -> list[QualityNote]:
+    """A canal or cord mask runs beside the vertebrae, not through them and not far from them."""
+    if tube is None:
+        return []
+    points = np.argwhere(tube)
+    points = points[:: max(1, len(points) // 5000)]
+    near = np.argwhere(masks.vertebrae[::2, ::2, ::2]) * 2
+    near = near[:: max(1, len(near) // 50_000)]
+    distance, _ = KDTree(masks.grid.to_patient(near)).query(masks.grid.to_patient(points))
+    middle_mm = float(np.median(distance))
+    if middle_mm > criteria.max_canal_distance_mm:
+        raise AnatomyError(
+            f"The {name} mask lies {middle_mm:.0f} mm from the vertebrae (its middle voxel); it belongs to another "
+            "scan or structure."
+        )
+    within = float(np.count_nonzero(masks.vertebrae[tube]) / np.count_nonzero(tube))
+    if within > criteria.max_canal_bone_fraction:
+        text = f"{within:.0%} of the {name} mask lies inside vertebra masks; one of them is off."
+        return [QualityNote("mask_canal_in_bone", "warning", text)]
+    return []

@@ -46,6 +46,11 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
         notes.extend(_check_place(drawing, mask, volume.grid))
         _lay(drawing, volume.grid, vertebrae, parts, overlaps)
     notes.extend(_told_overlaps(overlaps))
+    if not vertebrae.any():
+        raise AnatomyError(
+            f"The masks show no vertebra within the scan (names taken from: {plan.scheme}); "
+            "give vertebra masks of this scan, with the scheme they were made with (--label-scheme)."
+        )
     masks = SpineMasks(
         grid=volume.grid,
         vertebrae=vertebrae,

@@ -1,0 +1,128 @@
+"""Do the masks lie on this scan's bone? Measured by moving them about.
+
+The rim of true masks is denser than the tissue round them, and more so where they are than a few
+millimetres away. Masks of another scan, or shifted by a wrong origin, have a better place near by or
+none at all. The measure is the chance that a voxel of the rim is denser than one of the surroundings
+(the area under the ROC curve), so it needs no bone density and bears noise and osteoporosis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.volume import Volume
+
+_STRIDE_MM = 1.2
+_SMOOTHING_MM = 3.0
+_RIM_MM = 3.5
+_SHELL_MM = (2.0, 6.0)
+_SHIFTS_MM = (3.0, 6.0, 10.0, 15.0)
+_NEAR_MM = 4.0
+_POINTS = 8_000
+_FEWEST = 100
+_WAYS = (("down", "up"), ("forward", "backward"), ("to the right", "to the left"))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Contrast of the masks' rim against its surroundings, 0.5 (none) to 1.
+
+    ``here`` where the masks lie; ``near`` and ``far`` the best place less and more than 4 mm away, with
+    the way there in words; ``mirrored`` where the masks are turned left to right in place.
+    """
+
+    here: float
+    near: float
+    near_way: str
+    far: float
+    far_way: str
+    mirrored: float
+
+
+def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
+    """How well the masks fit the scan; None where too little of them lies in view to tell.
+
+    Parameters
+    ----------
+    vertebrae
+        ``(K, J, I)``, 0 outside vertebrae, on the volume's grid.
+    volume
+        The scan.
+    """
+    import edt
+    from scipy import ndimage
+
+    strides = [max(1, round(_STRIDE_MM / step)) for step in volume.grid.spacing_mm]
+    spacing = np.array([step * stride for step, stride in zip(volume.grid.spacing_mm, strides, strict=True)])
+    window = _window(vertebrae, strides, spacing)
+    mask = np.ascontiguousarray(vertebrae[window] != 0)
+    size = [max(1, round(_SMOOTHING_MM / step)) for step in spacing]
+    hu = ndimage.uniform_filter(volume.hu[window].astype(np.float32), size)
+    inside = edt.edt(mask, anisotropy=tuple(spacing), order="C")
+    outside = edt.edt(~mask, anisotropy=tuple(spacing), order="C")
+    rim = _some(np.argwhere((inside > 0) & (inside <= _RIM_MM)))
+    shell = _some(np.argwhere((outside > _SHELL_MM[0]) & (outside <= _SHELL_MM[1])))
+    here = _contrast(hu, rim, shell, np.zeros(3, int))
+    if here is None:
+        return None
+    near, far = (0.0, ""), (0.0, "")
+    for shift_mm in _SHIFTS_MM:
+        for axis in range(3):
+            for sign in (-1, 1):
+                offset = np.zeros(3, int)
+                offset[axis] = sign * max(1, round(shift_mm / spacing[axis]))
+                moved_mm = abs(offset[axis]) * spacing[axis]
+                value = _contrast(hu, rim, shell, offset) or 0.0
+                found = (value, f"{moved_mm:.0f} mm {_WAYS[axis][sign > 0]}")
+                if moved_mm < _NEAR_MM:
+                    near = max(near, found)
+                else:
+                    far = max(far, found)
+    return Fit(here, *near, *far, _mirrored(hu, rim, shell, spacing))
+
+
+def _window(
+    vertebrae: NDArray[np.uint8], strides: list[int], spacing: NDArray[np.float64]
+) -> tuple[slice, slice, slice]:
+    """Every so many voxels of the block round the masks, with room for the shifts."""
+    parts = []
+    for axis in range(3):
+        used = np.flatnonzero(vertebrae.any(axis=tuple(other for other in range(3) if other != axis)))
+        room = int((_SHIFTS_MM[-1] + _SHELL_MM[1]) / spacing[axis] + 1) * strides[axis]
+        parts.append(slice(max(0, int(used[0]) - room), int(used[-1]) + room + 1, strides[axis]))
+    return parts[0], parts[1], parts[2]
+
+
+def _mirrored(
+    hu: NDArray[np.float32], rim: NDArray[np.int64], shell: NDArray[np.int64], spacing: NDArray[np.float64]
+) -> float:
+    """Best contrast of the masks turned left to right about their own middle, within 6 mm of it."""
+    turn = int(rim[:, 2].min() + rim[:, 2].max())
+    rim, shell = (np.stack([part[:, 0], part[:, 1], turn - part[:, 2]], axis=-1) for part in (rim, shell))
+    reach = max(1, round(_SHIFTS_MM[1] / spacing[2]))
+    values = [_contrast(hu, rim, shell, np.array([0, 0, step])) or 0.0 for step in range(-reach, reach + 1)]
+    return max(values)
+
+
+def _contrast(
+    hu: NDArray[np.float32], rim: NDArray[np.int64], shell: NDArray[np.int64], offset: NDArray[Any]
+) -> float | None:
+    """Chance that a rim voxel is denser than a shell voxel, both moved by so many voxels."""
+    values = []
+    for points in (rim, shell):
+        moved = points + offset
+        moved = moved[np.all((moved >= 0) & (moved < hu.shape), axis=1)]
+        if len(moved) < max(_FEWEST, len(points) // 3):
+            return None
+        values.append(hu[tuple(moved.T)])
+    lower, higher = np.sort(values[1]), values[0]
+    ranks = np.searchsorted(lower, higher, "left") + np.searchsorted(lower, higher, "right")
+    return float(ranks.mean() / (2 * len(lower)))
+
+
+def _some(points: NDArray[np.int64]) -> NDArray[np.int64]:
+    return points[:: max(1, len(points) // _POINTS)]
