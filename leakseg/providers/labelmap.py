@@ -32,7 +32,7 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     try:
         grid, array = read_image(mask.path)
     except InputError as error:
-        raise type(error)(str(error).replace(mask.path.name, what)) from error
+        raise type(error)(_without_path(str(error), mask, what)) from error
     grid, labels = _cropped(grid, _whole_numbers(array, what), what)
     counts = np.bincount(labels.ravel())
     present = [int(number) for number in np.flatnonzero(counts) if number]
@@ -110,6 +110,13 @@ def _cropped(grid: Grid, array: NDArray[Any], what: str) -> tuple[Grid, NDArray[
         spans.append(slice(int(used[0]), int(used[-1]) + 1))
     window = (spans[0], spans[1], spans[2])
     return grid.crop(window), array[window].astype(np.int32)
+
+
+def _without_path(text: str, mask: MaskFile, what: str) -> str:
+    """The sentence with the mask's role in place of its path or name, which may hold a patient's name."""
+    for name in (str(mask.path), str(mask.path.absolute()), mask.path.name):
+        text = text.replace(name, what)
+    return text[:1].upper() + text[1:]
 
 
 def _told(unknown: list[int], counts: NDArray[np.int64], what: str) -> tuple[QualityNote, ...]:

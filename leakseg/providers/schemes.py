@@ -124,7 +124,9 @@ def read_labels_file(path: Path) -> Scheme:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError("The labels file given as label scheme does not exist.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"The labels file cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"The labels file cannot be read as TOML: {error}.") from error
     entries = table.get("labels", {key: value for key, value in table.items() if not isinstance(value, dict)})
     if not isinstance(entries, dict) or not entries:
