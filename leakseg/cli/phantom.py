@@ -1,0 +1,162 @@
+"""`leakseg phantom`: digital phantoms made from nothing, and known cement put into a real scan."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from leakseg.anatomy import VertebraLevel
+from leakseg.errors import ConfigError, InputError
+from leakseg.findings import LeakType, Side
+from leakseg.phantom.plan import Phantom
+
+_Name = TypeVar("_Name", VertebraLevel, LeakType, Side)
+LEAKLESS = "none"
+
+
+def make(
+    out: Path,
+    *,
+    count: int | None = None,
+    seed: int = 1,
+    leaks: str | None = None,
+    levels: str | None = None,
+    recipe: Path | None = None,
+    as_json: bool = False,
+) -> int:
+    """Make phantoms under OUT; exit code.
+
+    Parameters
+    ----------
+    leaks, levels
+        Comma-separated leak types (``none``: a treated case without a leak) and levels; None leaves them to the
+        recipe.
+    recipe
+        A recipe TOML; None: the default recipe.
+
+    Raises
+    ------
+    ConfigError
+        Where the recipe or a name is wrong, or a phantom cannot be made from it.
+    """
+    from leakseg.phantom.folders import write_phantom
+    from leakseg.phantom.make import make_cohort
+    from leakseg.phantom.recipe import default_recipe, override, read_recipe
+
+    chosen = default_recipe() if recipe is None else read_recipe(recipe)
+    chosen = override(
+        chosen,
+        count=count,
+        leaks=None if leaks is None else tuple(leaks.split(",")),
+        levels=None if levels is None else _names(levels, VertebraLevel, "level"),
+    )
+    rows = []
+    for made in make_cohort(chosen, seed):
+        write_phantom(
+            made.phantom, out, made.case_id, seed_text=made.seed_text, skip=made.skip, deflate=chosen.scanner.deflate
+        )
+        rows.append(_row(made.case_id, made.phantom))
+        _tell(rows[-1])
+    return _close(rows, out, as_json=as_json)
+
+
+def implant(
+    scan: Path,
+    *,
+    masks: Sequence[str],
+    out: Path,
+    label_scheme: str | None = None,
+    types: str | None = None,
+    levels: str | None = None,
+    sides: str | None = None,
+    count: int | None = None,
+    seed: int = 1,
+    as_json: bool = False,
+) -> int:
+    """Put known cement into one scan, case by case over levels, types and sides; exit code.
+
+    Parameters
+    ----------
+    masks, label_scheme
+        As for ``leakseg run``.
+    types, levels, sides
+        Comma-separated; ``none`` among the types makes controls (cement inside bone only). None: all types and
+        controls, every level whose neighbours are in view, every side.
+    count
+        How many cases: the grid cut short or gone through again. None: the grid once.
+
+    Raises
+    ------
+    InputError
+        Where the scan or its masks cannot be used, or a leak fits nowhere.
+    ConfigError
+        Where a name is wrong.
+    """
+    from leakseg.criteria import ReadingCriteria
+    from leakseg.phantom.cohort import SIDED, grid_of_cases, implant_cohort, treatable
+    from leakseg.phantom.folders import write_phantom
+    from leakseg.providers import load_masks, plan_masks
+    from leakseg.readers import read_volume, take_inventory
+
+    criteria = ReadingCriteria()
+    sources = [entry.source for entry in take_inventory([scan], criteria).series if entry.analysable]
+    if len(sources) != 1:
+        raise InputError(f"Cement is put into one scan at a time; {len(sources)} usable scans were found there.")
+    volume = read_volume(sources[0], criteria).volume
+    spine = load_masks(plan_masks(masks, sources[0], label_scheme), volume).masks
+    words = tuple(SIDED) if types is None else _names(types, LeakType, "leak type", also=LEAKLESS)
+    cases = grid_of_cases(
+        treatable(spine) if levels is None else _names(levels, VertebraLevel, "level"),
+        words,
+        tuple(Side) if sides is None else _names(sides, Side, "side"),
+        controls_per_level=3 if types is None or LEAKLESS in types.split(",") else 0,
+        count=count,
+    )
+    rows = []
+    for case_id, seed_text, phantom in implant_cohort(volume, spine, cases, seed):
+        write_phantom(phantom, out, case_id, seed_text=seed_text)
+        rows.append(_row(case_id, phantom))
+        _tell(rows[-1])
+    return _close(rows, out, as_json=as_json)
+
+
+def _names(text: str, kind: type[_Name], word: str, also: str | None = None) -> tuple[_Name, ...]:
+    """Names of a comma-separated list; ``also`` is passed over."""
+    found = []
+    for name in (part.strip() for part in text.split(",")):
+        if name == also:
+            continue
+        try:
+            found.append(kind(name))
+        except ValueError:
+            choices = ", ".join([*kind, *([also] if also else [])])
+            raise ConfigError(f"There is no {word} '{name}'; choose from {choices}.") from None
+    return tuple(found)
+
+
+def _row(case_id: str, phantom: Phantom) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "leaks": [
+            {"type": str(leak.type), "level": str(leak.level), "side": str(leak.side), "volume_mm3": leak.volume_mm3}
+            for leak in phantom.leaks
+        ],
+        "cement_volume_mm3": phantom.cement.total_volume_mm3,
+    }
+
+
+def _tell(row: dict[str, Any]) -> None:
+    leaks = "; ".join(f"{leak['type']} {leak['level']} {leak['side']}" for leak in row["leaks"]) or "no leak"
+    sys.stderr.write(f"{row['case_id']}: {leaks}\n")
+
+
+def _close(rows: Iterable[dict[str, Any]], out: Path, *, as_json: bool) -> int:
+    made = list(rows)
+    if as_json:
+        sys.stdout.write(json.dumps({"cases": made}, indent=2) + "\n")
+    else:
+        sys.stdout.write(f"{len(made)} cases in {out}: scans/, masks/, truth/\n")
+    return 0

@@ -1,0 +1,172 @@
+"""Cohorts: the grid of cases an examiner asks for, each from a seed of its own.
+
+Case ids are neutral numbers, so that nothing in a path gives an answer away; truth.json holds the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.errors import AnatomyError, ConfigError
+from leakseg.findings import LeakSubtype, LeakType, Side
+from leakseg.phantom.implant import ground_of, implant_on
+from leakseg.phantom.plan import FillPlan, FillReach, ImplantPlan, LeakPlan, Phantom
+from leakseg.phantom.site import Ground
+from leakseg.volume import Volume
+
+SIDED: dict[LeakType, tuple[Side, ...]] = {
+    LeakType.EPIDURAL: (Side.LEFT, Side.RIGHT, Side.MIDLINE),
+    LeakType.FORAMINAL: (Side.LEFT, Side.RIGHT),
+    LeakType.VENOUS: (Side.LEFT, Side.RIGHT),
+    LeakType.INTRADISCAL: (Side.LEFT, Side.RIGHT),
+    LeakType.PARAVERTEBRAL: (Side.LEFT, Side.RIGHT),
+}
+"""The sides on which each type is made."""
+
+_SUBTYPES: dict[tuple[LeakType, bool], tuple[tuple[LeakSubtype | None, float], ...]] = {
+    (LeakType.EPIDURAL, True): ((LeakSubtype.PARACENTRAL, 0.6), (LeakSubtype.PEDICLE_BREACH, 0.4)),
+    (LeakType.EPIDURAL, False): ((LeakSubtype.CENTRAL, 1.0),),
+    (LeakType.FORAMINAL, True): ((None, 1.0),),
+    (LeakType.INTRADISCAL, True): ((None, 1.0),),
+    (LeakType.VENOUS, True): (
+        (LeakSubtype.SEGMENTAL, 0.5),
+        (LeakSubtype.ANTERIOR_EXTERNAL, 0.3),
+        (LeakSubtype.ASCENDING_LUMBAR, 0.2),
+    ),
+    (LeakType.PARAVERTEBRAL, True): ((LeakSubtype.SOFT_TISSUE, 0.5), (LeakSubtype.NEEDLE_TRACK, 0.5)),
+}
+_CONTROL_REACH: tuple[FillReach, ...] = ("posterior_wall", "pedicle", "endplate")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One case of the grid; ``type`` None is a control: cement inside bone only."""
+
+    level: VertebraLevel
+    type: LeakType | None
+    side: Side | None
+    turn: int = 0
+
+
+def grid_of_cases(
+    levels: Sequence[VertebraLevel],
+    types: Sequence[LeakType] = tuple(SIDED),
+    sides: Sequence[Side] = (Side.LEFT, Side.RIGHT, Side.MIDLINE),
+    *,
+    controls_per_level: int = 3,
+    count: int | None = None,
+) -> tuple[Wanted, ...]:
+    """Every type at every level on every side it has, then the controls; cycled or cut to ``count``.
+
+    Raises
+    ------
+    ConfigError
+        Where nothing is asked for.
+    """
+    cases = [
+        Wanted(level, kind, side) for level in levels for kind in types for side in SIDED.get(kind, ()) if side in sides
+    ]
+    cases += [Wanted(level, None, None, turn) for level in levels for turn in range(controls_per_level)]
+    if not cases:
+        raise ConfigError("Nothing to make: name at least one level, and types and sides that go together.")
+    wanted = len(cases) if count is None else count
+    return tuple(cases[number % len(cases)] for number in range(wanted))
+
+
+def implant_cohort(
+    volume: Volume, masks: SpineMasks, cases: Sequence[Wanted], seed: int
+) -> Iterator[tuple[str, str, Phantom]]:
+    """Put each wanted case into the same scan, one at a time.
+
+    Yields
+    ------
+    case_id, seed_text, phantom
+        ``seed_text`` is what the case's UIDs are made from.
+
+    Raises
+    ------
+    AnatomyError
+        Where a case fits nowhere in this spine in any of its subtypes.
+    """
+    ground = ground_of(masks)
+    for number, wanted in enumerate(cases, start=1):
+        rng = np.random.default_rng([seed, number])
+        phantom = _one(volume, masks, ground, wanted, rng)
+        origin = {"kind": "implant", "seed": seed, "case": number, "plan": plain(phantom.origin["plan"])}
+        yield f"case-{number:03d}", f"implant {seed} {number}", replace(phantom, origin=origin)
+
+
+def plan_case(
+    wanted: Wanted, subtype: LeakSubtype | None, neighbours: Sequence[VertebraLevel], rng: np.random.Generator
+) -> ImplantPlan:
+    """A plan for a wanted case, its amounts drawn: fill, density, blur, noise, now and then a treated neighbour."""
+    reach: FillReach = "centre" if wanted.type else _CONTROL_REACH[wanted.turn % len(_CONTROL_REACH)]
+    density = float(rng.uniform(1300.0, 2800.0))
+    fills = [
+        FillPlan(
+            level=wanted.level,
+            volume_mm3=float(rng.uniform(1500.0, 4000.0)),
+            density_hu=density,
+            reach=reach,
+            lean="none" if wanted.type else ("left", "right", "none")[int(rng.integers(3))],
+        )
+    ]
+    if neighbours and rng.random() < 0.25:
+        other = neighbours[int(rng.integers(len(neighbours)))]
+        fills.append(FillPlan(level=other, volume_mm3=float(rng.uniform(1500.0, 3000.0)), density_hu=density))
+    leaks: tuple[LeakPlan, ...] = ()
+    if wanted.type is not None:
+        size = float(rng.uniform(0.8, 1.35))
+        leaks = (LeakPlan(level=wanted.level, type=wanted.type, subtype=subtype, side=wanted.side, size=size),)
+    return ImplantPlan(
+        fills=tuple(fills),
+        leaks=leaks,
+        psf_sigma_mm=float(rng.uniform(0.5, 0.8)),
+        noise_hu=float(rng.uniform(10.0, 40.0)),
+    )
+
+
+def plain(value: Any) -> Any:
+    """A plan or recipe as data for truth.json."""
+    return asdict(value)
+
+
+def subtypes_in_turn(kind: LeakType, side: Side | None, rng: np.random.Generator) -> tuple[LeakSubtype | None, ...]:
+    """The subtypes of a type on a side, drawn by their weights without putting back."""
+    choices = _SUBTYPES[kind, side is not Side.MIDLINE]
+    weights = np.array([weight for _subtype, weight in choices])
+    order = rng.choice(len(choices), size=len(choices), replace=False, p=weights / weights.sum())
+    return tuple(choices[int(index)][0] for index in order)
+
+
+def _one(volume: Volume, masks: SpineMasks, ground: Ground, wanted: Wanted, rng: np.random.Generator) -> Phantom:
+    known = ground.survey.vertebrae
+    neighbours = [level for level in known if abs(level.number - wanted.level.number) == 1 and level in _whole(ground)]
+    if wanted.type is None:
+        return implant_on(volume, masks, ground, plan_case(wanted, None, neighbours, rng), rng)
+    problem: AnatomyError | None = None
+    for subtype in subtypes_in_turn(wanted.type, wanted.side, rng):
+        plan = plan_case(wanted, subtype, neighbours, rng)
+        try:
+            return implant_on(volume, masks, ground, plan, rng)
+        except AnatomyError as error:
+            problem = error
+    assert problem is not None
+    raise problem
+
+
+def _whole(ground: Ground) -> set[VertebraLevel]:
+    """Levels with a neighbour above and below in view: their bodies are whole; the sacrum is never filled."""
+    inner = {upper for upper, _lower in ground.survey.gaps} & {lower for _upper, lower in ground.survey.gaps}
+    return {level for level in inner if not level.startswith("S")}
+
+
+def treatable(masks: SpineMasks) -> tuple[VertebraLevel, ...]:
+    """Levels whose neighbours above and below are in view: cement can be put in and can leak every way."""
+    whole = _whole(ground_of(masks))
+    return tuple(level for level in masks.levels() if level in whole)

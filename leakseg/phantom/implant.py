@@ -1,0 +1,170 @@
+"""Known cement put into a scan through its masks: the one door by which cement gets into any phantom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.anatomy import SpineMasks
+from leakseg.errors import GeometryError
+from leakseg.geometry import Grid
+from leakseg.phantom.plan import CementTruth, ImplantPlan, LeakTruth, Phantom
+from leakseg.phantom.raster import coarsen
+from leakseg.phantom.scanner import put_cement, to_stored
+from leakseg.phantom.sculpt import Block, sculpt
+from leakseg.phantom.site import Ground, bone_from_mask
+from leakseg.phantom.survey import Survey, survey
+from leakseg.volume import Volume
+
+FINE_STEP_MM = 0.5
+"""Truth is sampled at least this finely, with cover fractions within each sample."""
+
+
+def implant(volume: Volume, masks: SpineMasks, plan: ImplantPlan, rng: np.random.Generator) -> Phantom:
+    """Put the plan's cement into a scan.
+
+    Parameters
+    ----------
+    volume, masks
+        A scan without cement and its masks, on one grid; a canal or a cord mask is needed.
+    plan
+        What is wanted.
+    rng
+        The only source of chance: the same state gives the same phantom.
+
+    Returns
+    -------
+    Phantom
+        The scan with cement, and the truth.
+
+    Raises
+    ------
+    GeometryError
+        Where scan and masks stand on different grids.
+    AnatomyError
+        Where a level is not whole in the masks, or a leak fits nowhere in many draws.
+    """
+    if not masks.grid.same_as(volume.grid):
+        raise GeometryError("The masks stand on another grid than the scan; bring them onto it first.")
+    return implant_on(volume, masks, ground_of(masks), plan, rng)
+
+
+def ground_of(masks: SpineMasks) -> Ground:
+    """Survey of the masks with their bone, to be shared between many implants into one scan."""
+    return Ground(survey(masks), bone_from_mask(masks.grid, masks.vertebrae), masks.grid)
+
+
+def implant_on(
+    volume: Volume, masks: SpineMasks, ground: Ground, plan: ImplantPlan, rng: np.random.Generator
+) -> Phantom:
+    """As `implant`, on ground surveyed before."""
+    blocks = []
+    for fill in plan.fills:
+        own = tuple(leak for leak in plan.leaks if leak.level == fill.level)
+        blocks.append(sculpt(ground, fill, own, FINE_STEP_MM, rng))
+    shape = volume.grid.shape
+    inside, outside = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    density = np.full(shape, max(fill.density_hu for fill in plan.fills) if plan.fills else 0.0, np.float32)
+    leak_labels, strongest = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
+    truths: list[LeakTruth] = []
+    for block in blocks:
+        inner = coarsen(block.inside, block.factors)
+        inside[block.window] = np.maximum(inside[block.window], inner)
+        density[block.window] = np.where(inner > 0, np.float32(block.fill.density_hu), density[block.window])
+        for leak in block.leaks:
+            share = coarsen(leak.cover, block.factors)
+            outside[block.window] += share
+            density[block.window] = np.where(share > 0, np.float32(block.fill.density_hu), density[block.window])
+            truths.append(_truth(len(truths) + 1, leak))
+            wins = (share >= 0.5) & (share > strongest[block.window])
+            leak_labels[block.window][wins] = len(truths)
+            strongest[block.window][wins] = share[wins]
+    total = np.minimum(inside + outside, 1.0)
+    hu = _paint(volume, total, _spread(density, total), plan, rng)
+    labels = np.where(total >= 0.5, np.where(outside >= inside, 2, 1), 0).astype(np.uint8)
+    canal = canal_on(ground.survey, volume.grid) if masks.canal is None else masks.canal
+    return Phantom(
+        replace(volume, hu=hu),
+        masks,
+        canal,
+        tuple(truths),
+        _cement(blocks),
+        leak_labels,
+        labels,
+        {"kind": "implant", "plan": plan},
+    )
+
+
+def canal_on(found: Survey, grid: Grid) -> NDArray[np.bool_]:
+    """The survey's canal on a scan's grid."""
+    canal = np.zeros(grid.shape, np.bool_)
+    j, i = np.meshgrid(np.arange(grid.shape[1]), np.arange(grid.shape[2]), indexing="ij")
+    for k in range(grid.shape[0]):
+        points = grid.to_patient(np.stack([np.full_like(j, k), j, i], axis=-1))
+        canal[k] = found.lookup(found.canal, found.line.to_suv(points.reshape(-1, 3))).reshape(j.shape)
+    return canal
+
+
+def _paint(
+    volume: Volume, total: NDArray[np.float32], density: NDArray[np.float32], plan: ImplantPlan, rng: Any
+) -> NDArray[np.int16]:
+    """Cement mixed into the part of the scan round it."""
+    hu = np.array(volume.hu, dtype=np.float32)
+    where = np.nonzero(total > 0)
+    if len(where[0]):
+        start = [max(int(axis.min()) - 6, 0) for axis in where]
+        stop = [int(axis.max()) + 7 for axis in where]
+        part = (slice(start[0], stop[0]), slice(start[1], stop[1]), slice(start[2], stop[2]))
+        hu[part] = put_cement(
+            hu[part],
+            volume.grid,
+            total[part],
+            density[part],
+            psf_sigma_mm=plan.psf_sigma_mm,
+            noise_hu=plan.noise_hu,
+            rng=rng,
+        )
+    return to_stored(hu, plan.clip_hu)
+
+
+def _spread(density: NDArray[np.float32], total: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each voxel's density from the nearest cement, for blur carries cement beyond its own voxels."""
+    from scipy.ndimage import maximum_filter
+
+    known = np.where(total > 0, density, 0).astype(np.float32)
+    return np.where(total > 0, density, maximum_filter(known, size=7)).astype(np.float32)
+
+
+def _truth(number: int, leak: Any) -> LeakTruth:
+    plan, measured = leak.plan, leak.measured
+    return LeakTruth(
+        id=number,
+        type=plan.type,
+        subtype=plan.subtype,
+        route=plan.route,
+        level=plan.level,
+        segment=measured.segment,
+        side=measured.side,
+        volume_mm3=leak.volume_mm3,
+        centroid_mm=measured.centroid_mm,
+        canal_encroachment_fraction=measured.encroachment,
+        connected=not plan.detached,
+        fraction_in_place=leak.in_place,
+    )
+
+
+def _cement(blocks: list[Block]) -> CementTruth:
+    inside = {
+        block.fill.level: float(block.inside.sum(dtype=np.float64)) * block.grid.voxel_volume_mm3 for block in blocks
+    }
+    leaked = sum(leak.volume_mm3 for block in blocks for leak in block.leaks)
+    return CementTruth(
+        total_volume_mm3=sum(inside.values()) + leaked,
+        inside_volume_mm3=sum(inside.values()),
+        leaked_volume_mm3=leaked,
+        inside_by_level_mm3=inside,
+        density_hu_by_level={block.fill.level: block.fill.density_hu for block in blocks},
+    )
