@@ -82,12 +82,12 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
     identity = load_classifier(job.config.classifier).identity
     with claimed(job.out) as out, closing(Ledger(out)) as ledger:
         record = _Record(job, identity)
-        write_json(out / RUN, record.document((), complete=False))
         inventory = take_inventory(job.scans, job.config.criteria.reading, all_series=job.config.all_series)
         entries = inventory.cases()
         anchors = anchors_by_case(job.anchors, [entry.source.case_id for entry in entries])
         if job.shard:
             entries = tuple(job.shard.of(entries))
+        write_json(out / RUN, record.document((), complete=False))
         watcher.found(len(entries))
         ended: list[CaseOutcome] = []
         complete = True
