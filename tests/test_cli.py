@@ -1,0 +1,355 @@
+"""The command as users run it: in a process of its own, by its exit codes, its two streams and its files."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from leakseg.geometry import Grid
+from leakseg.nifti import write_nifti
+
+COMMAND = [sys.executable, "-m", "leakseg"]
+GRID = Grid((60, 60, 40), np.array([[0, 0, 1.0, -20], [0, 1.0, 0, -20], [1.5, 0, 0, -500], [0, 0, 0, 1]]))
+
+
+def leakseg(*arguments, cwd=None, **more):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=240, cwd=cwd, **more
+    )
+
+
+def write_scan(folder, masks=True):
+    """Three vertebrae as boxes with a canal, in soft tissue; a few seconds' work for the analysis."""
+    folder.mkdir(parents=True)
+    vertebrae = np.zeros(GRID.shape, np.uint8)
+    for position, verse in enumerate((23, 22, 21)):
+        low = 5 + 18 * position
+        vertebrae[low : low + 14, 10:32, 8:32] = verse
+        vertebrae[low + 2 : low + 12, 32:52, 8:32] = verse
+    vertebrae[:, 34:46, 14:26] = 0
+    canal = np.zeros(GRID.shape, np.uint8)
+    canal[:, 34:46, 14:26] = 1
+    noise = np.random.default_rng(3).normal(0, 10, GRID.shape)
+    hu = np.where(vertebrae > 0, 250, 40) + noise
+    write_nifti(folder / "scan.nii.gz", GRID, hu.astype(np.int16))
+    if masks:
+        (folder / "masks").mkdir()
+        write_nifti(folder / "masks" / "vertebrae.nii.gz", GRID, vertebrae)
+        write_nifti(folder / "masks" / "canal.nii.gz", GRID, canal)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one_scan(tmp_path_factory):
+    return write_scan(tmp_path_factory.mktemp("made") / "scan")
+
+
+@pytest.fixture
+def scans(one_scan, tmp_path):
+    """Two cases."""
+    for number in (1, 2):
+        shutil.copytree(one_scan, tmp_path / "scans" / f"case-{number}")
+    return tmp_path / "scans"
+
+
+def run(scans, out, *more):
+    return leakseg("run", scans, "-o", out, "--label-scheme", "verse", *more)
+
+
+def cases_of(out):
+    document = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    return {case["case_id"]: case for case in document["cases"]}
+
+
+def test_a_run_leaves_what_the_contract_says(scans, tmp_path):
+    out = tmp_path / "out"
+    done = run(scans, out)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
+        "case-1", "case-2", "summary.csv", "leaks.csv", "run.json", "ledger.jsonl"
+    }  # fmt: skip
+    assert {path.name for path in (out / "case-1").iterdir()} == {"report.json", "cement.nii.gz", "leaks.nii.gz"}
+    with (out / "summary.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["case_id"], row["status"]) for row in rows] == [("case-1", "done"), ("case-2", "done")]
+    document = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert document["complete"] is True
+    assert document["counts"] == {"done": 2, "refused": 0, "failed": 0, "skipped": 0}
+    assert all(case["input_digest"].startswith("sha256:") for case in document["cases"])
+    assert "2 done" in done.stdout
+
+
+def test_a_second_run_skips_and_tells_earlier_results(scans, tmp_path):
+    out = tmp_path / "out"
+    run(scans, out)
+    before = (out / "case-1" / "report.json").stat().st_mtime_ns
+    with (out / "summary.csv").open(encoding="utf-8", newline="") as stream:
+        first = list(csv.DictReader(stream))
+    assert run(scans, out).returncode == 0
+    assert (out / "case-1" / "report.json").stat().st_mtime_ns == before
+    with (out / "summary.csv").open(encoding="utf-8", newline="") as stream:
+        second = list(csv.DictReader(stream))
+    assert [row.pop("status") for row in second] == ["skipped", "skipped"]
+    assert [row.pop("status") for row in first] == ["done", "done"]
+    assert [row | {"seconds": ""} for row in second] == [row | {"seconds": ""} for row in first]
+
+
+def test_what_changed_is_done_again_and_only_that(scans, tmp_path):
+    out = tmp_path / "out"
+    run(scans, out)
+    os.utime(scans / "case-1" / "masks" / "canal.nii.gz", ns=(1, 1))
+    run(scans, out)
+    assert {name: case["status"] for name, case in cases_of(out).items()} == {"case-1": "done", "case-2": "skipped"}
+    run(scans, out, "--anchor", "case-2:L1@-452")
+    assert {name: case["status"] for name, case in cases_of(out).items()} == {"case-1": "skipped", "case-2": "done"}
+    run(scans, out, "--no-resume")
+    assert {name: case["status"] for name, case in cases_of(out).items()} == {"case-1": "done", "case-2": "done"}
+
+
+def test_json_is_one_document_on_stdout_and_all_else_on_stderr(scans, tmp_path):
+    done = run(scans, tmp_path / "out", "--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert "2 cases found" in done.stderr
+    assert "\x1b" not in done.stderr, "plain lines where there is no terminal"
+
+
+def test_any_number_of_workers_gives_the_same_bytes(scans, tmp_path):
+    results = []
+    for workers in (0, 2):
+        out = tmp_path / f"out-{workers}"
+        assert run(scans, out, "--workers", workers).returncode == 0
+        results.append(
+            {p.relative_to(out): p.read_bytes() for p in out.glob("case-*/*")} | {0: (out / "leaks.csv").read_bytes()}
+        )
+    assert results[0] == results[1]
+    assert len(results[0]) == 7
+
+
+def test_shards_share_the_cases_and_merge_joins_them(scans, tmp_path):
+    parts = [tmp_path / "part-1", tmp_path / "part-2"]
+    for index, part in enumerate(parts, start=1):
+        assert run(scans, part, "--shard", f"{index}/2").returncode == 0
+    assert [set(cases_of(part)) for part in parts] == [{"case-1"}, {"case-2"}]
+    whole = tmp_path / "whole"
+    run(scans, whole)
+    joined = tmp_path / "joined"
+    assert leakseg("merge", *parts, "-o", joined).returncode == 0
+    assert set(cases_of(joined)) == {"case-1", "case-2"}
+    assert {p.relative_to(joined): p.read_bytes() for p in joined.glob("case-*/*")} == {
+        p.relative_to(whole): p.read_bytes() for p in whole.glob("case-*/*")
+    }
+    assert run(scans, joined).returncode == 0
+    assert {case["status"] for case in cases_of(joined).values()} == {"skipped"}, "a merged OUT can be resumed"
+    again = leakseg("merge", parts[0], parts[0], "-o", tmp_path / "twice")
+    assert again.returncode == 2
+    assert "case-1" in again.stderr
+
+
+def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = run(tmp_path / "empty", tmp_path / "out", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["cases"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "nowhere", "-o", "out"], "no file or folder 'nowhere'"),
+        (["run", "scans"], "Missing option '-o'"),
+        (["run", "scans", "-o", "out", "--colour"], "No such option"),
+        (["run", "scans", "-o", "out", "--workers", "many"], "--workers"),
+        (["run", "scans", "-o", "out", "--write", "json,seg"], "does not write 'seg' yet"),
+        (["run", "scans", "-o", "out", "--write", "pdf"], "no writer 'pdf'"),
+        (["run", "scans", "-o", "out", "--classifier", "oracle"], "no leak classifier 'oracle'"),
+        (["run", "scans", "-o", "out", "--label-scheme", "guess"], "no label scheme named 'guess'"),
+        (["run", "scans", "-o", "out", "--anchor", "L1"], "[CASE:]LEVEL@Z"),
+        (["run", "scans", "-o", "out", "--anchor", "L1@-400"], "which of the 2 cases"),
+        (["run", "scans", "-o", "out", "--anchor", "case-9:L1@-400"], "not among those found"),
+        (["run", "scans", "-o", "out", "--shard", "3/2"], "I/N"),
+        (["run", "scans", "-o", "out", "--pipeline", "none.toml"], "cannot be read"),
+        (["run", "scans", "-o", "scans"], "not leakseg's"),
+        (["run", "scans", "-o", "scans/case-1/scan.nii.gz"], "is a file"),
+        (["merge", "scans", "-o", "out"], "no results folder"),
+        (["show", "labels", "guess"], "no label scheme 'guess'"),
+        (["dance"], "No such command"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_ends_with_2(scans, arguments, told):
+    done = leakseg(*arguments, cwd=scans.parent)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert done.stdout == ""
+    complaint = [line for line in done.stderr.splitlines() if not line.endswith("found")]
+    assert len(complaint) == 1
+    assert complaint[0].startswith("leakseg: ")
+
+
+def test_the_same_folder_is_never_written_by_two_runs(scans, tmp_path):
+    from filelock import FileLock
+
+    out = tmp_path / "out"
+    out.mkdir()
+    with FileLock(out / ".leakseg.lock"):
+        done = run(scans, out)
+    assert done.returncode == 2
+    assert "Another run" in done.stderr
+
+
+def test_a_fault_of_ours_is_one_sentence_and_ends_with_70(monkeypatch, capsys):
+    from leakseg.cli import run_command
+
+    def broken(*_given, **_more):
+        raise ZeroDivisionError("Doe^John")
+
+    monkeypatch.setattr("leakseg.cli.run.run_scans", broken)
+    assert run_command(["run", ".", "-o", "out"]) == 70
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError" in told
+    assert "Doe" not in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", "criteria"], ["show", "schema"], ["show", "plugins"], ["show", "config"], ["show", "labels"]],
+    ids=" ".join,
+)
+def test_show_prints_for_people_and_for_programs(arguments):
+    assert leakseg(*arguments).stdout
+    document = leakseg(*arguments, "--json")
+    assert document.returncode == 0
+    assert json.loads(document.stdout)
+
+
+def test_a_labels_page_says_what_26_means_in_each_scheme():
+    schemes = json.loads(leakseg("show", "labels", "--json").stdout)["schemes"]
+    assert schemes["verse"]["20"] == "L1"
+    assert schemes["totalsegmentator"]["27"] == "L5"
+    assert all(scheme["26"] == "S1" for name, scheme in schemes.items() if name in {"verse", "totalsegmentator"})
+
+
+def test_version_and_help():
+    assert leakseg("--version").stdout.split()[0] == "leakseg"
+    for command in ([], ["run"], ["merge"], ["show"], ["show", "config"]):
+        done = leakseg(*command, "--help")
+        assert done.returncode == 0
+        assert "Usage: leakseg" in done.stdout
+
+
+# --- the batch under fire --------------------------------------------------------------------------------
+
+
+def workers_of(process):
+    """Processes two floors down: the command starts a fork server, and that starts the workers."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if child.ppid() != process.pid and child.is_running():
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.01)
+    raise AssertionError("waited in vain")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a run of two workers; the process and the file with what it says."""
+    started = []
+
+    def begin(scans, out):
+        arguments = [*COMMAND, "run", scans, "-o", out, "--label-scheme", "verse", "--workers", "2"]
+        with (tmp_path / "log.txt").open("w", encoding="utf-8") as log:
+            started.append(subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=log))
+        return started[-1], tmp_path / "log.txt"
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_twelve_cases_one_corrupt_one_without_masks_one_worker_killed(one_scan, tmp_path, start):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    for number in range(12):
+        shutil.copytree(one_scan, scans / f"case-{number:02}")
+    corrupt = scans / "case-03" / "scan.nii.gz"
+    corrupt.write_bytes(corrupt.read_bytes()[:5000])
+    shutil.rmtree(scans / "case-07" / "masks")
+
+    process, log = start(scans, out)
+    wait_for(lambda: "[2/12]" in log.read_text(encoding="utf-8"))
+    victim = wait_for(lambda: workers_of(process))[0]
+    victim.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=200) == 1
+    told = cases_of(out)
+    assert len(told) == 12
+    refused = {name: case["reason"] for name, case in told.items() if case["status"] != "done"}
+    assert set(refused) == {"case-03", "case-07"}
+    assert all(told[name]["status"] == "refused" and reason for name, reason in refused.items())
+    folders = {path.name for path in out.iterdir() if path.is_dir()}
+    assert folders == {f"case-{number:02}" for number in range(12)} - set(refused)
+    assert not list(out.glob(".tmp-*"))
+
+    again = run(scans, out, "--json")
+    assert again.returncode == 1
+    assert json.loads(again.stdout)["counts"] == {"done": 0, "refused": 2, "failed": 0, "skipped": 10}
+
+
+def test_ctrl_c_ends_at_once_keeps_what_is_done_and_the_next_run_goes_on(one_scan, tmp_path, start):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    for number in range(8):
+        shutil.copytree(one_scan, scans / f"case-{number}")
+    process, log = start(scans, out)
+    wait_for(lambda: "[2/8]" in log.read_text(encoding="utf-8"))
+    workers = workers_of(process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert not psutil.wait_procs(workers, timeout=10)[1], "no worker goes on"
+    kept = cases_of(out)
+    assert 2 <= len(kept) < 8
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["complete"] is False
+    assert not list(out.glob(".tmp-*"))
+    assert "Interrupted; what is done is kept" in log.read_text(encoding="utf-8")
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+    assert run(scans, out).returncode == 0
+    statuses = {name: case["status"] for name, case in cases_of(out).items()}
+    assert {name for name, status in statuses.items() if status == "skipped"} == set(kept)
+    assert len(statuses) == 8
+
+
+def test_a_run_killed_outright_is_resumed_to_the_same_results(one_scan, tmp_path, start):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    for number in range(5):
+        shutil.copytree(one_scan, scans / f"case-{number}")
+    process, log = start(scans, out)
+    wait_for(lambda: "[2/5]" in log.read_text(encoding="utf-8"))
+    workers = workers_of(process)
+    process.kill()
+    process.wait(timeout=60)
+    psutil.wait_procs(workers, timeout=20)
+    assert run(scans, out).returncode == 0
+    undisturbed = tmp_path / "undisturbed"
+    run(scans, undisturbed)
+    assert {p.relative_to(out): p.read_bytes() for p in out.glob("case-*/*")} == {
+        p.relative_to(undisturbed): p.read_bytes() for p in undisturbed.glob("case-*/*")
+    }
+    assert not list(out.glob(".tmp-*"))
