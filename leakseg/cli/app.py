@@ -26,6 +26,12 @@ Out = Annotated[
     Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for the results: new, or of an earlier run.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
+_MASKS = typer.Option("--masks", metavar="SPEC", help="auto, a file, a folder, or role=path (may be repeated).")
+Masks = Annotated[list[str], _MASKS]
+LabelScheme = Annotated[
+    str | None,
+    typer.Option("--label-scheme", metavar="NAME|FILE", help="What label numbers mean: verse, spineps, …, a TOML."),
+]
 Recipe = Annotated[
     Path | None, typer.Option("--pipeline", metavar="FILE.toml", help="A recipe; what is chosen here wins over it.")
 ]
@@ -50,14 +56,8 @@ def root(
 def run(
     scans: Scans,
     out: Out,
-    masks: Annotated[
-        list[str] | None,
-        typer.Option("--masks", metavar="SPEC", help="auto, a file, a folder, or role=path (may be repeated)."),
-    ] = None,
-    label_scheme: Annotated[
-        str | None,
-        typer.Option("--label-scheme", metavar="NAME|FILE", help="What label numbers mean: verse, spineps, …, a TOML."),
-    ] = None,
+    masks: Annotated[list[str] | None, _MASKS] = None,
+    label_scheme: LabelScheme = None,
     anchor: Annotated[
         list[str] | None,
         typer.Option("--anchor", metavar="[CASE:]LEVEL@Z", help="Pin one level by the height Z (mm) of its body."),
@@ -71,7 +71,7 @@ def run(
     ] = None,
     all_series: Annotated[
         bool | None,
-        typer.Option("--all-series", help="Every series fit for analysis, not only the best of each study."),
+        typer.Option("--all-series/--best-series", help="Every series fit for analysis, or the best of each study."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=0, help="Processes; default: as many as cores.")
@@ -108,6 +108,59 @@ def merge(
     from leakseg.cli.run import merge_outs
 
     return merge_outs(tuple(outs), out, as_json=as_json)
+
+
+@phantom.command("make")
+def phantom_make(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for scans/, masks/ and truth/.")],
+    count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How many cases.")] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same bytes.")] = 1,
+    leaks: Annotated[
+        str | None,
+        typer.Option("--leaks", metavar="TYPES", help="Leak types, comma-separated; none: treated, no leak."),
+    ] = None,
+    levels: Annotated[str | None, typer.Option("--levels", metavar="L1,L2", help="Levels to treat.")] = None,
+    recipe: Annotated[Path | None, typer.Option("--recipe", metavar="FILE.toml", help="A phantom recipe.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Make digital phantoms with known leaks: DICOM scans, masks and truth."""
+    from leakseg.cli.phantom import make
+
+    return make(out, count=count, seed=seed, leaks=leaks, levels=levels, recipe=recipe, as_json=as_json)
+
+
+@phantom.command("implant")
+def phantom_implant(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="One real scan that has no cement.")],
+    masks: Masks,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for scans/, masks/ and truth/.")],
+    label_scheme: LabelScheme = None,
+    types: Annotated[
+        str | None, typer.Option("--leaks", metavar="TYPES", help="Leak types, comma-separated; none: no leak.")
+    ] = None,
+    levels: Annotated[str | None, typer.Option("--levels", metavar="L1,L2", help="Levels to treat.")] = None,
+    sides: Annotated[str | None, typer.Option("--sides", metavar="SIDES", help="left,right,midline,bilateral.")] = None,
+    count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How many cases.")] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same bytes.")] = 1,
+    as_json: Json = False,
+) -> int:
+    """Put known cement into a real scan, with truth."""
+    from leakseg.cli.phantom import implant
+    from leakseg.cli.run import check_scans
+
+    check_scans([scan])
+    return implant(
+        scan,
+        masks=masks,
+        out=out,
+        label_scheme=label_scheme,
+        types=types,
+        levels=levels,
+        sides=sides,
+        count=count,
+        seed=seed,
+        as_json=as_json,
+    )
 
 
 @show.command("criteria")
