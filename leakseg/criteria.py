@@ -115,9 +115,17 @@ class CementCriteria:
     """This percentile of the rim of untreated vertebrae stands for cortex."""
     bone_edge_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
     """A piece outside bone must stand out from every bone mask by more than this (a mask's rim is no leak)."""
-    min_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.65
+    near_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
+    """Voxels outside bone this near to a mask may be blurred cortex and need the cortical threshold."""
+    max_spread_touching: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 10.0
+    """Less dense matter hanging together with a piece that touches inner cement: at most this many times its size."""
+    strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.3
+    """Strands thinner than a few voxels are followed down to this share of the cement's density."""
+    hang_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.18
+    """Matter above this share hangs together with a piece (see max_spread)."""
+    min_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
     """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
-    contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
+    contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
     """A piece outside bone touches cement inside bone where the gap is at most this."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""
@@ -238,7 +246,7 @@ class MaskCriteria:
     min_piece_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.02
     """... where it holds at least this share of the level."""
     max_size_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.8
-    """A level this many times larger or smaller than its neighbours' mean is told."""
+    """A level this many times larger or smaller than its neighbours is told."""
     min_place_margin: Annotated[
         float,
         Ge(0),
@@ -254,7 +262,11 @@ class MaskCriteria:
         Unit("1"),
         Source("measured here, as min_place_margin: true masks 0, 3 mm off 0.02 and more"),
     ] = 0.005
-    """Masks whose contrast grows by more than this when moved by 3 mm, or mirrored, are told or refused."""
+    """Masks whose contrast grows by more than this when moved by 3 mm are told."""
+    max_mirror_gain: Annotated[
+        float, Ge(0), Le(1), Unit("1"), Source("measured here, as min_place_margin: mirrored masks gain 0.1 and more")
+    ] = 0.03
+    """Masks whose contrast grows by more than this when mirrored left to right are refused."""
     max_canal_distance_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 15.0
     """A canal mask whose middle voxel is farther than this from every vertebra lies elsewhere."""
     max_canal_bone_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.2

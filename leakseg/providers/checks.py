@@ -107,22 +107,22 @@ def _pieces(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNot
 
 
 def _sizes(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNote]:
-    """Compare each whole level with its whole neighbours; the sacrum and C1, C2 are of their own size."""
+    """Compare each whole level with the middle one of its whole neighbours, two up and two down; the sacrum and C1, C2 are of their own size."""
     notes = []
     own = {VertebraLevel.S1, VertebraLevel.S2, VertebraLevel.C1, VertebraLevel.C2}
     comparable = [shape for shape in shapes if not shape.touches_edge and shape.level not in own]
     for position, shape in enumerate(comparable):
         near = [
             other.volume_mm3
-            for other in comparable[max(0, position - 1) : position + 2]
-            if other is not shape and abs(other.level.number - shape.level.number) <= 2
+            for other in comparable[max(0, position - 2) : position + 3]
+            if other is not shape and abs(other.level.number - shape.level.number) <= 3
         ]
         if not near:
             continue
-        ratio = shape.volume_mm3 / float(np.mean(near))
+        ratio = shape.volume_mm3 / float(np.median(near))
         if ratio > criteria.max_size_ratio or ratio < 1 / criteria.max_size_ratio:
             text = (
-                f"The mask of {shape.level} is {ratio:.1f} times as large as its neighbours' mean "
+                f"The mask of {shape.level} is {ratio:.1f} times as large as its neighbours' "
                 f"({shape.volume_mm3:.0f} mm³); vertebrae may be mixed, or part of it is missing."
             )
             notes.append(QualityNote("mask_size_jump", "warning", text))
@@ -134,10 +134,10 @@ def _place(masks: SpineMasks, volume: Volume, criteria: MaskCriteria) -> list[Qu
     if fit is None:
         text = "Too little of the masks lies within the scan to tell whether they lie on its bone."
         return [QualityNote("mask_place_unknown", "warning", text)]
-    if fit.mirrored - fit.here > criteria.max_near_gain and fit.mirrored - fit.far > criteria.min_place_margin:
+    if fit.mirrored - fit.here > criteria.max_mirror_gain and fit.mirrored - fit.far > criteria.min_place_margin:
         raise AnatomyError(
-            f"The masks fit this scan better when mirrored left to right (contrast {fit.mirrored:.2f} against "
-            f"{fit.here:.2f}): masks or scan are flipped; export the masks again with their orientation."
+            f"The masks do not lie on this spine: they fit better when mirrored left to right (contrast "
+            f"{fit.mirrored:.2f} against {fit.here:.2f}; 0.50 is none); export them again with their orientation."
         )
     better, way = max((fit.near, fit.near_way), (fit.far, fit.far_way))
     if fit.here - fit.far < criteria.min_place_margin:

@@ -51,7 +51,7 @@ def read_seg(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
             'recognised by label ("L1", "vertebrae_L1") or by SNOMED code.'
         )
     grid, slices = _grid(dataset)
-    notes = [*_left_out(len(meanings) - len(used)), *_fractional(dataset)]
+    notes = [*_left_out(list(meanings.values()).count(None)), *_fractional(dataset)]
     levels = np.zeros(grid.shape, np.uint8)
     parts: dict[Structure, NDArray[np.bool_]] = {}
     doubled = 0

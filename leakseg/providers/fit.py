@@ -21,7 +21,7 @@ _SMOOTHING_MM = 3.0
 _RIM_MM = 3.5
 _SHELL_MM = (2.0, 6.0)
 _SHIFTS_MM = (3.0, 6.0, 10.0, 15.0)
-_NEAR_MM = 4.0
+_MIRROR_STEP_MM = 2.0
 _POINTS = 8_000
 _FEWEST = 100
 _WAYS = (("down", "up"), ("forward", "backward"), ("to the right", "to the left"))
@@ -31,8 +31,8 @@ _WAYS = (("down", "up"), ("forward", "backward"), ("to the right", "to the left"
 class Fit:
     """Contrast of the masks' rim against its surroundings, 0.5 (none) to 1.
 
-    ``here`` where the masks lie; ``near`` and ``far`` the best place less and more than 4 mm away, with
-    the way there in words; ``mirrored`` where the masks are turned left to right in place.
+    ``here`` where the masks lie; ``near`` and ``far`` the best place 3 mm and 6 to 15 mm away (in whole
+    voxels), with the way there in words; ``mirrored`` where the masks are turned left to right.
     """
 
     here: float
@@ -78,7 +78,7 @@ def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
                 moved_mm = abs(offset[axis]) * spacing[axis]
                 value = _contrast(hu, rim, shell, offset) or 0.0
                 found = (value, f"{moved_mm:.0f} mm {_WAYS[axis][sign > 0]}")
-                if moved_mm < _NEAR_MM:
+                if shift_mm == _SHIFTS_MM[0]:
                     near = max(near, found)
                 else:
                     far = max(far, found)
@@ -100,12 +100,13 @@ def _window(
 def _mirrored(
     hu: NDArray[np.float32], rim: NDArray[np.int64], shell: NDArray[np.int64], spacing: NDArray[np.float64]
 ) -> float:
-    """Best contrast of the masks turned left to right about their own middle, within 6 mm of it."""
+    """Best contrast of the masks turned left to right about their own middle, within 15 mm of it."""
     turn = int(rim[:, 2].min() + rim[:, 2].max())
     rim, shell = (np.stack([part[:, 0], part[:, 1], turn - part[:, 2]], axis=-1) for part in (rim, shell))
-    reach = max(1, round(_SHIFTS_MM[1] / spacing[2]))
-    values = [_contrast(hu, rim, shell, np.array([0, 0, step])) or 0.0 for step in range(-reach, reach + 1)]
-    return max(values)
+    stride = max(1, round(_MIRROR_STEP_MM / spacing[2]))
+    reach = int(_SHIFTS_MM[-1] / (spacing[2] * stride))
+    steps = range(-reach * stride, reach * stride + 1, stride)
+    return max(_contrast(hu, rim, shell, np.array([0, 0, step])) or 0.0 for step in steps)
 
 
 def _contrast(
