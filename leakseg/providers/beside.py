@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from leakseg.errors import AnatomyError, ConfigError
+from leakseg.errors import AnatomyError
 from leakseg.findings import QualityNote
 from leakseg.providers.folder import role_named
 from leakseg.providers.names import VERTEBRAE, stem_of
@@ -29,7 +29,7 @@ def masks_beside(scan: ScanSource, scheme: Scheme | None) -> tuple[tuple[MaskFil
     for place in places:
         try:
             masks = role_named(place, scan, scheme)
-        except (AnatomyError, ConfigError) as error:
+        except AnatomyError as error:
             notes.append(_passed(f"Masks beside the scan were passed over: {error}"))
             continue
         if any(mask.role == VERTEBRAE or mask.role[:1] in "CTLS" for mask in masks):

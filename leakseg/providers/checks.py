@@ -107,7 +107,10 @@ def _pieces(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNot
 
 
 def _sizes(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNote]:
-    """Compare each whole level with the middle one of its whole neighbours, two up and two down; the sacrum and C1, C2 are of their own size."""
+    """Compare each whole level with the middle one of its whole neighbours, two up and two down.
+
+    The sacrum, C1 and C2 are of a size of their own.
+    """
     notes = []
     own = {VertebraLevel.S1, VertebraLevel.S2, VertebraLevel.C1, VertebraLevel.C2}
     comparable = [shape for shape in shapes if not shape.touches_edge and shape.level not in own]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from leakseg.anatomy import VertebraLevel
-from leakseg.errors import AnatomyError, InputError
+from leakseg.errors import AnatomyError, ConfigError, InputError
 from leakseg.findings import QualityNote
 from leakseg.nifti import is_image_file
 from leakseg.providers.embedded import names_in_file
@@ -17,10 +17,6 @@ from leakseg.volume import ScanSource
 
 LABELS_FILE = "labels.toml"
 _SINGLE_ENDINGS = (".nii.gz", ".nrrd", ".dcm", ".nii")
-
-
-class UnnamedError(AnatomyError):
-    """A labelmap whose numbers nothing names."""
 
 
 def masks_of_file(path: Path, scheme: Scheme | None, role: str | None) -> list[MaskFile]:
@@ -95,20 +91,23 @@ def with_names(path: Path, role: str, scheme: Scheme | None) -> list[MaskFile]:
 
     Raises
     ------
-    UnnamedError
-        Where it is a labelmap and nothing names its numbers.
+    AnatomyError
+        Where it is a labelmap and nothing names its numbers, or what names them is wrong.
     """
     if role != VERTEBRAE:
         return [MaskFile(path, role)]
     if scheme is not None:
         return [MaskFile(path, role, scheme)]
     beside = path.with_name(LABELS_FILE)
-    if beside.is_file():
-        return [MaskFile(path, role, read_labels_file(beside)), MaskFile(beside, "names")]
-    names = names_in_file(path)
-    if names:
-        return [MaskFile(path, role, scheme_of_names(names, "names in the file"))]
-    raise UnnamedError(
+    try:
+        if beside.is_file():
+            return [MaskFile(path, role, read_labels_file(beside)), MaskFile(beside, "names")]
+        names = names_in_file(path)
+        if names:
+            return [MaskFile(path, role, scheme_of_names(names, "names in the file"))]
+    except ConfigError as error:  # the case's own data, not the run's options: it costs this case alone
+        raise AnatomyError(f"The names of the vertebrae mask's numbers are wrong: {error}") from error
+    raise AnatomyError(
         "Nothing says what the numbers of the vertebrae mask mean, and they are not guessed (26 is S1, L6 or sacrum); "
         f"give --label-scheme {'|'.join(SCHEMES)}, a TOML file, or put a {LABELS_FILE} beside it."
     )

@@ -37,8 +37,11 @@ def read_seg_header(path: Path) -> Any | None:
     """Header of a DICOM SEG, without its frames; None where the file is something else."""
     import pydicom
     from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_file_meta_info
 
     try:
+        if str(read_file_meta_info(path).get("MediaStorageSOPClassUID", "")) not in SEG_CLASSES:
+            return None
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
     except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError):
         return None

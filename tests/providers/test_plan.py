@@ -53,6 +53,14 @@ def test_a_labels_file_beside_names_the_numbers_and_belongs_to_the_digest(scan: 
     assert plan.scheme == "labels.toml"
 
 
+def test_a_wrong_labels_file_costs_its_case_alone(scan: ScanSource, tmp_path: Path) -> None:
+    """A `ConfigError` would end the whole run."""
+    touch(tmp_path / "m", "vertebrae.nii.gz")
+    (tmp_path / "m" / "labels.toml").write_text('20 = "L9"')
+    with pytest.raises(AnatomyError, match="'L9', which is no vertebra"):
+        plan_masks([str(tmp_path / "m")], scan)
+
+
 def test_the_scheme_given_wins_over_the_labels_file(scan: ScanSource, tmp_path: Path) -> None:
     touch(tmp_path / "m", "vertebrae.nii.gz")
     (tmp_path / "m" / "labels.toml").write_text(LABELS)
