@@ -21,6 +21,7 @@ from leakseg.providers.fit import measure_fit
 from leakseg.providers.levels import LevelShape, level_shapes
 from leakseg.volume import Volume
 
+_POINTS = 5000
 _OPTIONAL = {VertebraLevel.T13, VertebraLevel.L6}
 
 
@@ -162,10 +163,15 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
     """A canal or cord mask runs beside the vertebrae, not through them and not far from them."""
     if tube is None:
         return []
-    points = np.argwhere(tube)
-    points = points[:: max(1, len(points) // 5000)]
-    near = np.argwhere(masks.vertebrae[::2, ::2, ::2]) * 2
-    near = near[:: max(1, len(near) // 50_000)]
+    heights = np.flatnonzero(masks.vertebrae.any(axis=(1, 2)))
+    start = np.array((heights[0], 0, 0))
+    points = start + np.argwhere(tube[heights[0] : heights[-1] + 1])
+    if not len(points):
+        text = f"The {name} mask does not reach the height of the vertebrae; it is of no use there."
+        return [QualityNote("mask_canal_elsewhere", "warning", text)]
+    points = points[:: max(1, len(points) // _POINTS)]
+    near = start + 2 * np.argwhere(masks.vertebrae[heights[0] : heights[-1] + 1 : 2, ::2, ::2])
+    near = near[:: max(1, len(near) // (10 * _POINTS))] if len(near) else np.argwhere(masks.vertebrae)
     distance, _ = KDTree(masks.grid.to_patient(near)).query(masks.grid.to_patient(points))
     middle_mm = float(np.median(distance))
     if middle_mm > criteria.max_canal_distance_mm:

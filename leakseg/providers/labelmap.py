@@ -23,7 +23,7 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     Raises
     ------
     AnatomyError
-        Where it holds nothing, no whole numbers, several structures where one is expected, or no number
+        Where it is an empty labelmap, or holds no whole numbers, several structures where one is expected, or no number
         that its scheme names.
     InputError
         Where it cannot be read.
@@ -33,7 +33,10 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
         grid, array = read_image(mask.path)
     except InputError as error:
         raise type(error)(_without_path(str(error), mask, what)) from error
-    grid, labels = _cropped(grid, _whole_numbers(array, what), what)
+    cropped = _cropped(grid, _whole_numbers(array, what))
+    if cropped is None:
+        return Drawing(grid), _told_empty(mask, what)
+    grid, labels = cropped
     counts = np.bincount(labels.ravel())
     present = [int(number) for number in np.flatnonzero(counts) if number]
     meanings = _meanings(mask, present, what)
@@ -100,13 +103,14 @@ def _whole_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
     return array
 
 
-def _cropped(grid: Grid, array: NDArray[Any], what: str) -> tuple[Grid, NDArray[np.int32]]:
+def _cropped(grid: Grid, array: NDArray[Any]) -> tuple[Grid, NDArray[np.int32]] | None:
+    """The block that holds anything; None where nothing does."""
     shown = array != 0
     spans = []
     for axis in range(3):
         used = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != axis)))
         if not len(used):
-            raise AnatomyError(f"{what.capitalize()} is empty: it holds no voxel other than 0.")
+            return None
         spans.append(slice(int(used[0]), int(used[-1]) + 1))
     window = (spans[0], spans[1], spans[2])
     return grid.crop(window), array[window].astype(np.int32)
@@ -117,6 +121,15 @@ def _without_path(text: str, mask: MaskFile, what: str) -> str:
     for name in (str(mask.path), str(mask.path.absolute()), mask.path.name):
         text = text.replace(name, what)
     return text[:1].upper() + text[1:]
+
+
+def _told_empty(mask: MaskFile, what: str) -> tuple[QualityNote, ...]:
+    """An empty single mask is nothing in view (TotalSegmentator writes one for every structure)."""
+    if mask.role in (VERTEBRAE, PARTS):
+        raise AnatomyError(f"{what.capitalize()} is empty: it holds no voxel other than 0.")
+    if mask.role in VertebraLevel.__members__:
+        return ()
+    return (QualityNote("mask_empty", "info", f"{what.capitalize()} is empty and was taken as missing."),)
 
 
 def _told(unknown: list[int], counts: NDArray[np.int64], what: str) -> tuple[QualityNote, ...]:

@@ -31,8 +31,8 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
     Raises
     ------
     AnatomyError
-        Where a file is unfit, stands in another frame of reference, lies beside the scan, or where the
-        masks together fail a check that would make the comparison wrong.
+        Where a file is unfit or stands in another frame of reference, where no vertebra lies within the
+        scan, or where the masks together fail a check that would make the comparison wrong.
     """
     notes: list[QualityNote] = list(plan.notes)
     vertebrae = np.zeros(volume.grid.shape, np.uint8)
@@ -47,9 +47,10 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
         _lay(drawing, volume.grid, vertebrae, parts, overlaps)
     notes.extend(_told_overlaps(overlaps))
     if not vertebrae.any():
+        outside = next((f" {note.message}" for note in notes if note.code == "mask_outside_scan"), "")
         raise AnatomyError(
-            f"The masks show no vertebra within the scan (names taken from: {plan.scheme}); "
-            "give vertebra masks of this scan, with the scheme they were made with (--label-scheme)."
+            f"The masks show no vertebra within the scan (names taken from: {plan.scheme}).{outside} "
+            "Give vertebra masks of this scan, with the scheme they were made with (--label-scheme)."
         )
     masks = SpineMasks(
         grid=volume.grid,
@@ -93,7 +94,7 @@ def _lay(
 
 
 def _check_place(drawing: Drawing, mask: MaskFile, grid: Grid) -> list[QualityNote]:
-    """Notes on where the drawing lies; refuses what lies in another frame or beside the scan."""
+    """Notes on where the drawing lies; refuses what lies in another frame of reference."""
     what = "The DICOM SEG" if mask.role == "seg" else f"The {mask.role} mask"
     frames = {drawing.grid.frame_of_reference_uid, grid.frame_of_reference_uid} - {""}
     if len(frames) > 1:
@@ -104,14 +105,13 @@ def _check_place(drawing: Drawing, mask: MaskFile, grid: Grid) -> list[QualityNo
     shown: list[NDArray[Any]] = [*([drawing.levels] if drawing.levels is not None else []), *drawing.parts.values()]
     if not shown:
         return []
-    share = min(share_inside(drawing.grid, part, grid) for part in shown if part.any())
-    if max(share_inside(drawing.grid, part, grid) for part in shown if part.any()) == 0.0:
+    shares = [share_inside(drawing.grid, part, grid) for part in shown if part.any()]
+    if max(shares) == 0.0:
         low, high = drawing.grid.corners_mm().min(axis=0), drawing.grid.corners_mm().max(axis=0)
         scan_low, scan_high = grid.corners_mm().min(axis=0), grid.corners_mm().max(axis=0)
-        raise AnatomyError(
-            f"{what} lies outside the scan: it spans {_box(low, high)}, the scan {_box(scan_low, scan_high)} "
-            "(patient mm); give masks drawn on this scan."
-        )
+        text = f"{what} lies outside the scan: it spans {_box(low, high)}, the scan {_box(scan_low, scan_high)} mm."
+        return [QualityNote("mask_outside_scan", "info" if mask.role in VertebraLevel.__members__ else "warning", text)]
+    share = min(shares)
     notes = []
     if share < 1.0:
         text = f"{what} reaches beyond the scan: {1 - share:.0%} of it lies outside and was left out."

@@ -139,6 +139,12 @@ def test_a_canal_mask_far_from_the_vertebrae_is_refused(spine) -> None:
         check(spine, vertebrae, canal=canal)
 
 
+def test_a_cord_that_ends_above_the_vertebrae_is_told(spine) -> None:
+    cord = spine.canal & (np.arange(spine.canal.shape[0]) > 60)[:, None, None]
+    lower = np.where(spine.vertebrae >= L3.number, spine.vertebrae, 0)
+    assert "does not reach" in check(spine, lower, cord=cord)["mask_canal_elsewhere"]
+
+
 def test_a_canal_mask_through_the_bodies_is_told(spine) -> None:
     assert (
         "inside vertebra masks"

@@ -76,6 +76,22 @@ def test_one_file_per_structure_and_two_files_that_overlap(spine, scan, tmp_path
     assert read.masks.scheme == "file names"
 
 
+def test_single_masks_that_are_empty_or_beyond_the_scan_cost_nothing(spine, scan, tmp_path) -> None:
+    """TotalSegmentator writes a file for every structure, in view or not."""
+    grid = spine.volume.grid
+    above = grid.affine.copy()
+    above[2, 3] += 300
+    for level in VERSE:
+        write_nifti(tmp_path / f"vertebrae_{level}.nii.gz", grid, (spine.vertebrae == level.number).astype(np.uint8))
+    write_nifti(tmp_path / "vertebrae_C1.nii.gz", grid, np.zeros(grid.shape, np.uint8))
+    write_nifti(tmp_path / "vertebrae_T6.nii.gz", Grid(grid.shape, above), (spine.vertebrae > 0).astype(np.uint8))
+    write_nifti(tmp_path / "spinal_cord.nii.gz", grid, np.zeros(grid.shape, np.uint8))
+    read = load(scan, spine.volume, tmp_path)
+    np.testing.assert_array_equal(read.masks.vertebrae, spine.vertebrae)
+    assert read.masks.cord is None
+    assert codes(read) == {"mask_empty", "mask_outside_scan"}
+
+
 def test_a_whole_sacrum_and_an_s1_of_its_own_are_one_level(spine, scan, tmp_path) -> None:
     labels = spine.numbered({L1: 29, L2: 28, L3: 27, L4: 26})
     slab = (labels == 26) & (np.arange(labels.shape[0]) < 12)[:, None, None]

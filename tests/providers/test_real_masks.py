@@ -72,7 +72,7 @@ def moved(case: tuple[Volume, SpineMasks], axis: int, mm: float) -> SpineMasks:
     return SpineMasks(volume.grid, vertebrae)
 
 
-@pytest.mark.parametrize("mm", [30, -30, 9, -6])
+@pytest.mark.parametrize("mm", [30, -30, 6])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_masks_moved_from_their_place_are_refused(case, axis, mm) -> None:
     with pytest.raises(AnatomyError, match=r"do not lie on this spine|mirrored"):
