@@ -41,6 +41,8 @@ Analysis: TypeAlias = Callable[[Volume, SpineMasks, Criteria, LeakClassifier], C
 """The method: what `leakseg.analysis.analyse` is."""
 TEMPORARY = ".tmp-"
 """Names of unfinished case folders begin with this."""
+SUPERSEDED = ".superseded"
+"""Hidden folder of an OUT for results of cases that were refused or failed since."""
 REPORT = "report.json"
 
 
@@ -77,8 +79,8 @@ class CaseOutcome:
 def run_case(request: CaseRequest, method: Analysis | None = None) -> CaseOutcome:
     """Analyse one case and write its folder; whatever goes wrong comes back as the outcome.
 
-    The folder appears by one rename when everything stands in it. A case that is refused or fails
-    leaves no folder, not even one from an earlier run on other input.
+    The folder appears by one rename when everything stands in it. A case that is refused or fails has no
+    folder; one from an earlier run is set aside.
     """
     start = time.perf_counter()
     trace: tuple[str, ...] = ()
@@ -98,7 +100,7 @@ def run_case(request: CaseRequest, method: Analysis | None = None) -> CaseOutcom
         status, trace = "failed", _places(error)
         reason = f"A fault in leakseg itself ({type(error).__name__}); its place stands in ledger.jsonl."
     if status != "done":
-        remove_case(request.out, request.source.case_id)
+        set_aside(request.out, request.source.case_id)
     return outcome(request, status, reason, time.perf_counter() - start, trace)
 
 
@@ -183,7 +185,7 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
         unfinished.mkdir(mode=0o700)
         write_case(result, unfinished, request.config.write)
         unfinished.chmod(stat.S_IMODE(request.out.stat().st_mode))
-        remove_case(request.out, case_id)
+        _make_room(request.out, case_id)
         unfinished.rename(request.out / case_id)
     except OSError as error:
         raise OutputError(f"The results could not be written: {error.strerror or type(error).__name__}.") from error
@@ -192,13 +194,29 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
     return request.out / case_id
 
 
-def remove_case(out: Path, case_id: str) -> None:
-    """Remove a case's earlier results; a folder that is not one of ours is left alone."""
-    folder = out / case_id
-    if (folder / REPORT).is_file() and not folder.is_symlink():
+def set_aside(out: Path, case_id: str) -> None:
+    """Take the earlier results of a case that has none now out of sight.
+
+    They are kept in a hidden folder until the next of their kind: a misspelt ``--masks`` that refuses every
+    case must not cost the results of a week. A folder that is not one of ours is left alone.
+    """
+    if _is_ours(out / case_id):
+        kept = out / SUPERSEDED
+        kept.mkdir(exist_ok=True)
+        shutil.rmtree(kept / case_id, ignore_errors=True)
+        (out / case_id).rename(kept / case_id)
+
+
+def _make_room(out: Path, case_id: str) -> None:
+    """Remove the results that new ones are about to replace."""
+    if _is_ours(out / case_id):
         outdated = out / f"{TEMPORARY}{secrets.token_hex(8)}"
-        folder.rename(outdated)
+        (out / case_id).rename(outdated)
         shutil.rmtree(outdated, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / REPORT).is_file() and not folder.is_symlink()
 
 
 def _series(volume: Volume, source: ScanSource) -> SeriesReport:

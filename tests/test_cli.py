@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from leakseg.cli import run_command
 from leakseg.geometry import Grid
 from leakseg.nifti import write_nifti
 
@@ -60,8 +61,9 @@ def scans(one_scan, tmp_path):
     return tmp_path / "scans"
 
 
-def run(scans, out, *more):
-    return leakseg("run", scans, "-o", out, "--label-scheme", "verse", *more)
+def run(scans, out, *more, workers=0):
+    """Without worker processes where the test is not about them: they take a second to start."""
+    return leakseg("run", scans, "-o", out, "--label-scheme", "verse", "--workers", workers, *more)
 
 
 def cases_of(out):
@@ -125,7 +127,7 @@ def test_any_number_of_workers_gives_the_same_bytes(scans, tmp_path):
     results = []
     for workers in (0, 2):
         out = tmp_path / f"out-{workers}"
-        assert run(scans, out, "--workers", workers).returncode == 0
+        assert run(scans, out, workers=workers).returncode == 0
         results.append(
             {p.relative_to(out): p.read_bytes() for p in out.glob("case-*/*")} | {0: (out / "leaks.csv").read_bytes()}
         )
@@ -183,12 +185,13 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
         (["dance"], "No such command"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_ends_with_2(scans, arguments, told):
-    done = leakseg(*arguments, cwd=scans.parent)
-    assert done.returncode == 2, done.stderr
-    assert told in done.stderr
-    assert done.stdout == ""
-    complaint = [line for line in done.stderr.splitlines() if not line.endswith("found")]
+def test_wrong_usage_is_one_sentence_and_ends_with_2(scans, arguments, told, monkeypatch, capsys):
+    monkeypatch.chdir(scans.parent)
+    assert run_command(arguments) == 2
+    printed = capsys.readouterr()
+    assert told in printed.err
+    assert printed.out == ""
+    complaint = [line for line in printed.err.splitlines() if not line.endswith("found")]
     assert len(complaint) == 1
     assert complaint[0].startswith("leakseg: ")
 
@@ -205,8 +208,6 @@ def test_the_same_folder_is_never_written_by_two_runs(scans, tmp_path):
 
 
 def test_a_fault_of_ours_is_one_sentence_and_ends_with_70(monkeypatch, capsys):
-    from leakseg.cli import run_command
-
     def broken(*_given, **_more):
         raise ZeroDivisionError("Doe^John")
 
@@ -223,26 +224,26 @@ def test_a_fault_of_ours_is_one_sentence_and_ends_with_70(monkeypatch, capsys):
     [["show", "criteria"], ["show", "schema"], ["show", "plugins"], ["show", "config"], ["show", "labels"]],
     ids=" ".join,
 )
-def test_show_prints_for_people_and_for_programs(arguments):
-    assert leakseg(*arguments).stdout
-    document = leakseg(*arguments, "--json")
-    assert document.returncode == 0
-    assert json.loads(document.stdout)
+def test_show_prints_for_people_and_for_programs(arguments, capsys):
+    assert run_command(arguments) == 0
+    assert capsys.readouterr().out
+    assert run_command([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
 
 
-def test_a_labels_page_says_what_26_means_in_each_scheme():
-    schemes = json.loads(leakseg("show", "labels", "--json").stdout)["schemes"]
+def test_a_labels_page_says_what_26_means_in_each_scheme(capsys):
+    assert run_command(["show", "labels", "--json"]) == 0
+    schemes = json.loads(capsys.readouterr().out)["schemes"]
     assert schemes["verse"]["20"] == "L1"
     assert schemes["totalsegmentator"]["27"] == "L5"
     assert all(scheme["26"] == "S1" for name, scheme in schemes.items() if name in {"verse", "totalsegmentator"})
 
 
-def test_version_and_help():
+def test_version_and_help(capsys):
     assert leakseg("--version").stdout.split()[0] == "leakseg"
-    for command in ([], ["run"], ["merge"], ["show"], ["show", "config"]):
-        done = leakseg(*command, "--help")
-        assert done.returncode == 0
-        assert "Usage: leakseg" in done.stdout
+    for command in ([], ["run"], ["merge"], ["phantom", "make"], ["phantom", "implant"], ["show", "config"]):
+        assert run_command([*command, "--help"]) == 0
+        assert "Usage: leakseg" in capsys.readouterr().out
 
 
 # --- the batch under fire --------------------------------------------------------------------------------
@@ -308,9 +309,31 @@ def test_twelve_cases_one_corrupt_one_without_masks_one_worker_killed(one_scan, 
     assert folders == {f"case-{number:02}" for number in range(12)} - set(refused)
     assert not list(out.glob(".tmp-*"))
 
-    again = run(scans, out, "--json")
+    again = run(scans, out, "--json", workers=2)
     assert again.returncode == 1
     assert json.loads(again.stdout)["counts"] == {"done": 0, "refused": 2, "failed": 0, "skipped": 10}
+
+
+KILLER = """
+import multiprocessing, os, signal
+
+class Killer:
+    name, version = "killer", "1"
+    def __init__(self):
+        if multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def classify(self, candidate):
+        raise NotImplementedError
+"""
+
+
+def test_a_case_that_kills_its_worker_every_time_has_failed_and_says_so(scans, tmp_path):
+    (tmp_path / "killer.py").write_text(KILLER, encoding="utf-8")
+    done = leakseg("run", scans, "-o", "out", "--label-scheme", "verse", "--classifier", "killer:Killer", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    told = cases_of(tmp_path / "out")
+    assert [case["status"] for case in told.values()] == ["failed", "failed"]
+    assert all("died twice" in case["reason"] for case in told.values())
 
 
 def test_ctrl_c_ends_at_once_keeps_what_is_done_and_the_next_run_goes_on(one_scan, tmp_path, start):

@@ -20,7 +20,7 @@ from leakseg.batch.executors import default_workers, processes, serial
 from leakseg.batch.ledger import Ledger
 from leakseg.batch.output import RUN, claimed, write_json
 from leakseg.batch.plan import Shard, anchors_by_case, plan_case
-from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, remove_case, run_case
+from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, run_case, set_aside
 from leakseg.config import AnalysisConfig
 from leakseg.findings import SCHEMA_VERSION
 from leakseg.plugins import load_classifier
@@ -125,7 +125,7 @@ def _outcomes(
         for entry in entries:
             planned = plan_case(entry, job.config, job.out, anchors.get(entry.source.case_id), recipe_digest)
             if isinstance(planned, CaseOutcome):
-                remove_case(job.out, planned.case_id)
+                set_aside(job.out, planned.case_id)
                 ledger.append(planned)
                 at_once.append(planned)
                 continue
@@ -157,7 +157,7 @@ def _executor(workers: int | None) -> tuple[Callable[[], Any], int]:
 
 
 def _lost(request: CaseRequest) -> CaseOutcome:
-    remove_case(request.out, request.source.case_id)
+    set_aside(request.out, request.source.case_id)
     return outcome(
         request,
         "failed",

@@ -13,7 +13,7 @@ from typing import Any
 from leakseg.batch.job import JobResult, table_case
 from leakseg.batch.ledger import NAME as LEDGER
 from leakseg.batch.output import RUN, claimed, write_json
-from leakseg.case import TEMPORARY, CaseOutcome, remove_case
+from leakseg.case import TEMPORARY, CaseOutcome, set_aside
 from leakseg.errors import ConfigError, OutputError
 from leakseg.writers import csv_tables
 
@@ -93,7 +93,7 @@ def _copy(folder: Path, out: Path, case_id: str) -> None:
     unfinished = out / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         shutil.copytree(folder, unfinished)
-        remove_case(out, case_id)
+        set_aside(out, case_id)
         unfinished.rename(out / case_id)
     except OSError as error:
         raise OutputError(f"Case {case_id} could not be copied: {error.strerror or 'a file failed'}.") from error

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from leakseg.case import CaseOutcome
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from leakseg.batch.job import Watcher
 
 
@@ -56,10 +58,7 @@ class _Lines:
 class _Bar:
     """A bar; cases that were refused or failed stand above it."""
 
-    def __init__(self, progress: object) -> None:
-        from rich.progress import Progress
-
-        assert isinstance(progress, Progress)
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("Looking for scans", total=None)
 
@@ -74,10 +73,6 @@ class _Bar:
 
 def one_line(outcome: CaseOutcome) -> str:
     """One case in one line; a name with a line break in it stays one line."""
-    case_id = (
-        outcome.case_id.encode("unicode_escape").decode("ascii")
-        if not outcome.case_id.isprintable()
-        else outcome.case_id
-    )
+    case_id = outcome.case_id if outcome.case_id.isprintable() else repr(outcome.case_id)
     told = f": {outcome.reason}" if outcome.reason else f" ({outcome.seconds:.1f} s)" * (outcome.status == "done")
     return f"{case_id} {outcome.status}{told}"
