@@ -43,6 +43,12 @@ class ReadingCriteria:
     """Series that cover less than this are refused."""
     max_bridged_gap_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """A single missing slice is bridged by interpolation where the gap stays under this."""
+    max_slice_jitter_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 0.1
+    """Slices may lie this far off an even grid (scanners round positions) ..."""
+    max_slice_jitter_fraction: Annotated[float, Gt(0), Le(0.5), Unit("1"), CONVENTION] = 0.1
+    """... and at most this share of the spacing."""
+    whole_coverage_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.9
+    """Reconstructions that cover this share of the longest one's length count as whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +91,16 @@ class SpineCriteria:
     """A wider space between two bodies is no disc: a level is missing from the masks."""
     foramen_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 16.0
     """A foramen reaches at most this far behind the posterior wall where no facet closes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltinCriteria:
+    """What the built-in segmentation must see before it believes in a spine."""
+
+    min_centreline_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 15.0
+    """A shorter canal is no spine."""
+    min_body_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 1500.0
+    """A vertebra of which less body than this is in view is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +306,7 @@ class Criteria:
     reading: ReadingCriteria = field(default_factory=ReadingCriteria)
     masks: MaskCriteria = field(default_factory=MaskCriteria)
     spine: SpineCriteria = field(default_factory=SpineCriteria)
+    builtin: BuiltinCriteria = field(default_factory=BuiltinCriteria)
     cement: CementCriteria = field(default_factory=CementCriteria)
     leaks: LeakCriteria = field(default_factory=LeakCriteria)
     classify: ClassifyCriteria = field(default_factory=ClassifyCriteria)

@@ -6,8 +6,10 @@ Arrays come back in canonical ``SPL`` order on a `Grid` in DICOM patient space (
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +17,21 @@ from numpy.typing import NDArray
 from leakseg.errors import InputError
 from leakseg.geometry import Grid, canonical
 
+T = TypeVar("T")
+
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
+_MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
+_NRRD_SPACES = {
+    "right-anterior-superior",
+    "ras",
+    "left-anterior-superior",
+    "las",
+    "left-posterior-superior",
+    "lps",
+}
+"""The patient spaces of the NRRD format that ITK turns into LPS."""
 
 
 def is_image_file(path: Path) -> bool:
@@ -38,18 +52,36 @@ def read_image(path: Path) -> tuple[Grid, NDArray[Any]]:
     InputError
         Where the file cannot be read, is not 3-D, or does not say where it lies.
     """
-    try:
-        if path.name.lower().endswith(NRRD_ENDINGS):
-            affine, array = _read_nrrd(path)
-        else:
-            affine, array = _read_nifti(path)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{path.name} cannot be read as an image: {_first_line(error)}.") from error
+    affine, array = _guarded(path, _read_nrrd, _read_nifti)
     shape = (array.shape[0], array.shape[1], array.shape[2])
     grid, array = canonical(Grid(shape, affine), array)
     return grid, np.ascontiguousarray(array)
+
+
+def read_grid(path: Path) -> Grid:
+    """Where the voxels of a NIfTI or NRRD image lie, in canonical orientation; no voxel is read.
+
+    Raises
+    ------
+    InputError
+        As `read_image`.
+    """
+    affine, shape = _guarded(path, _nrrd_place, _nifti_place)
+    if len(shape) != 3:
+        raise InputError(f"The image has {len(shape)} dimensions; a single 3-D image is expected.")
+    grid = Grid((shape[0], shape[1], shape[2]), affine)
+    return canonical(grid, np.broadcast_to(np.int8(0), grid.shape))[0]
+
+
+def read_sample(path: Path) -> NDArray[Any]:
+    """Values of the first slices as stored in a NIfTI file, scaling applied; all values of an NRRD.
+
+    Raises
+    ------
+    InputError
+        As `read_image`.
+    """
+    return np.asarray(_guarded(path, lambda one: _read_nrrd(one)[1], _nifti_sample))
 
 
 def write_nifti(path: Path, grid: Grid, array: NDArray[Any]) -> None:
@@ -74,48 +106,110 @@ def write_nifti(path: Path, grid: Grid, array: NDArray[Any]) -> None:
     path.write_bytes(data)
 
 
+def _guarded(path: Path, nrrd: Callable[[Path], T], nifti: Callable[[Path], T]) -> T:
+    """What the reader for this kind of file returns; whatever it stumbles over becomes one sentence.
+
+    The file's name is not told: hospitals name files after patients.
+    """
+    try:
+        return nrrd(path) if path.name.lower().endswith(NRRD_ENDINGS) else nifti(path)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            "The file cannot be read as an image: it is damaged, cut short, or of another kind."
+        ) from error
+
+
+def _nifti_place(path: Path) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    import nibabel as nib
+
+    image: Any = nib.load(path)
+    shape = tuple(int(size) for size in image.shape)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return _nifti_affine(image), shape
+
+
+def _nifti_affine(image: Any) -> NDArray[np.float64]:
+    """Index to patient mm (LPS); the file's own unit of length is honoured.
+
+    A unit that is not told means mm, as in every tool.
+    """
+    header = image.header
+    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        raise InputError(
+            "The image does not say how it lies in the patient (sform and qform codes are both 0); "
+            "export it again with an orientation."
+        )
+    unit = header.get_xyzt_units()[0]
+    to_mm = np.diag([_MM_PER_UNIT.get(unit, 1.0)] * 3 + [1.0])
+    return np.asarray(to_mm @ _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64))
+
+
+def _nifti_sample(path: Path) -> NDArray[Any]:
+    import nibabel as nib
+
+    image: Any = nib.load(path)
+    return np.asarray(image.dataobj[:, :, :2] if image.ndim >= 3 else image.dataobj)
+
+
+def _nrrd_place(path: Path) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    import SimpleITK as sitk
+
+    _check_nrrd_space(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
+        raise InputError("The file is not a single 3-D image.")
+    return _nrrd_affine(reader), tuple(reversed(reader.GetSize()))
+
+
+def _nrrd_affine(image: Any) -> NDArray[np.float64]:
+    direction = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine = np.eye(4)
+    affine[:3, :3] = direction[:, ::-1]
+    affine[:3, 3] = image.GetOrigin()
+    return affine
+
+
+def _check_nrrd_space(path: Path) -> None:
+    header = _nrrd_header(path)
+    named = re.search(r"^space: *(.+?) *$", header, re.MULTILINE)
+    if "space directions" not in header or named is None or named[1] not in _NRRD_SPACES:
+        raise InputError(
+            "The image does not say how it lies in the patient (no 'space directions' in a patient 'space'); "
+            "export it again with an orientation."
+        )
+
+
 def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
     import nibabel as nib
 
     image: Any = nib.load(path)
-    header = image.header
-    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
-        raise InputError(
-            f"{path.name} does not say how it lies in the patient (sform and qform codes are both 0); "
-            "export it again with an orientation."
-        )
-    slope, intercept = header.get_slope_inter()
+    affine = _nifti_affine(image)
+    slope, intercept = image.header.get_slope_inter()
     plain = slope in (None, 1.0) and intercept in (None, 0.0)
     array = np.asarray(image.dataobj) if plain else image.get_fdata(dtype=np.float32)
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3:
-        raise InputError(f"{path.name} has {array.ndim} dimensions; a single 3-D image is expected.")
-    return _RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64), array
+        raise InputError(f"The image has {array.ndim} dimensions; a single 3-D image is expected.")
+    return affine, array
 
 
 def _read_nrrd(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
     import SimpleITK as sitk
 
-    if "space directions" not in _nrrd_header(path):
-        raise InputError(
-            f"{path.name} does not say how it lies in the patient (no 'space directions'); export it again."
-        )
+    _check_nrrd_space(path)
     image = sitk.ReadImage(str(path))
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(f"{path.name} is not a single 3-D image.")
-    direction = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    affine = np.eye(4)
-    affine[:3, :3] = direction[:, ::-1]
-    affine[:3, 3] = image.GetOrigin()
-    return affine, sitk.GetArrayFromImage(image)
+        raise InputError("The file is not a single 3-D image.")
+    return _nrrd_affine(image), sitk.GetArrayFromImage(image)
 
 
 def _nrrd_header(path: Path) -> str:
     with path.open("rb") as stream:
-        head = stream.read(65536).split(b"\n\n", 1)[0].split(b"\r\n\r\n", 1)[0]
+        head = stream.read(65536).replace(b"\r\n", b"\n").split(b"\n\n", 1)[0]
     return head.decode("latin-1").lower()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,300 @@
+"""What a DICOM file says of its slices: plain values from its header, one `SliceHeader` a frame.
+
+Nothing is judged here and nothing is filled in: what is absent or malformed is ``None``.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Vector: TypeAlias = tuple[float, float, float]
+
+NATIVE_LITTLE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
+NATIVE = (*NATIVE_LITTLE, "1.2.840.10008.1.2.2")
+"""Transfer syntaxes whose pixels lie in the file as they are (PS3.5 A.1-A.3)."""
+# fmt: off
+_TAGS = [
+    "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer", "ManufacturerModelName",
+    "VolumetricProperties", "VolumeBasedCalculationTechnique", "AccessionNumber", "PatientName", "PatientID",
+    "PatientBirthDate", "PatientIdentityRemoved", "KVP", "SliceThickness", "ConvolutionKernel",
+    "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "AcquisitionNumber", "InstanceNumber",
+    "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID", "SamplesPerPixel",
+    "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit",
+    "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleIntercept", "RescaleSlope",
+    "RescaleType", "LossyImageCompression", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+]
+# fmt: on
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+
+
+class UnreadableError(Exception):
+    """The file holds nothing to read; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names the patient; kept to keep it out of case ids, and out of every ``repr``."""
+
+    name: str = field(default="", repr=False)
+    patient_id: str = field(default="", repr=False)
+    birth_date: str = field(default="", repr=False)
+    accession: str = field(default="", repr=False)
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What slices of one series have in common; the same object for all that agree."""
+
+    study_uid: str
+    series_uid: str
+    series_number: int | None
+    modality: str
+    sop_class: str
+    image_type: tuple[str, ...]
+    technique: str
+    volumetric: str
+    manufacturer: str
+    frame_uid: str
+    stack_id: str
+    transfer_syntax: str
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    signed: bool
+    pixel_spacing: tuple[float, float] | None
+    orientation: tuple[float, ...] | None
+    slice_thickness_mm: float | None
+    padding: tuple[int, int] | None
+    slope: float | None
+    intercept: float | None
+    rescale_type: str
+    kernel: str
+    kvp: float | None
+    lossy: bool
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class SliceHeader:
+    """One slice: a file, or a frame of a multi-frame file."""
+
+    image: ImageHeader
+    path: Path
+    frame: int
+    frames: int
+    sop_uid: str
+    position: Vector | None
+    pixel_offset: int | None
+    """Where the Pixel Data element begins in the file; None where pixels need a decoder or are absent."""
+    file_size: int
+
+
+def read_headers(path: Path) -> list[SliceHeader]:
+    """The slices of one DICOM file, pixels unread.
+
+    Raises
+    ------
+    UnreadableError
+        Where the file is not DICOM, or its header does not say which series it belongs to.
+    """
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = _read(stream)
+            offset = stream.tell() if not stream.closed else None
+    except UnreadableError:
+        raise
+    except OSError as error:
+        raise UnreadableError(f"Cannot be opened: {error.strerror or type(error).__name__}.") from error
+    except Exception as error:
+        raise UnreadableError("Not readable as DICOM: its header is damaged.") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _slices(dataset, path, offset)
+
+
+def _read(stream: Any) -> Any:
+    import pydicom
+
+    head = stream.read(132)
+    preamble = head[128:] == b"DICM"
+    if not preamble and head[:2] not in _FIRST_GROUPS:
+        raise UnreadableError("Not DICOM, NIfTI or NRRD.")
+    stream.seek(0)
+    return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS, force=not preamble)
+
+
+def _slices(dataset: Any, path: Path, offset: int | None) -> list[SliceHeader]:
+    meta = getattr(dataset, "file_meta", None)
+    syntax = str(getattr(meta, "TransferSyntaxUID", "") or "")
+    if str(getattr(meta, "MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
+        raise UnreadableError("A DICOMDIR index, not an image.")
+    if not _text(dataset, "SeriesInstanceUID"):
+        raise UnreadableError("A DICOM file that does not say which series it belongs to (no SeriesInstanceUID).")
+    size = path.stat().st_size
+    identity = Identity(
+        _text(dataset, "PatientName"),
+        _text(dataset, "PatientID"),
+        _text(dataset, "PatientBirthDate"),
+        _text(dataset, "AccessionNumber"),
+        _text(dataset, "PatientIdentityRemoved").upper() == "YES",
+    )
+    groups = list(_frames(dataset))
+    slices = []
+    for frame, items in enumerate(groups):
+        image = _image(dataset, items, syntax, identity)
+        position = _numbers(_Layers(items), "ImagePositionPatient", 3)
+        native = offset if syntax in NATIVE or not syntax else None
+        slices.append(
+            SliceHeader(
+                image,
+                path,
+                frame,
+                len(groups),
+                _text(dataset, "SOPInstanceUID"),
+                None if position is None else (position[0], position[1], position[2]),
+                native,
+                size,
+            )
+        )
+    return slices
+
+
+def _frames(dataset: Any) -> Iterator[list[Any]]:
+    """For each frame the datasets that speak of it, the most particular first (PS3.3 C.7.6.16)."""
+    per_frame = _sequence(dataset, "PerFrameFunctionalGroupsSequence")
+    shared = _sequence(dataset, "SharedFunctionalGroupsSequence")
+    common = [item for group in shared for item in _macros(group)]
+    for group in per_frame:
+        yield [*_macros(group), *common, dataset]
+    if not per_frame:
+        count = _whole(dataset, "NumberOfFrames") or 1
+        for _ in range(max(count, 1)):
+            yield [*common, dataset]
+
+
+def _macros(group: Any) -> list[Any]:
+    return [element.value[0] for element in group if element.VR == "SQ" and element.value]
+
+
+class _Layers:
+    """Looks a keyword up in several datasets, the first that has it wins."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self._items = items
+
+    def get(self, keyword: str) -> Any:
+        for item in self._items:
+            value = item.get(keyword)
+            if value not in (None, ""):
+                return value
+        return None
+
+
+def _image(dataset: Any, items: list[Any], syntax: str, identity: Identity) -> ImageHeader:
+    layers = _Layers(items)
+    spacing = _numbers(layers, "PixelSpacing", 2)
+    signed = _whole(layers, "PixelRepresentation") == 1
+    bits = _whole(layers, "BitsStored") or 0
+    kernel = layers.get("ConvolutionKernel")
+    # FrameType is the enhanced objects' word for ImageType, and nearer to the frame
+    kind = layers.get("FrameType") or layers.get("ImageType")
+    return ImageHeader(
+        study_uid=_text(dataset, "StudyInstanceUID"),
+        series_uid=_text(dataset, "SeriesInstanceUID"),
+        series_number=_whole(dataset, "SeriesNumber"),
+        modality=_text(dataset, "Modality").upper(),
+        sop_class=_text(dataset, "SOPClassUID"),
+        image_type=tuple(part.strip().upper() for part in _parts(kind)),
+        technique=_text(layers, "VolumeBasedCalculationTechnique").upper(),
+        volumetric=_text(layers, "VolumetricProperties").upper(),
+        manufacturer=f"{_text(dataset, 'Manufacturer')} {_text(dataset, 'ManufacturerModelName')}".strip(),
+        frame_uid=_text(dataset, "FrameOfReferenceUID"),
+        stack_id=_text(layers, "StackID"),
+        transfer_syntax=syntax,
+        rows=_whole(dataset, "Rows") or 0,
+        columns=_whole(dataset, "Columns") or 0,
+        samples=_whole(dataset, "SamplesPerPixel") or 0,
+        bits_allocated=_whole(dataset, "BitsAllocated") or 0,
+        bits_stored=bits,
+        high_bit=_high_bit(_whole(dataset, "HighBit"), bits),
+        signed=signed,
+        pixel_spacing=None if spacing is None or min(spacing) <= 0 else (spacing[0], spacing[1]),
+        orientation=_numbers(layers, "ImageOrientationPatient", 6),
+        slice_thickness_mm=_number(layers, "SliceThickness"),
+        padding=_padding(dataset, signed=signed),
+        slope=_number(layers, "RescaleSlope"),
+        intercept=_number(layers, "RescaleIntercept"),
+        rescale_type=_text(layers, "RescaleType").upper(),
+        kernel="\\".join(_parts(kernel)),
+        kvp=_number(layers, "KVP"),
+        lossy=_text(dataset, "LossyImageCompression") == "01",
+        identity=identity,
+    )
+
+
+def _padding(dataset: Any, *, signed: bool) -> tuple[int, int] | None:
+    """Stored values from .. to that mean "nothing measured here" (PS3.3 C.7.5.1.1.2).
+
+    The value has the sign of the pixels; files that write it as if unsigned (63536 for -2000) are read so.
+    """
+    first = _whole(dataset, "PixelPaddingValue")
+    if first is None:
+        return None
+    last = _whole(dataset, "PixelPaddingRangeLimit")
+    ends = [value - 65536 if signed and value > 32767 else value for value in (first, first if last is None else last)]
+    return min(ends), max(ends)
+
+
+def _high_bit(value: int | None, bits: int) -> int:
+    return bits - 1 if value is None else value
+
+
+def _sequence(dataset: Any, keyword: str) -> list[Any]:
+    value = dataset.get(keyword)
+    return list(value) if value else []
+
+
+def _parts(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else [str(part) for part in value]
+
+
+def _text(items: Any, keyword: str) -> str:
+    try:
+        value = items.get(keyword)
+        return "" if value is None else str(value).strip()
+    except (ValueError, TypeError, AttributeError, UnicodeError):
+        return ""
+
+
+def _numbers(items: Any, keyword: str, count: int) -> tuple[float, ...] | None:
+    try:
+        values = tuple(float(value) for value in items.get(keyword) or ())
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return values if len(values) == count and all(map(math.isfinite, values)) else None
+
+
+def _number(items: Any, keyword: str) -> float | None:
+    try:
+        value = float(items.get(keyword))
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _whole(items: Any, keyword: str) -> int | None:
+    value = _number(items, keyword)
+    return None if value is None else int(value)
