@@ -18,10 +18,11 @@ from leakseg.criteria import MaskCriteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import QualityNote
 from leakseg.providers.fit import measure_fit
-from leakseg.providers.levels import LevelShape, level_shapes
+from leakseg.providers.levels import LevelShape, level_shapes, level_windows
 from leakseg.volume import Volume
 
 _POINTS = 5000
+_STRIDE_MM = 1.5
 _OPTIONAL = {VertebraLevel.T13, VertebraLevel.L6}
 
 
@@ -33,8 +34,9 @@ def check_masks(masks: SpineMasks, volume: Volume, criteria: MaskCriteria) -> tu
     AnatomyError
         Where the masks hold no vertebra, name levels in the wrong order, or do not lie on this spine.
     """
-    masks.levels()
     shapes = level_shapes(masks)
+    if not shapes:
+        raise AnatomyError("The masks hold no vertebra: nothing to compare cement with.")
     large = [shape for shape in shapes if shape.volume_mm3 >= criteria.min_level_volume_mm3]
     _refuse_wrong_order(large)
     return (
@@ -163,23 +165,24 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
     """A canal or cord mask runs beside the vertebrae, not through them and not far from them."""
     if tube is None:
         return []
-    heights = np.flatnonzero(masks.vertebrae.any(axis=(1, 2)))
-    start = np.array((heights[0], 0, 0))
-    points = start + np.argwhere(tube[heights[0] : heights[-1] + 1])
-    if not len(points):
+    levels = level_windows(masks.vertebrae).values()
+    low, high = min(window[0].start for window in levels), max(window[0].stop for window in levels)
+    strides = tuple(max(1, round(_STRIDE_MM / step)) for step in masks.grid.spacing_mm)
+    sparse = (slice(low, high, strides[0]), slice(None, None, strides[1]), slice(None, None, strides[2]))
+    points, bone = np.argwhere(tube[sparse]), np.argwhere(masks.vertebrae[sparse])
+    if not len(points) or not len(bone):
         text = f"The {name} mask does not reach the height of the vertebrae; it is of no use there."
         return [QualityNote("mask_canal_elsewhere", "warning", text)]
-    points = points[:: max(1, len(points) // _POINTS)]
-    near = start + 2 * np.argwhere(masks.vertebrae[heights[0] : heights[-1] + 1 : 2, ::2, ::2])
-    near = near[:: max(1, len(near) // (10 * _POINTS))] if len(near) else np.argwhere(masks.vertebrae)
-    distance, _ = KDTree(masks.grid.to_patient(near)).query(masks.grid.to_patient(points))
+    start = np.array((low, 0, 0))
+    points, bone = (masks.grid.to_patient(start + part * strides) for part in (points, bone))
+    distance, _ = KDTree(bone).query(points[:: max(1, len(points) // _POINTS)])
     middle_mm = float(np.median(distance))
     if middle_mm > criteria.max_canal_distance_mm:
         raise AnatomyError(
             f"The {name} mask lies {middle_mm:.0f} mm from the vertebrae (its middle voxel); it belongs to another "
             "scan or structure."
         )
-    within = float(np.count_nonzero(masks.vertebrae[tube]) / np.count_nonzero(tube))
+    within = float(np.count_nonzero(masks.vertebrae[sparse][tube[sparse]]) / len(points))
     if within > criteria.max_canal_bone_fraction:
         text = f"{within:.0%} of the {name} mask lies inside vertebra masks; one of them is off."
         return [QualityNote("mask_canal_in_bone", "warning", text)]

@@ -120,6 +120,7 @@ def _without_path(text: str, mask: MaskFile, what: str) -> str:
     """The sentence with the mask's role in place of its path or name, which may hold a patient's name."""
     for name in (str(mask.path), str(mask.path.absolute()), mask.path.name):
         text = text.replace(name, what)
+    text = text if what in text else f"{what} cannot be used: {text}"
     return text[:1].upper() + text[1:]
 
 

@@ -32,16 +32,19 @@ class LevelShape:
     """Reaches the upper or lower end of the scan."""
 
 
-def level_shapes(masks: SpineMasks) -> list[LevelShape]:
-    """Shapes of the levels present, cranial to caudal."""
+def level_windows(vertebrae: NDArray[np.uint8]) -> dict[VertebraLevel, tuple[slice, slice, slice]]:
+    """The block that each level present fills, cranial to caudal."""
     from scipy import ndimage
 
+    found = enumerate(ndimage.find_objects(vertebrae))
+    return {VertebraLevel.from_number(position + 1): window for position, window in found if window is not None}
+
+
+def level_shapes(masks: SpineMasks) -> list[LevelShape]:
+    """Shapes of the levels present, cranial to caudal."""
     grid = masks.grid
     shapes = []
-    for position, window in enumerate(ndimage.find_objects(masks.vertebrae)):
-        if window is None:
-            continue
-        level = VertebraLevel.from_number(position + 1)
+    for level, window in level_windows(masks.vertebrae).items():
         mask = masks.vertebrae[window] == level.number
         shapes.append(_shape(level, mask, grid.crop(window), (window[0].start, window[0].stop, grid.shape[0])))
     return shapes
@@ -52,16 +55,17 @@ def _shape(level: VertebraLevel, mask: NDArray[np.bool_], grid: Grid, span: tupl
 
     found: Any = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=26, return_N=True)
     labels, count = found
-    counts = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    statistics = cc3d.statistics(labels)
+    counts = statistics["voxel_counts"][1 : count + 1].astype(np.int64)
     order = np.argsort(-counts, kind="stable")
     total = int(counts.sum())
-    boxes = cc3d.statistics(labels)["bounding_boxes"]
+    boxes = statistics["bounding_boxes"]
     main = boxes[int(order[0]) + 1]
     pieces = tuple(
         Piece(float(counts[index] / total), _box_distance_mm(main, boxes[int(index) + 1], grid.spacing_mm))
         for index in order[:20]
     )
-    centroid = grid.to_patient(np.argwhere(mask).mean(axis=0))
+    centroid = grid.to_patient(counts @ statistics["centroids"][1 : count + 1] / total)
     edge = span[0] == 0 or span[1] == span[2]
     return LevelShape(level, total * grid.voxel_volume_mm3, centroid, pieces, edge)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from leakseg.geometry import Grid
 from leakseg.providers.checks import check_masks
 from leakseg.providers.dicom_seg import read_seg
 from leakseg.providers.labelmap import read_labelmap
+from leakseg.providers.levels import level_windows
 from leakseg.providers.names import Structure
 from leakseg.providers.placing import place, share_inside
 from leakseg.providers.values import Drawing, MaskFile, MaskPlan, MasksRead
@@ -62,8 +62,8 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
         provider="precomputed",
         version=leakseg.__version__,
         scheme=plan.scheme,
+        label_confidence=dict.fromkeys(level_windows(vertebrae)),
     )
-    masks = replace(masks, label_confidence=dict.fromkeys(masks.levels()))
     notes.extend(check_masks(masks, volume, criteria))
     return MasksRead(masks, tuple(dict.fromkeys(notes)))
 

@@ -206,6 +206,11 @@ def written(tmp_path: Path, spine, fault: str) -> tuple[Path, str | None]:
         image.set_qform(None, 0)
         nib.save(image, path)
         return path, scheme
+    elif fault == "sheared":
+        affine = np.diag([2.0, 2.0, 2.0, 1.0])
+        affine[1, 2] = 0.6
+        nib.save(nib.Nifti1Image(labels, affine), path)
+        return path, scheme
     elif fault == "no image":
         path.write_bytes(b"no image")
         return path, scheme
@@ -223,6 +228,7 @@ def written(tmp_path: Path, spine, fault: str) -> tuple[Path, str | None]:
         ("scheme", r"None of the numbers in the vertebrae mask \(60, 61, 62, 63\) is named by the scheme verse"),
         ("organs", "no vertebra within the scan"),
         ("no orientation", "does not say how it lies"),
+        ("sheared", "vertebrae mask cannot be used: The grid is sheared"),
         ("no image", "cannot be read as an image"),
     ],
 )
