@@ -226,13 +226,15 @@ def _outer_cement(
     spacing = grid.spacing_mm
     from_bone = _distance(~bone, spacing)
     to_inner = _distance(~inner, spacing)
-    threshold = densities.edge(densities.soft, criteria.edge_share)
-    edge = max(threshold, densities.edge(densities.cortex, criteria.edge_share))
-    near = from_bone <= criteria.bone_edge_mm
-    candidate = ~bone & ~metal & (hu > np.where(near, edge, threshold))
-    candidate &= to_inner <= criteria.detached_reach_canal_mm
+    share = (hu - densities.soft) / (densities.plateau - densities.soft)
+    near = from_bone <= criteria.near_bone_mm
+    cortex_edge = (densities.edge(densities.cortex, criteria.edge_share) - densities.soft) / (
+        densities.plateau - densities.soft
+    )
+    limit = np.where(near, max(cortex_edge, criteria.edge_share), criteria.strand_share)
+    candidate = ~bone & ~metal & (share > limit) & (to_inner <= criteria.detached_reach_canal_mm)
     pieces = cc3d.connected_components(candidate, connectivity=26)
-    hang = cc3d.connected_components((from_bone > 0.5 * min(spacing)) & (hu > densities.edge(densities.soft, 0.25)))
+    hang = cc3d.connected_components((from_bone > 0.5 * min(spacing)) & (share > criteria.hang_share))
     hang_sizes = np.bincount(hang.ravel())
     keep = np.zeros(int(pieces.max()) + 1, bool)
     notes = []
@@ -241,34 +243,53 @@ def _outer_cement(
         volume = float(own.sum()) * grid.voxel_volume_mm3
         if volume < 2.0 or from_bone[box][own].max() <= criteria.bone_edge_mm:
             continue
-        middle, dense_end = np.percentile(hu[box][own], [50, 90]) / densities.plateau
+        middle, dense_end = np.percentile(share[box][own], [50, 90])
         if dense_end < criteria.min_core_share:
-            continue
-        distance = float(to_inner[box][own].min())
-        if distance <= criteria.contact_mm:
-            keep[number] = True
             continue
         around = hang[box][own]
         around = np.unique(around[around > 0])
         spread = float(hang_sizes[around].sum() / own.sum()) if len(around) else 1.0
+        distance = float(to_inner[box][own].min())
+        if distance <= criteria.contact_mm:
+            keep[number] = spread <= criteria.max_spread_touching
+            continue
         index = np.argwhere(own) + [part.start for part in box]
         where = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
         neural = float(np.isin(where, (Place.CANAL, Place.FORAMEN)).mean()) > 0.5
+        dense = dense_end >= criteria.detached_core_share
         if neural:
-            keep[number] = dense_end >= criteria.detached_core_share and spread <= criteria.max_spread_neural
-        else:
-            keep[number] = (
-                distance <= criteria.detached_reach_mm
-                and criteria.detached_core_share <= dense_end <= criteria.detached_max_core_share
-                and middle >= criteria.detached_middle_share
-                and spread <= criteria.max_spread
-            )
-            doubtful = dense_end >= criteria.detached_core_share and spread <= criteria.max_spread_neural
-            if not keep[number] and doubtful and distance <= criteria.detached_reach_mm and volume >= _TOLD_MM3:
-                notes.append(_dense_piece(grid.to_patient(index).mean(axis=0), volume, distance))
-    core = keep[pieces]
-    grown = ndimage.binary_dilation(core, ndimage.generate_binary_structure(3, 1))
-    return np.asarray(core | (grown & ~bone & ~metal & (hu > threshold))), tuple(notes)
+            keep[number] = dense and spread <= criteria.max_spread_neural
+            continue
+        nearby = dense and distance <= criteria.detached_reach_mm and spread <= criteria.max_spread_neural
+        keep[number] = (
+            nearby
+            and dense_end <= criteria.detached_max_core_share
+            and middle >= criteria.detached_middle_share
+            and spread <= criteria.max_spread
+        )
+        if nearby and not keep[number] and volume >= _TOLD_MM3:
+            notes.append(_dense_piece(grid.to_patient(index).mean(axis=0), volume, distance))
+    kept = keep[pieces]
+    core = kept & (share > criteria.edge_share)
+    return np.asarray(core | _thin(kept, core, bone | metal, share, criteria)), tuple(notes)
+
+
+def _thin(
+    kept: NDArray[np.bool_],
+    core: NDArray[np.bool_],
+    closed: NDArray[np.bool_],
+    share: NDArray[np.floating[Any]],
+    criteria: CementCriteria,
+) -> NDArray[np.bool_]:
+    """Voxels under half maximum that are cement all the same: thin strands, and the side against the bone.
+
+    The blurred halo of thick cement is none: it lies beside a core at least three voxels thick.
+    """
+    cross = ndimage.generate_binary_structure(3, 1)
+    thick = ndimage.binary_opening(core, cross)
+    strands = kept & ~ndimage.binary_dilation(thick, ndimage.generate_binary_structure(3, 3))
+    beside = ndimage.binary_dilation(core, cross) & ~closed & (share > criteria.edge_share)
+    return np.asarray((strands | beside) & ~core)
 
 
 def _dense_piece(centre: NDArray[np.float64], volume_mm3: float, distance_mm: float) -> QualityNote:
