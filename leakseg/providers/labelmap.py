@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     cropped = _cropped(grid, _whole_numbers(array, what))
     if cropped is None:
         return Drawing(grid), _told_empty(mask, what)
-    grid, labels = cropped
+    field, (grid, labels) = grid, cropped
     counts = np.bincount(labels.ravel())
     present = [int(number) for number in np.flatnonzero(counts) if number]
     meanings = _meanings(mask, present, what)
@@ -47,7 +48,7 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
             f"None of the numbers in {what} ({_listed(present)}) is named by {scheme}; "
             "give the scheme it was made with (--label-scheme)."
         )
-    return _draw(grid, labels, meanings), _told(unknown, counts, what)
+    return replace(_draw(grid, labels, meanings), field=field), _told(unknown, counts, what)
 
 
 def _meanings(mask: MaskFile, present: list[int], what: str) -> dict[int, Meaning]:

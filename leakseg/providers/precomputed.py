@@ -17,7 +17,7 @@ from leakseg.providers.checks import check_masks
 from leakseg.providers.dicom_seg import read_seg
 from leakseg.providers.labelmap import read_labelmap
 from leakseg.providers.levels import level_windows
-from leakseg.providers.names import Structure
+from leakseg.providers.names import VERTEBRAE, Structure
 from leakseg.providers.placing import place, share_inside
 from leakseg.providers.values import Drawing, MaskFile, MaskPlan, MasksRead
 from leakseg.volume import Volume
@@ -116,11 +116,31 @@ def _check_place(drawing: Drawing, mask: MaskFile, grid: Grid) -> list[QualityNo
     if share < 1.0:
         text = f"{what} reaches beyond the scan: {1 - share:.0%} of it lies outside and was left out."
         notes.append(QualityNote("mask_beyond_scan", "info", text))
+    notes.extend(_part_of_field(drawing, mask, grid))
     if not _same_lattice(drawing.grid, grid):
         spacing = " x ".join(f"{value:.2f}" for value in drawing.grid.spacing_mm)
         text = f"{what} stands on another grid ({spacing} mm) and was brought onto the scan's by nearest neighbour."
         notes.append(QualityNote("mask_other_grid", "info", text))
     return notes
+
+
+def _part_of_field(drawing: Drawing, mask: MaskFile, grid: Grid) -> list[QualityNote]:
+    """A labelmap that ends before the scan does, up or down: nothing is known of the vertebrae beyond."""
+    if drawing.field is None or mask.role != VERTEBRAE:
+        return []
+    low, high = _heights(drawing.field)
+    scan_low, scan_high = _heights(grid)
+    if low - scan_low < grid.spacing_mm[0] and scan_high - high < grid.spacing_mm[0]:
+        return []
+    text = f"The vertebrae mask covers z {low:.0f} to {high:.0f} mm of the scan's {scan_low:.0f} to {scan_high:.0f}."
+    return [QualityNote("mask_part_of_field", "info", text)]
+
+
+def _heights(grid: Grid) -> tuple[float, float]:
+    """Lower and upper edge of the outermost voxels along z."""
+    heights = grid.corners_mm()[:, 2]
+    half = float(np.abs(grid.affine[2, :3]).sum() / 2)
+    return float(heights.min()) - half, float(heights.max()) + half
 
 
 def _same_lattice(source: Grid, target: Grid) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Literal
 
@@ -69,12 +70,14 @@ class Drawing:
     """What one file shows, on its own grid (canonical orientation).
 
     ``levels`` is ``(K, J, I)`` uint8 of `VertebraLevel.number`, None where the file shows no vertebra;
-    ``parts`` holds bool masks of the same shape.
+    ``parts`` holds bool masks of the same shape. ``field`` is the file's whole grid where ``grid`` is
+    cropped to what it shows; None where the file leaves empty slices out.
     """
 
     grid: Grid
     levels: NDArray[np.uint8] | None = None
-    parts: dict[Structure, NDArray[np.bool_]] = field(default_factory=dict)
+    parts: dict[Structure, NDArray[np.bool_]] = dataclass_field(default_factory=dict)
+    field: Grid | None = None
 
 
 @dataclass(frozen=True, eq=False)

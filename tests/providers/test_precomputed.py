@@ -175,6 +175,8 @@ def test_masks_of_a_part_of_the_field_are_fine_and_a_larger_one_is_told(spine, s
     read = load(scan, spine.volume, tmp_path / "part.nii.gz", scheme="verse")
     np.testing.assert_array_equal(read.masks.vertebrae[window], spine.vertebrae[window])
     assert not read.masks.vertebrae[:20].any()
+    (note,) = (note for note in read.notes if note.code == "mask_part_of_field")
+    assert "covers z -361 to -261 mm of the scan's -401 to -251" in note.message
     small = Volume(grid.crop(window), spine.volume.hu[window].copy())
     write_nifti(tmp_path / "whole.nii.gz", grid, spine.numbered(VERSE))
     read = load(scan, small, tmp_path / "whole.nii.gz", scheme="verse")

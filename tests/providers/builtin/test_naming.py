@@ -1,0 +1,70 @@
+"""Names follow from ribs and sacrum, and are told as sure only where the evidence is clear and agrees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from leakseg.providers.builtin.landmarks import Landmarks
+from leakseg.providers.builtin.naming import name_levels
+
+LUMBAR_MM = np.array([26.0, 26, 25, 24, 23, 22, 21, 20, 18])
+
+
+def landmarks(rib_mm: list[float], wing: list[float]) -> Landmarks:
+    """The same on both sides; caudal first."""
+    return Landmarks(np.array([rib_mm, rib_mm]).T, np.array([wing, wing]).T)
+
+
+def names(found: object) -> list[str | None]:
+    return [None if level is None else str(level) for level in found.levels]
+
+
+NAN = float("nan")
+
+
+def test_sacrum_and_last_rib_that_agree_give_sure_names() -> None:
+    found = name_levels(landmarks([NAN, 20, 22, 25, 22, 20, 55, 60], [0.5, 0, 0, 0, 0, 0, 0, 0]), LUMBAR_MM[:8])
+    assert names(found) == ["S1", "L5", "L4", "L3", "L2", "L1", "T12", "T11"]
+    assert min(found.confidence) > 0.9
+    assert not found.doubts
+
+
+@pytest.mark.parametrize("between", [4, 6])
+def test_a_wrong_count_between_sacrum_and_ribs_is_said_and_doubted(between: int) -> None:
+    ribs = [NAN, *[20.0] * between, 55.0, 60.0]
+    found = name_levels(landmarks(ribs, [0.5] + [0.0] * (between + 2)), np.full(between + 3, 23.0))
+    assert names(found)[0] == "S1"
+    assert names(found)[-2:] == ["T12", "T11"]
+    assert ("L6" in names(found)) == (between == 6)
+    assert max(found.confidence) < 0.7
+    assert f"{between} vertebrae" in found.doubts[0]
+
+
+def test_rib_remnants_do_not_count() -> None:
+    found = name_levels(landmarks([20, 20, 30, 55, 60], [0.0] * 5), LUMBAR_MM[3:8])
+    assert names(found) == ["L3", "L2", "L1", "T12", "T11"]
+
+
+def test_a_rib_of_doubtful_length_makes_the_names_doubtful() -> None:
+    found = name_levels(landmarks([20, 20, 35, 55, 60], [0.0] * 5), LUMBAR_MM[3:8])
+    assert max(found.confidence) < 0.7
+
+
+def test_nothing_in_view_is_a_guess_and_says_so() -> None:
+    found = name_levels(landmarks([NAN] * 2, [0.0] * 2), LUMBAR_MM[3:5])
+    assert len(found.levels) == 2
+    assert max(found.confidence) < 0.5
+    assert not found.landmarks
+
+
+def test_ilium_beside_the_lowest_levels_is_no_rib() -> None:
+    found = name_levels(landmarks([70, 80, 90, 25, 22, 20, 55], [0.5, 0.1, 0, 0, 0, 0, 0]), LUMBAR_MM[:7])
+    assert names(found) == ["S1", "L5", "L4", "L3", "L2", "L1", "T12"]
+
+
+def test_thirteen_rib_bearing_vertebrae_name_t13() -> None:
+    ribs = [20.0] * 2 + [60.0] * 13 + [10.0]
+    found = name_levels(landmarks(ribs, [0.0] * 16), np.linspace(22, 12, 16))
+    assert names(found) == ["L2", "L1", "T13", *[f"T{n}" for n in range(12, 0, -1)], "C7"]
+    assert max(found.confidence) < 0.7

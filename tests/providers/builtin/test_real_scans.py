@@ -1,0 +1,71 @@
+"""The built-in masks on the real scans of ../shared/data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from leakseg.anatomy import VertebraLevel
+from leakseg.nifti import read_image
+from leakseg.providers.builtin import BuiltinMasks, segment
+from leakseg.volume import Volume
+
+DATA = Path(__file__).resolve().parents[3] / "../shared/data"
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real scans of ../shared/data are not here")
+
+
+def dice(one: NDArray[Any], other: NDArray[Any]) -> float:
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+@pytest.fixture(scope="module")
+def lumbar() -> tuple[BuiltinMasks, NDArray[Any], NDArray[Any]]:
+    grid, hu = read_image(DATA / "verse005/ct.nii.gz")
+    drawn = segment(Volume(grid, hu.astype(np.int16)))
+    _, vertebrae = read_image(DATA / "verse005/vertebrae.nii.gz")
+    _, canal = read_image(DATA / "verse005/canal_derived.nii.gz")
+    return drawn, vertebrae.astype(int), canal > 0
+
+
+def test_lumbar_vertebrae_agree_with_the_expert(lumbar: tuple[BuiltinMasks, NDArray[Any], NDArray[Any]]) -> None:
+    drawn, truth, _ = lumbar
+    scores = [dice(drawn.masks.vertebrae == VertebraLevel(f"L{n}").number, truth == 19 + n) for n in range(1, 6)]
+    assert np.mean(scores) > 0.91
+    assert min(scores) > 0.88
+
+
+def test_lumbar_canal_agrees_within_the_extent_of_the_truth(
+    lumbar: tuple[BuiltinMasks, NDArray[Any], NDArray[Any]],
+) -> None:
+    drawn, _, canal = lumbar
+    extent = np.flatnonzero(canal.any(axis=(1, 2)))
+    rows = slice(extent[0], extent[-1] + 1)
+    assert drawn.masks.canal is not None
+    assert dice(drawn.masks.canal[rows], canal[rows]) > 0.9
+
+
+def test_masks_do_not_overlap(lumbar: tuple[BuiltinMasks, NDArray[Any], NDArray[Any]]) -> None:
+    masks = lumbar[0].masks
+    assert masks.canal is not None
+    assert masks.discs is not None
+    assert masks.bodies is not None
+    assert not (masks.canal & (masks.vertebrae > 0)).any()
+    assert not (masks.discs & (masks.vertebrae > 0)).any()
+    assert (masks.vertebrae[masks.bodies] > 0).all()
+
+
+def test_trunk_levels_are_named_from_sacrum_and_ribs() -> None:
+    grid, hu = read_image(DATA / "totalsegmentator_ct/ct.nii.gz")
+    drawn = segment(Volume(grid, hu.astype(np.int16)))
+    _, truth = read_image(DATA / "totalsegmentator_ct/seg_total_v2.nii.gz")
+    for name, number in (("L5", 27), ("L4", 28), ("L3", 29), ("L2", 30), ("L1", 31), ("T12", 32)):
+        level = VertebraLevel(name)
+        assert dice(drawn.masks.vertebrae == level.number, truth == number) > 0.8
+        confidence = drawn.masks.label_confidence[level]
+        assert confidence is not None
+        assert confidence > 0.9
+    assert not [note for note in drawn.notes if note.severity != "info"]
