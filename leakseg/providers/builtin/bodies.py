@@ -1,0 +1,207 @@
+"""The outline of bodies and discs round their own middle, and the endplates between them.
+
+The outline is a star: a closed optimal path over angle (dynamic programming), first for each level as a
+whole, then section by section near it. Endplates are height maps over each cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, median_filter
+
+from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import Frames, Straight
+from leakseg.providers.builtin.levels import DEPTHS_MM, Cuts, Signals
+from leakseg.providers.builtin.working import Block
+
+RAYS = 48
+STEP_MM = 0.5
+PLAY_MM = 4.0
+MIDDLE_DEPTH_MM = float(DEPTHS_MM.mean())
+REACH = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """``radius_mm`` ``(N, A)`` from the column's middle, ``middle_u_mm`` ``(N,)``; angle 0 points backward."""
+
+    middle_u_mm: FloatArray
+    radius_mm: FloatArray
+
+    def contains(self, suv: NDArray[np.floating], margin_mm: float = 0.0) -> NDArray[np.bool_]:
+        """Whether points ``(M, 3)`` in canal coordinates lie inside."""
+        return np.asarray(self.depth(suv) > -margin_mm)
+
+    def depth(self, suv: NDArray[np.floating]) -> NDArray[np.floating]:
+        """``(M,)`` mm that points lie inside the outline along their ray (negative: outside)."""
+        N, A = self.radius_mm.shape
+        row = np.clip(np.rint(suv[:, 0]).astype(np.int64), 0, N - 1)
+        du = suv[:, 1] - self.middle_u_mm[row]
+        turn = np.arctan2(suv[:, 2], du) / (2 * np.pi) * A
+        lower = np.floor(turn).astype(np.int64)
+        weight = turn - lower
+        radius = self.radius_mm[row, lower % A] * (1 - weight) + self.radius_mm[row, (lower + 1) % A] * weight
+        return np.asarray(radius - np.hypot(du, suv[:, 2]))
+
+
+@dataclass(frozen=True, eq=False)
+class Endplates:
+    """For every cut, the surface of the body below and above it as ``s`` over ``(U, V)``."""
+
+    u_mm: FloatArray
+    v_mm: FloatArray
+    below: FloatArray
+    above: FloatArray
+
+    def at(self, surface: FloatArray, suv: NDArray[np.floating]) -> FloatArray:
+        """``(M,)`` s of one ``(U, V)`` surface over points ``(M, 3)``."""
+        row = np.clip(np.rint(suv[:, 1] - self.u_mm[0]).astype(np.int64), 0, len(self.u_mm) - 1)
+        column = np.clip(np.rint(suv[:, 2] - self.v_mm[0]).astype(np.int64), 0, len(self.v_mm) - 1)
+        return np.asarray(surface[row, column])
+
+
+def trace_outline(
+    block: Block, frames: Frames, wall: Wall, signals: Signals, cuts: Cuts, densities: Densities
+) -> Outline:
+    """The star-shaped outline of the column of bodies and discs."""
+    half = signals.half_width_mm
+    depth = gaussian_filter1d(np.clip(0.55 * half, 7, 15), 10)
+    middle = -gaussian_filter1d(wall.front_mm, 3) - depth
+    angles = 2 * np.pi * np.arange(RAYS) / RAYS
+    radii = np.arange(2.0, 40.0, STEP_MM)
+    u = middle[:, None, None] + np.outer(np.cos(angles), radii)
+    v = np.broadcast_to(np.outer(np.sin(angles), radii), u.shape)
+    hu = np.clip(block.sample(frames.place(u, v)) - densities.soft_hu, -120, 400)
+    edge = _edge(hu)  # (N, A, R)
+    expected = _expected_radius(angles, half, depth)
+    edge = edge / 150 - 0.012 * (radii - expected[..., None]) ** 2 / 4
+    N = len(frames)
+    radius = np.empty((N, RAYS))
+    borders = np.concatenate([[0], cuts.s_mm, [N]]).astype(int)
+    for start, stop in pairwise(borders):
+        if stop <= start:
+            continue
+        shape = _closed_path(edge[start:stop].mean(axis=0), 2)
+        radius[start:stop] = radii[shape]
+    radius = gaussian_filter(radius, (3, 0.7), mode=("nearest", "wrap"))
+    local = gaussian_filter1d(edge, 1.0, axis=0)
+    local = np.where(np.abs(radii - radius[..., None]) <= PLAY_MM, local - 0.02 * (radii - radius[..., None]) ** 2, -9)
+    fine = np.stack([radii[_closed_path(section, 3)] for section in local])
+    fine = gaussian_filter(median_filter(fine, (3, 3), mode="nearest"), (0.8, 0.6), mode=("nearest", "wrap"))
+    return Outline(middle, np.asarray(fine, dtype=np.float64))
+
+
+def find_endplates(straight: Straight, wall: Wall, outline: Outline, cuts: Cuts, densities: Densities) -> Endplates:
+    """Height maps of the endplates: the first rise from the disc toward the bright plate."""
+    rows = straight.u_mm <= 0
+    u, v = straight.u_mm[rows], straight.v_mm
+    below, above = [], []
+    hu = np.where(np.isfinite(straight.hu), straight.hu, densities.soft_hu)[:, rows]
+    hu = np.clip(hu, densities.soft_hu - 100, densities.soft_hu + 500)
+    grid_u, grid_v = np.meshgrid(u, v, indexing="ij")
+    for s, tilt in zip(cuts.s_mm, cuts.tilt_deg, strict=True):
+        plane = cut_plane(s, tilt, wall, grid_u)
+        columns = _columns(hu, plane)  # (U, V, 2 REACH + 1), caudal to cranial
+        columns = gaussian_filter(columns, (0.8, 0.8, 0))
+        flat = np.stack([np.full(grid_u.size, s), grid_u.ravel(), grid_v.ravel()], axis=1)
+        inside = outline.depth(flat).reshape(grid_u.shape) > 1.5
+        inside &= grid_u < -wall.front_mm[int(s)]
+        disc = np.median(columns[:, :, REACH - 1 : REACH + 2], axis=2)
+        typical = float(np.median(disc[inside])) if inside.any() else densities.soft_hu
+        disc = np.clip(gaussian_filter(disc, 2), typical - 60, typical + 60)
+        above.append(plane + _surface(columns[:, :, REACH:], disc, inside))
+        below.append(plane - _surface(columns[:, :, REACH::-1], disc, inside))
+    shape = (0, *grid_u.shape)
+    return Endplates(u, v, np.array(below) if below else np.zeros(shape), np.array(above) if above else np.zeros(shape))
+
+
+def cut_plane(s: float, tilt_deg: float, wall: Wall, u_mm: NDArray[np.floating]) -> FloatArray:
+    """``s`` of a cut at each ``u``: tilted in front of the canal's middle, level behind it."""
+    ahead = np.maximum(-u_mm - float(wall.front_mm[int(s)]), -6.0) - MIDDLE_DEPTH_MM
+    return np.asarray(s + ahead * np.tan(np.radians(tilt_deg)), dtype=np.float64)
+
+
+def _edge(hu: NDArray[np.float32]) -> FloatArray:
+    """Mean of the inner 2 mm minus mean of the outer 3 mm along the last axis."""
+    inner, outer = round(2 / STEP_MM), round(3 / STEP_MM)
+    total = np.concatenate([np.zeros((*hu.shape[:2], 1), np.float32), np.cumsum(hu, axis=2)], axis=2)
+    R = hu.shape[2]
+    here = np.arange(R)
+    low, high = np.maximum(here - inner, 0), np.minimum(here + outer, R)
+    before = (total[:, :, here] - total[:, :, low]) / np.maximum(here - low, 1)
+    after = (total[:, :, high] - total[:, :, here]) / (high - here)
+    return np.asarray(before - after, dtype=np.float64)
+
+
+def _expected_radius(angles: FloatArray, half: FloatArray, depth: FloatArray) -> FloatArray:
+    """``(N, A)`` a rounded body's outline as a prior: as wide as measured, three quarters as deep."""
+    side = np.abs(np.sin(angles))[None, :]
+    ahead = np.where(np.cos(angles) < 0, -np.cos(angles), np.cos(angles))[None, :]
+    front = np.maximum(1.45 * half - depth, 0.6 * half)[:, None]
+    along = np.where(np.cos(angles)[None, :] < 0, front, depth[:, None])
+    return np.asarray(((side / half[:, None]) ** 2.5 + (ahead / along) ** 2.5) ** (-1 / 2.5))
+
+
+def _closed_path(reward: FloatArray, largest_step: int) -> NDArray[np.int64]:
+    """The closed path of highest reward over ``(A, R)``: dynamic programming over one and a half turns."""
+    A, R = reward.shape
+    extra = A // 4
+    order = np.arange(-extra, A + extra) % A
+    total = reward[order[0]].copy()
+    came = np.zeros((len(order), R), np.int64)
+    steps = np.arange(-largest_step, largest_step + 1)
+    cost = 0.03 * steps**2
+    rows = np.arange(R)
+    for number, angle in enumerate(order[1:], start=1):
+        padded = np.pad(total, largest_step, constant_values=-np.inf)
+        options = np.stack([padded[largest_step + k : largest_step + k + R] for k in steps]) - cost[:, None]
+        best = options.argmax(axis=0)
+        came[number] = rows + steps[best]
+        total = options[best, rows] + reward[angle]
+    path = np.empty(len(order), np.int64)
+    path[-1] = int(total.argmax())
+    for number in range(len(order) - 1, 0, -1):
+        path[number - 1] = came[number, path[number]]
+    return path[extra : extra + A]
+
+
+def _columns(hu: NDArray[np.float32], plane: FloatArray) -> NDArray[np.float32]:
+    """HU at every mm from ``REACH`` below the plane to as far above it, ``(U, V, 2 REACH + 1)``."""
+    s = plane[..., None] + np.arange(-REACH, REACH + 1)
+    index = np.clip(s, 0, len(hu) - 1.001)
+    lower = index.astype(np.int64)
+    weight = (index - lower).astype(np.float32)
+    row, column = np.ogrid[: hu.shape[1], : hu.shape[2]]
+    row, column = row[..., None], column[..., None]
+    return np.asarray(hu[lower, row, column] * (1 - weight) + hu[lower + 1, row, column] * weight)
+
+
+def _surface(columns: NDArray[np.float32], disc: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
+    """``(U, V)`` mm from the plane to the endplate, smoothed over what lies inside the outline."""
+    plate = columns[:, :, 1:9].max(axis=2)
+    level = disc + 0.5 * np.clip(plate - disc, 60, 400)
+    dense = columns > level[..., None]
+    first = dense.argmax(axis=2)
+    before = np.take_along_axis(columns, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
+    at = np.take_along_axis(columns, first[..., None], axis=2)[..., 0]
+    height = first - np.where(first > 0, np.clip((at - level) / np.maximum(at - before, 1), 0, 1), 0)
+    found = inside & dense.any(axis=2)
+    if not found.any():
+        return np.full(disc.shape, 3.0)
+    middle = float(np.median(height[found]))
+    height = np.where(found, np.clip(height, middle - 5, middle + 5), middle)
+    weight = found.astype(float)
+    height = median_filter(np.where(found, height, _spread(height, weight, middle)), 7, mode="nearest")
+    return np.asarray(gaussian_filter(height, 1.5), dtype=np.float64)
+
+
+def _spread(values: FloatArray, weight: FloatArray, fallback: float) -> FloatArray:
+    """Values carried outward from where they are known (normalised convolution)."""
+    total = gaussian_filter(weight, 6)
+    return np.asarray(np.where(total > 1e-4, gaussian_filter(values * weight, 6) / np.maximum(total, 1e-4), fallback))

@@ -1,0 +1,158 @@
+"""The canal's bony wall in polar coordinates about its axis, carried across foramina and discs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter, gaussian_filter1d, median_filter
+
+from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import Frames, recentre, symmetry_roll, turn
+from leakseg.providers.builtin.working import Block, Image
+
+RAYS = 48
+RAY_STEP_MM = 0.5
+LONGEST_RAY_MM = 20.0
+SHORTEST_RAY_MM = 2.0
+MEMORY_MM = 20
+INWARD_PLAY_MM, OUTWARD_PLAY_MM = 4.0, 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class Wall:
+    """``radius_mm`` ``(N, A)`` from axis to wall at ``angles_rad`` ``(A,)`` (0 backward, then to the left).
+
+    ``seen`` ``(N,)`` is the share of rays that met the wall where it was expected.
+    """
+
+    angles_rad: FloatArray
+    radius_mm: FloatArray
+    seen: FloatArray
+
+    def towards(self, angle_rad: float) -> FloatArray:
+        """``(N,)`` radius in one direction."""
+        number = round(angle_rad / (2 * np.pi) * len(self.angles_rad)) % len(self.angles_rad)
+        return np.asarray(self.radius_mm[:, number], dtype=np.float64)
+
+    def depth(self, suv: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``(M,)`` mm that points in canal coordinates lie inside the wall; negative outside, or beyond the ends."""
+        N, A = self.radius_mm.shape
+        row = np.rint(suv[:, 0]).astype(np.int64)
+        turn = np.arctan2(suv[:, 2], suv[:, 1]) / (2 * np.pi) * A
+        lower = np.floor(turn).astype(np.int64)
+        weight = turn - lower
+        inside = np.clip(row, 0, N - 1)
+        radius = self.radius_mm[inside, lower % A] * (1 - weight) + self.radius_mm[inside, (lower + 1) % A] * weight
+        deep = radius - np.hypot(suv[:, 1], suv[:, 2])
+        return np.where((row >= -1) & (row <= N), deep, -1).astype(np.float32)
+
+    @property
+    def front_mm(self) -> FloatArray:
+        """``(N,)`` distance from the axis to the posterior wall of the bodies (median of three rays)."""
+        half = len(self.angles_rad) // 2
+        return np.asarray(np.median(self.radius_mm[:, half - 1 : half + 2], axis=1), dtype=np.float64)
+
+
+def find_cement(block: Block) -> NDArray[np.bool_]:
+    """Dense lumps too large and too dense for cortex, with a rim: cement or metal that must not steer."""
+    import cc3d
+
+    dense = binary_opening(block.hu > 900, iterations=1)
+    out = np.zeros(dense.shape, bool)
+    if not dense.any():
+        return out
+    labels = cc3d.connected_components(dense, connectivity=26)
+    voxels = np.bincount(labels.ravel())
+    bright = np.zeros(len(voxels), bool)
+    bright[np.unique(labels[block.hu > 1250])] = True
+    kept = bright & (voxels * block.step_mm**3 >= 60)
+    kept[0] = False
+    return np.asarray(binary_dilation(kept[labels], iterations=2), dtype=bool)
+
+
+def trace_wall(block: Block, frames: Frames, densities: Densities, cement: NDArray[np.bool_]) -> tuple[Frames, Wall]:
+    """Axis and wall of the bony canal; both are refined together."""
+    smooth = gaussian_filter(block.hu, 0.7)
+    for _ in range(2):
+        wall = _polar_wall(block, smooth, frames, densities, cement)
+        u, v = _centroid(wall)
+        frames = recentre(frames, gaussian_filter1d(u, 4), gaussian_filter1d(v, 4))
+    roll, _ = symmetry_roll(block, frames)
+    frames = turn(frames, roll)
+    return frames, _polar_wall(block, smooth, frames, densities, cement)
+
+
+def _polar_wall(block: Block, smooth: Image, frames: Frames, densities: Densities, cement: NDArray[np.bool_]) -> Wall:
+    angles = 2 * np.pi * np.arange(RAYS) / RAYS
+    radii = np.arange(0, LONGEST_RAY_MM, RAY_STEP_MM)
+    points = frames.place(np.outer(np.cos(angles), radii), np.outer(np.sin(angles), radii))
+    hu = block.sample(points, smooth)
+    level = densities.soft_hu + 80
+    dense = hu > level
+    first = dense.argmax(axis=2)
+    before = np.take_along_axis(hu, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
+    at = np.take_along_axis(hu, first[..., None], axis=2)[..., 0]
+    hit = radii[first] - RAY_STEP_MM * np.clip((at - level) / np.maximum(at - before, 1), 0, 1)
+    hit[~dense.any(axis=2)] = np.nan
+    hit[hit < SHORTEST_RAY_MM] = np.nan
+    if cement.any():
+        index = np.rint(block.to_index(points)).astype(np.int32)
+        index = np.clip(index, 0, np.array(cement.shape) - 1)
+        in_cement = cement[index[..., 0], index[..., 1], index[..., 2]]
+        first_cement = np.where(in_cement.any(axis=2), in_cement.argmax(axis=2), len(radii))
+        hit[first_cement <= first] = np.nan
+    base = _base(hit)
+    return _follow(angles, hit, base)
+
+
+def _base(hit: FloatArray) -> FloatArray:
+    """The wall expected in each direction: the running median of the hits along the canal."""
+    padded = np.pad(hit, ((MEMORY_MM, MEMORY_MM), (0, 0)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * MEMORY_MM + 1, axis=0)
+    base = _nan_median(windows)
+    overall = np.nanmedian(hit) if np.isfinite(hit).any() else 8.0
+    section = _nan_median(base)
+    base = np.where(np.isfinite(base), base, np.where(np.isfinite(section), section, overall)[:, None])
+    limit = _wrapped_median(base, (1, 9)) + 2
+    return np.asarray(gaussian_filter(np.minimum(base, limit), (4, 1), mode=("nearest", "wrap")), dtype=np.float64)
+
+
+def _wrapped_median(values: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Median filter whose second axis is a circle."""
+    rim = size[1] // 2
+    padded = np.pad(values, ((0, 0), (rim, rim)), mode="wrap")
+    return np.asarray(median_filter(padded, size, mode="nearest")[:, rim:-rim], dtype=np.float64)
+
+
+def _nan_median(values: FloatArray) -> FloatArray:
+    """Median over the last axis of the finite values; NaN where there are none."""
+    ordered = np.sort(values, axis=-1)  # NaN sorts last
+    count = np.isfinite(ordered).sum(axis=-1)
+    middle = np.maximum(count - 1, 0)
+    low = np.take_along_axis(ordered, (middle // 2)[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(ordered, ((middle + 1) // 2)[..., None], axis=-1)[..., 0]
+    return np.where(count > 0, (low + high) / 2, np.nan)
+
+
+def _follow(angles: FloatArray, hit: FloatArray, base: FloatArray) -> Wall:
+    """The hit where it lies near the expected wall, else the expected wall."""
+    found = np.isfinite(hit)
+    offset = np.where(found, hit, 0) - base
+    usable = found & (offset >= -INWARD_PLAY_MM) & (offset <= OUTWARD_PLAY_MM)
+    nearer = found & (offset < -INWARD_PLAY_MM)
+    radius = np.where(usable, hit, np.where(nearer, base - 1, base))
+    radius = _wrapped_median(radius, (3, 3))
+    radius = gaussian_filter(radius, (0.7, 0.5), mode=("nearest", "wrap"))
+    return Wall(angles, np.asarray(radius, dtype=np.float64), usable.mean(axis=1))
+
+
+def _centroid(wall: Wall) -> tuple[FloatArray, FloatArray]:
+    """``(u, v)`` ``(N,)`` of the centre of area of each section."""
+    cube, square = wall.radius_mm**3, wall.radius_mm**2
+    area = np.maximum(square.sum(axis=1), 1e-6)
+    u = 2 / 3 * (cube * np.cos(wall.angles_rad)).sum(axis=1) / area
+    v = 2 / 3 * (cube * np.sin(wall.angles_rad)).sum(axis=1) / area
+    return u, v

@@ -1,0 +1,196 @@
+"""The canal's centreline: the best path of dark regions ringed by bone, slice by slice (Viterbi).
+
+Works on the coarse block of the whole scan, in its voxels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter, uniform_filter1d
+
+from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.working import Block, Image
+
+RAYS = 16
+RAY_MM = 26.0
+MIN_CHORD_MM, MAX_CHORD_MM, MAX_AP_CHORD_MM = 8.0, 34.0, 28.0
+NEAR_MM = 18.0
+BLOCKED = -30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Centreline:
+    """``points_mm`` ``(N, 3)`` grid mm from caudal to cranial, one a coarse slice, with its ``score`` ``(N,)``."""
+
+    points_mm: FloatArray
+    score: FloatArray
+
+
+def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
+    """The canal's course through the scan, or None where nothing looks like a canal."""
+    reward = canal_reward(coarse, densities)
+    path = viterbi(reward, blocked=reward <= BLOCKED / 2)
+    score = np.array([reward[z, y, x] for z, y, x in path])
+    kept = _best_run(np.maximum(score, -2.0), int(24 / coarse.step_mm))
+    if kept is None:
+        return None
+    path, score = path[kept], score[kept]
+    return Centreline(coarse.origin_mm + path * coarse.step_mm, score)
+
+
+def canal_reward(coarse: Block, densities: Densities) -> Image:
+    """How much each voxel looks like the middle of the canal; `BLOCKED` in bone and air."""
+    hu = gaussian_filter(np.clip(coarse.hu, -300, 1100), 0.5)
+    soft = densities.soft_hu
+    bone = hu > soft + 90
+    step = coarse.step_mm
+    features = _ray_features(bone, step)
+    z16 = max(1, round(16 / step))
+    near = (features.chords + features.near) / 2
+    near = (near + uniform_filter1d(maximum_filter(near, (z16, 1, 1)), 3, axis=0)) / 2
+    centred = uniform_filter1d(features.centring, z16, axis=0) * features.chords
+    front = _box_mean(np.clip(hu - soft, -100, 350), (32, 24, 22), -21, step)
+    behind = _box_mean(np.clip(hu - soft - 60, 0, 300), (24, 16, 16), 18, step)
+    plausible = (near > 0.6) & ~bone & (hu > soft - 200)
+    if plausible.sum() < 50:
+        plausible = ~bone
+    front /= float(np.clip(np.percentile(front[plausible], 60), 15, 120))
+    behind /= float(np.clip(np.percentile(behind[plausible], 60), 10, 90))
+    np.clip(behind, 0, 1, out=behind)
+    tone = np.clip((gaussian_filter(hu, 2 / step) - soft - 15) / 60, 0, 1.2)
+    reward = near + 0.4 * behind + 0.3 * features.behind + centred
+    reward *= 0.3 + 0.7 * np.clip(front / 0.6, 0, 1)
+    reward *= 0.5 + 0.5 * behind
+    reward += 0.4 * np.clip(front, -1, 1) - 1.8 * tone - 0.7
+    reward[bone | (hu < soft - 250)] = BLOCKED
+    cement = maximum_filter(coarse.hu >= 1000, 3) & bone  # cement in the canal may be crossed
+    reward[cement] = np.maximum(reward[cement], -0.5)
+    out: Image = uniform_filter(reward, (1, 3, 3))
+    out[bone & ~cement] = BLOCKED
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class _RayFeatures:
+    chords: Image
+    centring: Image
+    near: Image
+    behind: Image
+
+
+def _ray_features(bone: NDArray[np.bool_], step_mm: float) -> _RayFeatures:
+    """In-plane rays to the nearest bone, taken together: chords, their centring, near hits, hits behind."""
+    reach = int(RAY_MM / step_mm)
+    near_steps = int(NEAR_MM / step_mm)
+    distances: list[NDArray[np.uint8]] = []
+    for ray in range(RAYS):
+        angle = 2 * np.pi * ray / RAYS  # 0 points backward
+        distance = np.zeros(bone.shape, np.uint8)
+        for radius in range(reach, 0, -1):
+            dy, dx = round(radius * np.cos(angle)), round(radius * np.sin(angle))
+            target, source = _shifted(bone.shape, dy, dx)
+            np.copyto(distance[target], np.uint8(radius), where=bone[source])
+        distances.append(distance)
+    chords = np.zeros(bone.shape, np.float32)
+    centring = np.zeros(bone.shape, np.float32)
+    for ray in range(RAYS // 2):
+        one, other = distances[ray], distances[ray + RAYS // 2]
+        length = one + other
+        longest = MAX_AP_CHORD_MM if ray in {0, 1, RAYS // 2 - 1} else MAX_CHORD_MM
+        hit = (one > 0) & (other > 0) & (length >= MIN_CHORD_MM / step_mm) & (length <= longest / step_mm)
+        chords += hit
+        gap = np.maximum(one, other) - np.minimum(one, other)
+        centring += hit * (1 - gap / np.maximum(length, 1).astype(np.float32))
+    np.divide(centring, np.maximum(chords, 1), out=centring)
+    chords /= RAYS // 2
+    near = np.zeros(bone.shape, np.float32)
+    for distance in distances:
+        near += (distance > 0) & (distance <= near_steps)
+    near /= RAYS
+    behind = np.zeros(bone.shape, np.float32)
+    for ray in (-2, -1, 0, 1, 2):
+        behind += distances[ray] > 0
+    behind /= 5
+    return _RayFeatures(chords, centring, near, behind)
+
+
+def _shifted(shape: tuple[int, ...], dy: int, dx: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Slices of the voxels that have a neighbour at ``(dy, dx)``, and of those neighbours."""
+    J, I = shape[1:]  # noqa: E741  the axis is named so throughout
+    target = (slice(None), slice(max(0, -dy), J - max(0, dy)), slice(max(0, -dx), I - max(0, dx)))
+    source = (slice(None), slice(max(0, dy), J - max(0, -dy)), slice(max(0, dx), I - max(0, -dx)))
+    return target, source
+
+
+def _box_mean(values: Image, size_mm: tuple[float, float, float], behind_mm: float, step_mm: float) -> Image:
+    """Mean in a box whose centre lies ``behind_mm`` behind each voxel."""
+    size = [max(1, round(length / step_mm)) for length in size_mm]
+    mean = uniform_filter(values, size, mode="nearest")
+    shift = round(behind_mm / step_mm)
+    out: Image = np.zeros_like(mean)
+    target, source = _shifted(mean.shape, shift, 0)
+    out[target] = mean[source]
+    return out
+
+
+def viterbi(reward: Image, *, blocked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The path of highest total reward along axis 0, with free ends: ``(N, 3)`` voxels, caudal to cranial.
+
+    A step may go two voxels forward or back and one sideways; it pays for bending away from straight up
+    and for jumping over bone.
+
+    References
+    ----------
+    Viterbi 1967, doi 10.1109/TIT.1967.1054010
+    """
+    moves = [(dy, dx) for dy in (-2, -1, 0, 1, 2) for dx in (-1, 0, 1)]
+    depth, J, I = reward.shape  # noqa: E741
+    total = reward[0].copy()
+    came = np.full((depth, J, I), -1, np.int8)
+    best_end, best_total = (0, int(total.argmax())), float(total.max())
+    for z in range(1, depth):
+        best = np.zeros((J, I), np.float32)  # a path may begin anywhere
+        for number, (dy, dx) in enumerate(moves):
+            offered = np.full((J, I), -np.inf, np.float32)
+            target, source = _shifted((1, J, I), -dy, -dx)
+            offered[target[1:]] = total[source[1:]] - 0.06 * (dy * dy + 3 * dx * dx)
+            if abs(dy) == 2:
+                middle, at = _shifted((1, J, I), -dy // 2, 0)
+                jumped = np.zeros((J, I), np.float32)
+                jumped[middle[1:]] = np.where(blocked[z - 1][at[1:]] & blocked[z][at[1:]], BLOCKED, 0)
+                offered += jumped
+            better = offered > best
+            came[z][better] = number
+            np.copyto(best, offered, where=better)
+        total = best + reward[z]
+        peak = int(total.argmax())
+        if total.flat[peak] > best_total:
+            best_total, best_end = float(total.flat[peak]), (z, peak)
+    z, (y, x) = best_end[0], divmod(best_end[1], I)
+    path = [(z, y, x)]
+    while z > 0 and came[z, y, x] >= 0:
+        dy, dx = moves[came[z, y, x]]
+        z, y, x = z - 1, y - dy, x - dx
+        path.append((z, y, x))
+    return np.array(path[::-1])
+
+
+def _best_run(score: FloatArray, window: int) -> slice | None:
+    """The run of highest total score whose running mean stays high; None where there is none."""
+    level = 0.3
+    mean = uniform_filter1d(score, max(1, window), mode="nearest") - level
+    best, best_sum, start = None, 0.0, None
+    for position in range(len(mean) + 1):
+        good = position < len(mean) and mean[position] > 0
+        if good and start is None:
+            start = position
+        elif not good and start is not None:
+            total = float(mean[start:position].sum())
+            if total > best_sum:
+                best, best_sum = slice(start, position), total
+            start = None
+    return best

@@ -1,0 +1,201 @@
+"""Where one vertebra ends and the next begins: cuts at the discs, found by dynamic programming.
+
+Works on the straightened scan. A disc is a dark band between two brighter ones in front of the canal; a
+level has pedicles beside the canal in its upper half; neighbouring levels are of like height.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, percentile_filter
+
+from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import Straight
+
+TILTS_DEG = np.arange(-28.0, 29.0, 4.0)
+DEPTHS_MM = np.arange(3.0, 27.0)
+HALF_WIDTH_MM = 11.0
+SMALLEST_GAP_MM, LARGEST_GAP_MM = 13, 52
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Signals along the axis, ``(N,)`` each.
+
+    How much a place looks like a disc (about 0 to 1), with its tilt; how much it looks like pedicles (0 to 1);
+    and half the width of the bodies in mm.
+    """
+
+    disc: FloatArray
+    tilt_deg: FloatArray
+    pedicle: FloatArray
+    half_width_mm: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """Discs from caudal to cranial: ``s_mm`` ``(C,)``, sagittal ``tilt_deg`` and ``clearness`` (about 0 to 1)."""
+
+    s_mm: FloatArray
+    tilt_deg: FloatArray
+    clearness: FloatArray
+    total: float
+
+
+def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement: NDArray[np.bool_]) -> Signals:
+    """Disc and pedicle signals along the axis; cement (same shape as the straightened scan) is passed over."""
+    relative = np.clip(straight.hu - densities.soft_hu, -60, 350)
+    relative[cement] = np.nan
+    contrast, tilt = _disc_contrast(_in_front(relative, straight, wall))
+    disc = contrast / np.maximum(_running_percentile(contrast, 93, 61), 15)
+    beside = _beside_canal(straight, wall, densities)
+    low, high = _running_percentile(beside, 12, 75), _running_percentile(beside, 88, 75)
+    pedicle = (beside - low) / np.maximum(high - low, 40)
+    return Signals(np.clip(disc, -0.5, 1.5), tilt, np.clip(pedicle, 0, 1.2), _half_width(relative, straight, wall))
+
+
+def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
+    """The best sequence of cuts: second-order dynamic programming over (position, gap to the cut below)."""
+    N = len(signals.disc)
+    at_cut = 1.3 * signals.disc - 0.7 * signals.pedicle - 0.4
+    gaps = np.arange(SMALLEST_GAP_MM, largest_gap_mm + 1)
+    change = -0.006 * (gaps[:, None] - gaps[None, :]) ** 2 * (25 / gaps[:, None]) ** 2
+    total = np.full((N, len(gaps)), -np.inf)
+    came = np.full((N, len(gaps)), -1, np.int32)  # number of the gap before; -1: the cut below is the first
+    upper_half, middle = _interval_maxima(signals, gaps)
+    for number, gap in enumerate(gaps):
+        width = 1.05 * signals.half_width_mm
+        level = 0.8 * (upper_half[:, number] - 0.7) - np.maximum(middle[:, number] - 0.45, 0)
+        level -= 0.0015 * float(np.maximum(gap - 40, 0)) ** 2 + 0.015 * float(np.maximum(18 - gap, 0)) ** 2
+        level -= 0.02 * np.maximum(width - gap, 0) ** 2
+        upper_half[:, number] = level
+    score = upper_half
+    for position in range(SMALLEST_GAP_MM, N):
+        usable = gaps <= position
+        below = position - gaps[usable]
+        options = total[below] + change[: usable.sum()]  # (gap, gap before)
+        best = options.argmax(axis=1)
+        carried = options[np.arange(len(best)), best]
+        first = at_cut[below]
+        came[position, usable] = np.where(carried > first, best, -1)
+        total[position, usable] = np.maximum(carried, first) + score[position, usable] + at_cut[position]
+    if not np.isfinite(total).any():
+        peak = int(at_cut.argmax())
+        positions = [peak] if at_cut[peak] > 0 else []
+        return _cuts(positions, signals, float(max(at_cut[peak], 0)))
+    position, number = (int(value) for value in np.unravel_index(int(total.argmax()), total.shape))
+    best_total = float(total[position, number])
+    if float(at_cut.max()) > best_total:
+        return _cuts([int(at_cut.argmax())], signals, float(at_cut.max()))
+    positions = [position]
+    while number >= 0:
+        before = int(came[position, number])
+        position -= int(gaps[number])
+        positions.append(position)
+        number = before
+    return _cuts(positions[::-1], signals, best_total)
+
+
+def _cuts(positions: list[int], signals: Signals, total: float) -> Cuts:
+    index = np.array(positions, dtype=np.int64)
+    return Cuts(index.astype(np.float64), signals.tilt_deg[index], np.clip(signals.disc[index], 0, 1), total)
+
+
+def _interval_maxima(signals: Signals, gaps: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """For the level of each gap below each position: best pedicle of its upper half, best disc of its middle."""
+    N = len(signals.disc)
+    pedicle, disc = np.zeros((N, len(gaps))), np.zeros((N, len(gaps)))
+    for number, gap in enumerate(gaps):
+        for out, values, near, far in ((pedicle, signals.pedicle, 0.12, 0.55), (disc, signals.disc, 0.32, 0.70)):
+            start, stop = round(near * gap), max(round(far * gap), round(near * gap) + 1)
+            size = stop - start + 1
+            running = maximum_filter1d(values, size, mode="nearest", origin=-(size // 2))
+            # running[i] is the maximum over i ... i + size - 1
+            index = np.clip(np.arange(N) - stop, 0, N - 1)
+            out[:, number] = running[index]
+    return pedicle, disc
+
+
+def _in_front(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> FloatArray:
+    """``(N, D)`` mean over the midline at each depth in front of the canal; NaN where nothing is in view."""
+    central = np.abs(straight.v_mm) <= HALF_WIDTH_MM
+    image = _nan_mean(relative[:, :, central])
+    u = -wall.front_mm[:, None] - DEPTHS_MM[None, :]
+    index = (u - straight.u_mm[0]) / (straight.u_mm[1] - straight.u_mm[0])
+    lower = np.clip(np.floor(index).astype(np.int64), 0, image.shape[1] - 2)
+    weight = index - lower
+    rows = np.arange(len(image))[:, None]
+    return np.asarray(image[rows, lower] * (1 - weight) + image[rows, lower + 1] * weight, dtype=np.float64)
+
+
+def _disc_contrast(front: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The darkest tilted band between two brighter ones, at each place: contrast in HU, and its tilt."""
+    N, D = front.shape
+    best = np.full(N, -100.0)
+    tilt = np.zeros(N)
+    columns = np.arange(D) - (D - 1) / 2
+    s = np.arange(N, dtype=np.float64)
+    for angle in TILTS_DEG:
+        sheared = np.full((N, D), np.nan)
+        for column, offset in enumerate(columns):
+            at = s + offset * np.tan(np.radians(angle))
+            seen = (at >= 0) & (at <= N - 1)
+            sheared[seen, column] = np.interp(at[seen], s, front[:, column])
+        mean = _nan_mean(sheared)
+        mean = gaussian_filter1d(np.where(np.isfinite(mean), mean, -60.0), 0.6)
+        padded = np.pad(mean, 7, constant_values=-60.0)
+        above = np.max([padded[7 + k : 7 + k + N] for k in range(2, 8)], axis=0)
+        below = np.max([padded[7 - k : 7 - k + N] for k in range(2, 8)], axis=0)
+        contrast = np.minimum(above, below) - mean - 0.06 * angle**2
+        better = contrast > best
+        best[better], tilt[better] = contrast[better], angle
+    return best, tilt
+
+
+def _beside_canal(straight: Straight, wall: Wall, densities: Densities) -> FloatArray:
+    """``(N,)`` mean HU in the 8 mm beside the canal's front half, the better-seen side counting as much."""
+    rows = (straight.u_mm >= -8) & (straight.u_mm <= 2)
+    section = _nan_mean(np.moveaxis(np.clip(straight.hu[:, rows], -100, 900), 1, 2))  # (N, V)
+    out = []
+    for side, angle in ((1, np.pi / 2), (-1, -np.pi / 2)):
+        start = wall.towards(angle)
+        distance = side * straight.v_mm[None, :] - start[:, None]
+        weight = ((distance >= 0) & (distance <= 8) & np.isfinite(section)).astype(float)
+        out.append((np.nan_to_num(section) * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1))
+    return np.asarray(gaussian_filter1d(np.mean(out, axis=0), 1.0) - densities.soft_hu, dtype=np.float64)
+
+
+def _half_width(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> FloatArray:
+    """``(N,)`` half the width of the bodies, from the bright plateau across the midline, smoothed."""
+    N = len(relative)
+    depths = np.arange(8.0, 21.0, 2.0)
+    u = -wall.front_mm[:, None] - depths
+    index = np.clip(np.rint(u - straight.u_mm[0]).astype(np.int64), 0, relative.shape[1] - 1)
+    profile = _nan_mean(np.moveaxis(relative[np.arange(N)[:, None], index], 1, 2))  # (N, V)
+    profile = gaussian_filter1d(np.nan_to_num(profile), 12, axis=0)
+    profile = gaussian_filter1d((profile + profile[:, ::-1]) / 2, 1.5, axis=1)
+    centre = profile.shape[1] // 2
+    half = profile[:, centre:]
+    inner = half[:, :10].mean(axis=1, keepdims=True)
+    steepest = np.gradient(half, axis=1)[:, 8:36].argmin(axis=1) + 8
+    falls = (half < 0.5 * inner)[:, 8:36]
+    crossing = np.where(falls.any(axis=1), falls.argmax(axis=1) + 8, steepest)
+    return np.asarray(gaussian_filter1d(np.clip(crossing, 9, 30).astype(float), 15, mode="nearest"), dtype=np.float64)
+
+
+def _running_percentile(values: FloatArray, percent: float, size: int) -> FloatArray:
+    window = min(size, 2 * (len(values) // 2) + 1)
+    return np.asarray(percentile_filter(values, percent, window, mode="reflect"), dtype=np.float64)
+
+
+def _nan_mean(values: NDArray[np.floating]) -> FloatArray:
+    """Mean over the last axis of the finite values; NaN where there are none."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=-1)
+    total = np.where(finite, values, 0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,0 +1,143 @@
+"""Vertebrae, canal, discs and levels from the CT alone, by classical means.
+
+The canal comes first, as the path of dark regions ringed by bone; its coordinates straighten the spine, in
+which discs, bodies, laminae and pedicles have their places; then bone is shared out among the levels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.criteria import BuiltinCriteria
+from leakseg.errors import AnatomyError
+from leakseg.findings import QualityNote
+from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.assemble import onto_grid
+from leakseg.providers.builtin.bodies import find_endplates, trace_outline
+from leakseg.providers.builtin.canal import find_cement, trace_wall
+from leakseg.providers.builtin.centreline import find_centreline
+from leakseg.providers.builtin.densities import measure_densities
+from leakseg.providers.builtin.frames import Frames, make_frames, straighten
+from leakseg.providers.builtin.landmarks import measure_landmarks
+from leakseg.providers.builtin.levels import find_cuts, measure_signals
+from leakseg.providers.builtin.naming import Naming, name_levels, rib_state
+from leakseg.providers.builtin.notes import describe
+from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
+from leakseg.providers.builtin.working import Block, resample
+from leakseg.volume import Volume
+
+COARSE_MM, FINE_MM = 2.0, 1.0
+MARGIN_MM = (20.0, 66.0, 62.0)
+BACK_MARGIN_MM = 80.0
+U_MM, V_MM = np.arange(-60.0, 72.0), np.arange(-50.0, 51.0)
+VERSION = "1.0"
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltinMasks:
+    """The masks drawn, and what a reader must know of them."""
+
+    masks: SpineMasks
+    notes: tuple[QualityNote, ...]
+
+
+def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinMasks:
+    """Draw vertebrae, canal, bodies and discs of one CT, and name the levels.
+
+    Parameters
+    ----------
+    volume
+        Any CT in canonical orientation; cement and metal may be in it.
+    criteria
+        What must be seen for a spine to be believed.
+
+    Returns
+    -------
+    BuiltinMasks
+        Masks on the volume's own grid. Levels whose name is not sure have a low ``label_confidence`` and
+        a note ``level_uncertain``.
+
+    Raises
+    ------
+    AnatomyError
+        Where no spine can be found.
+    """
+    limits = criteria or BuiltinCriteria()
+    coarse = resample(volume.hu, volume.grid.spacing_mm, COARSE_MM)
+    densities = measure_densities(coarse.hu)
+    line = find_centreline(coarse, densities)
+    if line is None or np.ptp(line.points_mm[:, 0]) < limits.min_centreline_mm:
+        raise AnatomyError(_NO_SPINE.format(f"less than {limits.min_centreline_mm:g} mm of a spinal canal"))
+    block = _window(volume, line.points_mm)
+    cement = find_cement(block)
+    frames, wall = trace_wall(block, make_frames(line.points_mm), densities, cement)
+    straight = straighten(block, frames, U_MM, V_MM)
+    signals = measure_signals(straight, wall, densities, _straight_cement(block, frames, cement))
+    cuts = find_cuts(signals)
+    if len(cuts.s_mm) == 0:
+        raise AnatomyError(_NO_SPINE.format("a canal, but no disc between two vertebral bodies"))
+    outline = trace_outline(block, frames, wall, signals, cuts, densities)
+    endplates = find_endplates(straight, wall, outline, cuts, densities)
+    landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities)
+    shapes = draw_vertebrae(
+        block, straight, frames, wall, signals, cuts, outline, endplates, densities, rib_state(landmarks) == 1
+    )
+    middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
+    naming = name_levels(landmarks, signals.half_width_mm[middle])
+    return _finish(volume, block, shapes, naming, limits)
+
+
+_NO_SPINE = (
+    "No spine could be found in this scan by the built-in segmentation: it saw {}. Give masks with --masks, or "
+    "check that the scan shows the spine."
+)
+
+
+def _window(volume: Volume, points_mm: FloatArray) -> Block:
+    """The fine block round the centreline."""
+    spacing = np.array(volume.grid.spacing_mm)
+    margin = np.array(MARGIN_MM)
+    low = np.maximum((points_mm.min(axis=0) - margin) / spacing, 0).astype(int)
+    ahead = points_mm.max(axis=0) + np.array([MARGIN_MM[0], BACK_MARGIN_MM, MARGIN_MM[2]])
+    high = np.minimum((ahead / spacing).astype(int) + 2, volume.grid.shape)
+    part = volume.hu[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    return resample(part, volume.grid.spacing_mm, FINE_MM, tuple(int(start) for start in low))
+
+
+def _straight_cement(block: Block, frames: Frames, cement: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    if not cement.any():
+        return np.zeros((len(frames), len(U_MM), len(V_MM)), bool)
+    inside = straighten(Block(cement.astype(np.float32), block.origin_mm, block.step_mm), frames, U_MM, V_MM)
+    return np.asarray(np.nan_to_num(inside.hu) > 0.5)
+
+
+def _finish(volume: Volume, block: Block, shapes: Shapes, naming: Naming, limits: BuiltinCriteria) -> BuiltinMasks:
+    """Numbers to names, block to grid, doubts to notes."""
+    number = np.zeros(256, np.uint8)
+    confidence: dict[VertebraLevel, float | None] = {}
+    voxels = np.bincount(shapes.levels[shapes.bodies], minlength=len(naming.levels) + 2) * block.step_mm**3
+    for index, (level, sure) in enumerate(zip(naming.levels, naming.confidence, strict=True)):
+        if level is None or level in {VertebraLevel.S1, VertebraLevel.S2} or voxels[index + 1] < limits.min_body_mm3:
+            continue
+        number[index + 1] = level.number
+        confidence[level] = sure
+    if not confidence:
+        raise AnatomyError(_NO_SPINE.format("a canal, but no vertebral body above the sacrum"))
+    vertebrae = number[onto_grid(shapes.levels, block, volume.grid)]
+    drawn = vertebrae > 0
+    masks = SpineMasks(
+        grid=volume.grid,
+        vertebrae=vertebrae,
+        canal=onto_grid(shapes.canal, block, volume.grid),
+        bodies=onto_grid(shapes.bodies, block, volume.grid) & drawn,
+        discs=onto_grid(shapes.discs, block, volume.grid),
+        provider="builtin",
+        version=VERSION,
+        label_confidence=confidence,
+        from_builtin=True,
+    )
+    return BuiltinMasks(masks, describe(naming, confidence, volume))

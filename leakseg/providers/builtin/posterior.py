@@ -1,0 +1,116 @@
+"""Seeds of every vertebra: its body, its pedicles, its laminae; and of what is no vertebra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.bodies import Endplates, Outline, cut_plane
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import Straight
+from leakseg.providers.builtin.levels import Cuts
+
+OTHER = 250
+"""Label of bone that belongs to no vertebra: ribs, ilium."""
+OPEN_SHARE = 1.15
+"""A level without a cut at its far end is followed this many heights of its neighbour."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The front column at voxels ``(M,)``: number of the level (from 1, caudal first), 0 outside or in a disc."""
+
+    body: NDArray[np.uint8]
+    disc: NDArray[np.bool_]
+    interval: NDArray[np.uint8]
+    """Number of the level whose cuts enclose the voxel, anywhere."""
+
+
+def sort_column(suv: NDArray[np.float32], wall: Wall, outline: Outline, endplates: Endplates, cuts: Cuts) -> Column:
+    """Body or disc, and of which level, for points ``(M, 3)`` in canal coordinates."""
+    interval = np.ones(len(suv), np.uint8)
+    for s, tilt in zip(cuts.s_mm, cuts.tilt_deg, strict=True):
+        interval += suv[:, 0] > cut_plane(s, tilt, wall, suv[:, 1])
+    last = len(wall.radius_mm) - 1
+    row = np.clip(np.rint(suv[:, 0]).astype(np.int64), 0, last)
+    inside = (outline.depth(suv) > 0) & (suv[:, 1] < -wall.front_mm[row]) & (suv[:, 0] >= 0) & (suv[:, 0] <= last)
+    heights = level_heights(cuts)
+    inside &= suv[:, 0] > cuts.s_mm[0] - OPEN_SHARE * heights[0]
+    inside &= suv[:, 0] < cuts.s_mm[-1] + OPEN_SHARE * heights[-1]
+    disc = np.zeros(len(suv), bool)
+    at = np.flatnonzero(inside)
+    for number, s in enumerate(cuts.s_mm):
+        close = at[np.abs(suv[at, 0] - s) < 25]
+        points = suv[close]
+        low, high = endplates.at(endplates.below[number], points), endplates.at(endplates.above[number], points)
+        disc[close] |= (points[:, 0] > low) & (points[:, 0] < high)
+    return Column(np.where(inside & ~disc, interval, 0).astype(np.uint8), disc & inside, interval)
+
+
+def interlaminar_gaps(straight: Straight, wall: Wall, cuts: Cuts, densities: Densities) -> FloatArray:
+    """``(C,)`` s of the gap between the laminae of the levels above and below each cut, at the midline."""
+    N = len(straight.hu)
+    central = np.abs(straight.v_mm) < 7
+    behind = wall.towards(0.0)[:, None] + np.arange(0, 11)
+    index = np.clip(np.rint(behind - straight.u_mm[0]).astype(np.int64), 0, len(straight.u_mm) - 1)
+    hu = np.nan_to_num(straight.hu[np.arange(N)[:, None], index][:, :, central], nan=densities.soft_hu)
+    profile = gaussian_filter1d(np.clip(hu - densities.soft_hu, 0, 400).mean(axis=(1, 2)), 1.5)
+    scale = max(float(np.percentile(profile, 80)), 40.0)
+    heights = level_heights(cuts)
+    out = []
+    for number, s in enumerate(cuts.s_mm):
+        share = np.arange(-0.05, 0.40, 0.02)
+        at = s - share * heights[number]
+        cost = np.interp(at, np.arange(N), profile) / scale + 6 * (share - 0.17) ** 2
+        out.append(float(at[cost.argmin()]))
+    return np.array(out)
+
+
+def level_heights(cuts: Cuts) -> FloatArray:
+    """``(C + 1,)`` height of each level; the two open ones as high as their neighbours."""
+    gaps = np.diff(cuts.s_mm)
+    if len(gaps) == 0:
+        return np.full(len(cuts.s_mm) + 1, 30.0)
+    return np.concatenate([gaps[:1], gaps, gaps[-1:]])
+
+
+def plant_seeds(
+    suv: NDArray[np.float32],
+    bone: NDArray[np.bool_],
+    column: Column,
+    wall: Wall,
+    cuts: Cuts,
+    gaps: FloatArray,
+    half_width_mm: FloatArray,
+    rib_bearing: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """Seed label of each point: number of its level, `OTHER` for ribs and ilium, 0 for none."""
+    s, u, v = suv.T
+    side = np.abs(v)
+    last = len(wall.radius_mm) - 1
+    row = np.clip(np.rint(s).astype(np.int64), 0, last)
+    inside = (s >= 0) & (s <= last)
+    seeds = column.body.copy()
+    heights = level_heights(cuts)
+    tops = np.append(cuts.s_mm, (cuts.s_mm[-1] if len(cuts.s_mm) else 0) + heights[-1])
+    lateral = np.maximum(wall.towards(np.pi / 2), wall.towards(-np.pi / 2))
+    beside = bone & inside & (u > -wall.front_mm[row]) & (u < 4) & (side > lateral[row] - 2) & (side < lateral[row] + 9)
+    behind_by = u - wall.towards(0.0)[row]
+    lamina = bone & inside & (side < 7) & (behind_by > -1) & (behind_by < 5)
+    gap_below = np.concatenate([[-np.inf], gaps])
+    gap_above = np.concatenate([gaps, [np.inf]])
+    for number, (top, height) in enumerate(zip(tops, heights, strict=True)):
+        pedicle = beside & (s < top - 0.15 * height) & (s > top - 0.55 * height)
+        seeds[pedicle & (seeds == 0)] = number + 1
+        arch = lamina & (s > gap_below[number] + 1.5) & (s < gap_above[number] - 1.5)
+        seeds[arch & (seeds == 0)] = number + 1
+    far = np.where(rib_bearing[np.minimum(column.interval, len(rib_bearing)) - 1], 40.0, 54.0)
+    width = np.clip(half_width_mm, 12, 28)[row]
+    foreign = bone & (column.body == 0) & ((side > far) | ((u < -wall.front_mm[row] - 4) & (side > width + 14)))
+    seeds[foreign] = OTHER
+    return seeds

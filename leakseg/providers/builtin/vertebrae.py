@@ -1,0 +1,87 @@
+"""Whole vertebrae on the fine block: seeds grown through bone, each to its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, grey_closing
+
+from leakseg.providers.builtin.bodies import Endplates, Outline
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import Frames, Straight, canal_field
+from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.partition import geodesic_partition
+from leakseg.providers.builtin.posterior import OTHER, interlaminar_gaps, plant_seeds, sort_column
+from leakseg.providers.builtin.tidy import tidy_labels
+from leakseg.providers.builtin.working import Block, Image
+
+SIDE_MM, FRONT_MM, BACK_MM = 60.0, 62.0, 75.0
+WALL_PLAY_MM = 1.5
+"""Bone this little inside the canal's smooth wall is bone."""
+LONGEST_WAY = 420
+"""In thirds of a millimetre of dense bone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shapes:
+    """On the fine block: ``levels`` uint8 (number of the level, caudal first, from 1), and bool masks."""
+
+    levels: NDArray[np.uint8]
+    canal: NDArray[np.bool_]
+    bodies: NDArray[np.bool_]
+    discs: NDArray[np.bool_]
+
+
+def draw_vertebrae(
+    block: Block,
+    straight: Straight,
+    frames: Frames,
+    wall: Wall,
+    signals: Signals,
+    cuts: Cuts,
+    outline: Outline,
+    endplates: Endplates,
+    densities: Densities,
+    rib_bearing: NDArray[np.bool_],
+) -> Shapes:
+    """Every vertebra with its posterior elements, the canal, the bodies and the discs."""
+    suv = canal_field(block, frames)
+    s, u, v = (suv[..., axis] for axis in range(3))
+    near = (np.abs(v) < SIDE_MM) & (u > -FRONT_MM) & (u < BACK_MM) & (s > -6) & (s < len(frames) + 5)
+    at = np.flatnonzero(near)
+    points = suv.reshape(-1, 3)[at]
+    del suv, s, u, v, near
+    smooth = gaussian_filter(block.hu, 0.5)
+    hu = smooth.ravel()[at]
+    bone = hu > densities.bone_hu
+    deep = wall.depth(points)
+    canal = (deep > 0) & ~((deep < WALL_PLAY_MM) & bone)
+    column = sort_column(points, wall, outline, endplates, cuts)
+    gaps = interlaminar_gaps(straight, wall, cuts, densities)
+    seeds = plant_seeds(points, bone & ~canal, column, wall, cuts, gaps, signals.half_width_mm, rib_bearing)
+    seeds[canal] = 0
+    cost = step_cost(smooth, hu, at, densities)
+    cost[~(bone | (seeds > 0)) | canal | column.disc] = 0
+
+    def whole(values: NDArray[np.generic]) -> NDArray[np.generic]:
+        out = np.zeros(block.hu.size, values.dtype)
+        out[at] = values
+        return out.reshape(block.hu.shape)
+
+    labels, _ = geodesic_partition(np.asarray(whole(seeds), np.uint8), np.asarray(whole(cost), np.uint8), LONGEST_WAY)
+    labels[labels == OTHER] = 0
+    canal_mask, disc_mask = np.asarray(whole(canal), bool), np.asarray(whole(column.disc), bool)
+    labels = tidy_labels(labels, canal_mask | disc_mask)
+    bodies = (np.asarray(whole(column.body)) > 0) & (labels > 0)
+    return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0))
+
+
+def step_cost(smooth: Image, hu: NDArray[np.float32], at: NDArray[np.int64], densities: Densities) -> NDArray[np.uint8]:
+    """Price of a step into each voxel ``at``: dense bone is cheap, a thin dark valley (a joint) dear."""
+    dark = np.clip((densities.soft_hu + 450 - hu) / 450, 0, 1) ** 2
+    clipped = np.clip(smooth, -100, 800)
+    valley = grey_closing(clipped, (5, 5, 5)).ravel()[at] - clipped.ravel()[at]  # black top-hat
+    return np.asarray(np.rint(1 + 6 * dark + 15 * np.clip(valley / 120, 0, 1)), dtype=np.uint8)
