@@ -35,6 +35,7 @@ def write_scan(folder):
     canal = np.zeros(SHAPE, np.uint8)
     canal[:, 34:46, 14:26] = 1
     hu[vertebrae > 0] = 300
+    hu[:, :4] = -1000
     write_nifti(folder / "scan.nii.gz", grid, hu)
     (folder / "masks").mkdir()
     write_nifti(folder / "masks" / "vertebrae.nii.gz", grid, vertebrae)

@@ -27,7 +27,7 @@ def leakseg(*arguments, cwd=None, **more):
     )
 
 
-def write_scan(folder, masks=True):
+def write_scan(folder):
     """Three vertebrae as boxes with a canal, in soft tissue; a few seconds' work for the analysis."""
     folder.mkdir(parents=True)
     vertebrae = np.zeros(GRID.shape, np.uint8)
@@ -40,11 +40,11 @@ def write_scan(folder, masks=True):
     canal[:, 34:46, 14:26] = 1
     noise = np.random.default_rng(3).normal(0, 10, GRID.shape)
     hu = np.where(vertebrae > 0, 250, 40) + noise
+    hu[:, :4] -= 1040
     write_nifti(folder / "scan.nii.gz", GRID, hu.astype(np.int16))
-    if masks:
-        (folder / "masks").mkdir()
-        write_nifti(folder / "masks" / "vertebrae.nii.gz", GRID, vertebrae)
-        write_nifti(folder / "masks" / "canal.nii.gz", GRID, canal)
+    (folder / "masks").mkdir()
+    write_nifti(folder / "masks" / "vertebrae.nii.gz", GRID, vertebrae)
+    write_nifti(folder / "masks" / "canal.nii.gz", GRID, canal)
     return folder
 
 
@@ -53,17 +53,28 @@ def one_scan(tmp_path_factory):
     return write_scan(tmp_path_factory.mktemp("made") / "scan")
 
 
+def lay_out(one_scan, folder, names):
+    """The same scan under several names, as ``scans/NAME.nii.gz`` and ``masks/NAME/``."""
+    (folder / "scans").mkdir()
+    for name in names:
+        shutil.copy2(one_scan / "scan.nii.gz", folder / "scans" / f"{name}.nii.gz")
+        shutil.copytree(one_scan / "masks", folder / "masks" / name)
+    return folder / "scans"
+
+
 @pytest.fixture
 def scans(one_scan, tmp_path):
     """Two cases."""
-    for number in (1, 2):
-        shutil.copytree(one_scan, tmp_path / "scans" / f"case-{number}")
-    return tmp_path / "scans"
+    return lay_out(one_scan, tmp_path, ["case-1", "case-2"])
 
 
 def run(scans, out, *more, workers=0):
     """Without worker processes where the test is not about them: they take a second to start."""
-    return leakseg("run", scans, "-o", out, "--label-scheme", "verse", "--workers", workers, *more)
+    return leakseg("run", scans, "-o", out, *masks_of(scans), "--workers", workers, *more)
+
+
+def masks_of(scans):
+    return ["--masks", str(scans.parent / "masks"), "--label-scheme", "verse"]
 
 
 def cases_of(out):
@@ -104,10 +115,11 @@ def test_a_second_run_skips_and_tells_earlier_results(scans, tmp_path):
     assert [row | {"seconds": ""} for row in second] == [row | {"seconds": ""} for row in first]
 
 
+@pytest.mark.slow
 def test_what_changed_is_done_again_and_only_that(scans, tmp_path):
     out = tmp_path / "out"
     run(scans, out)
-    os.utime(scans / "case-1" / "masks" / "canal.nii.gz", ns=(1, 1))
+    os.utime(scans.parent / "masks" / "case-1" / "canal.nii.gz", ns=(1, 1))
     run(scans, out)
     assert {name: case["status"] for name, case in cases_of(out).items()} == {"case-1": "done", "case-2": "skipped"}
     run(scans, out, "--anchor", "case-2:L1@-452")
@@ -135,6 +147,7 @@ def test_any_number_of_workers_gives_the_same_bytes(scans, tmp_path):
     assert len(results[0]) == 7
 
 
+@pytest.mark.slow
 def test_shards_share_the_cases_and_merge_joins_them(scans, tmp_path):
     parts = [tmp_path / "part-1", tmp_path / "part-2"]
     for index, part in enumerate(parts, start=1):
@@ -179,7 +192,7 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
         (["run", "scans", "-o", "out", "--shard", "3/2"], "I/N"),
         (["run", "scans", "-o", "out", "--pipeline", "none.toml"], "cannot be read"),
         (["run", "scans", "-o", "scans"], "not leakseg's"),
-        (["run", "scans", "-o", "scans/case-1/scan.nii.gz"], "is a file"),
+        (["run", "scans", "-o", "scans/case-1.nii.gz"], "is a file"),
         (["merge", "scans", "-o", "out"], "no results folder"),
         (["show", "labels", "guess"], "no label scheme 'guess'"),
         (["dance"], "No such command"),
@@ -276,7 +289,7 @@ def start(tmp_path):
     started = []
 
     def begin(scans, out):
-        arguments = [*COMMAND, "run", scans, "-o", out, "--label-scheme", "verse", "--workers", "2"]
+        arguments = [*COMMAND, "run", scans, "-o", out, *masks_of(scans), "--workers", "2"]
         with (tmp_path / "log.txt").open("w", encoding="utf-8") as log:
             started.append(subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=log))
         return started[-1], tmp_path / "log.txt"
@@ -287,13 +300,12 @@ def start(tmp_path):
         process.wait()
 
 
+@pytest.mark.slow
 def test_twelve_cases_one_corrupt_one_without_masks_one_worker_killed(one_scan, tmp_path, start):
-    scans, out = tmp_path / "scans", tmp_path / "out"
-    for number in range(12):
-        shutil.copytree(one_scan, scans / f"case-{number:02}")
-    corrupt = scans / "case-03" / "scan.nii.gz"
+    scans, out = lay_out(one_scan, tmp_path, [f"case-{number:02}" for number in range(12)]), tmp_path / "out"
+    corrupt = scans / "case-03.nii.gz"
     corrupt.write_bytes(corrupt.read_bytes()[:5000])
-    shutil.rmtree(scans / "case-07" / "masks")
+    shutil.rmtree(tmp_path / "masks" / "case-07")
 
     process, log = start(scans, out)
     wait_for(lambda: "[2/12]" in log.read_text(encoding="utf-8"))
@@ -329,17 +341,16 @@ class Killer:
 
 def test_a_case_that_kills_its_worker_every_time_has_failed_and_says_so(scans, tmp_path):
     (tmp_path / "killer.py").write_text(KILLER, encoding="utf-8")
-    done = leakseg("run", scans, "-o", "out", "--label-scheme", "verse", "--classifier", "killer:Killer", cwd=tmp_path)
+    done = leakseg("run", scans, "-o", "out", *masks_of(scans), "--classifier", "killer:Killer", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     told = cases_of(tmp_path / "out")
     assert [case["status"] for case in told.values()] == ["failed", "failed"]
     assert all("died twice" in case["reason"] for case in told.values())
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_at_once_keeps_what_is_done_and_the_next_run_goes_on(one_scan, tmp_path, start):
-    scans, out = tmp_path / "scans", tmp_path / "out"
-    for number in range(8):
-        shutil.copytree(one_scan, scans / f"case-{number}")
+    scans, out = lay_out(one_scan, tmp_path, [f"case-{number}" for number in range(8)]), tmp_path / "out"
     process, log = start(scans, out)
     wait_for(lambda: "[2/8]" in log.read_text(encoding="utf-8"))
     workers = workers_of(process)
@@ -359,10 +370,9 @@ def test_ctrl_c_ends_at_once_keeps_what_is_done_and_the_next_run_goes_on(one_sca
     assert len(statuses) == 8
 
 
+@pytest.mark.slow
 def test_a_run_killed_outright_is_resumed_to_the_same_results(one_scan, tmp_path, start):
-    scans, out = tmp_path / "scans", tmp_path / "out"
-    for number in range(5):
-        shutil.copytree(one_scan, scans / f"case-{number}")
+    scans, out = lay_out(one_scan, tmp_path, [f"case-{number}" for number in range(5)]), tmp_path / "out"
     process, log = start(scans, out)
     wait_for(lambda: "[2/5]" in log.read_text(encoding="utf-8"))
     workers = workers_of(process)
