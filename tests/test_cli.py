@@ -193,6 +193,7 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
         (["run", "scans", "-o", "out", "--pipeline", "none.toml"], "cannot be read"),
         (["run", "scans", "-o", "scans"], "not leakseg's"),
         (["run", "scans", "-o", "scans/case-1.nii.gz"], "is a file"),
+        (["inspect", "nowhere"], "no file or folder 'nowhere'"),
         (["merge", "scans", "-o", "out"], "no results folder"),
         (["show", "labels", "guess"], "no label scheme 'guess'"),
         (["dance"], "No such command"),
@@ -244,6 +245,15 @@ def test_show_prints_for_people_and_for_programs(arguments, capsys):
     assert json.loads(capsys.readouterr().out)
 
 
+def test_inspect_names_the_cases_that_run_would_analyse(scans, capsys):
+    assert run_command(["inspect", str(scans), "--json"]) == 0
+    series = [one for study in json.loads(capsys.readouterr().out)["studies"] for one in study["series"]]
+    assert [(one["case_id"], one["analysable"], one["slices"]) for one in series] == [
+        ("case-1", True, 60),
+        ("case-2", True, 60),
+    ]
+
+
 def test_a_labels_page_says_what_26_means_in_each_scheme(capsys):
     assert run_command(["show", "labels", "--json"]) == 0
     schemes = json.loads(capsys.readouterr().out)["schemes"]
@@ -254,7 +264,15 @@ def test_a_labels_page_says_what_26_means_in_each_scheme(capsys):
 
 def test_version_and_help(capsys):
     assert leakseg("--version").stdout.split()[0] == "leakseg"
-    for command in ([], ["run"], ["merge"], ["phantom", "make"], ["phantom", "implant"], ["show", "config"]):
+    for command in (
+        [],
+        ["run"],
+        ["inspect"],
+        ["merge"],
+        ["phantom", "make"],
+        ["phantom", "implant"],
+        ["show", "config"],
+    ):
         assert run_command([*command, "--help"]) == 0
         assert "Usage: leakseg" in capsys.readouterr().out
 

@@ -98,6 +98,14 @@ def run(
     )
 
 
+@app.command("inspect")
+def inspect_scans(scans: Scans, as_json: Json = False) -> int:
+    """List studies and series: which would be analysed, which not, and why."""
+    from leakseg.cli.inspect import inspect
+
+    return inspect(scans, as_json=as_json)
+
+
 @app.command()
 def merge(
     outs: Annotated[list[Path], typer.Argument(metavar="OUT...", help="Results of the parts.")],
