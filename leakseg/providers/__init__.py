@@ -6,10 +6,7 @@ the scan's own grid and checks that they fit.
 
 from __future__ import annotations
 
-import importlib
-
-from leakseg.anatomy import SpineMasks
-from leakseg.criteria import MaskCriteria
+from leakseg.criteria import BuiltinCriteria, MaskCriteria
 from leakseg.providers.plan import plan_masks
 from leakseg.providers.values import MaskPlan, MasksRead
 from leakseg.volume import Volume
@@ -17,7 +14,9 @@ from leakseg.volume import Volume
 __all__ = ["MaskPlan", "MasksRead", "load_masks", "plan_masks"]
 
 
-def load_masks(plan: MaskPlan, volume: Volume, criteria: MaskCriteria | None = None) -> MasksRead:
+def load_masks(
+    plan: MaskPlan, volume: Volume, criteria: MaskCriteria | None = None, *, builtin: BuiltinCriteria | None = None
+) -> MasksRead:
     """The masks of a plan, on the volume's own grid, and what must be known of them.
 
     Parameters
@@ -26,8 +25,8 @@ def load_masks(plan: MaskPlan, volume: Volume, criteria: MaskCriteria | None = N
         From `plan_masks`.
     volume
         The scan.
-    criteria
-        Limits of the mask checks.
+    criteria, builtin
+        Limits of the checks of given masks, and of the built-in segmentation.
 
     Returns
     -------
@@ -40,10 +39,10 @@ def load_masks(plan: MaskPlan, volume: Volume, criteria: MaskCriteria | None = N
         Where a file cannot be read or does not fit this scan; masks given outright never fall back.
     """
     if plan.provider == "builtin":
-        segment = importlib.import_module("leakseg.providers.builtin").segment
-        drawn = segment(volume)
-        masks, notes = (drawn, ()) if isinstance(drawn, SpineMasks) else (drawn.masks, tuple(drawn.notes))
-        return MasksRead(masks, (*plan.notes, *notes))
+        from leakseg.providers.builtin import segment
+
+        drawn = segment(volume, builtin)
+        return MasksRead(drawn.masks, (*plan.notes, *drawn.notes))
     from leakseg.providers.precomputed import read_precomputed
 
     return read_precomputed(plan, volume, criteria or MaskCriteria())

@@ -174,8 +174,9 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
         text = f"The {name} mask does not reach the height of the vertebrae; it is of no use there."
         return [QualityNote("mask_canal_elsewhere", "warning", text)]
     start = np.array((low, 0, 0))
-    points, bone = (masks.grid.to_patient(start + part * strides) for part in (points, bone))
-    distance, _ = KDTree(bone).query(points[:: max(1, len(points) // _POINTS)])
+    bone_mm = masks.grid.to_patient(start + bone * strides)
+    points_mm = masks.grid.to_patient(start + points[:: max(1, len(points) // _POINTS)] * strides)
+    distance, _ = KDTree(bone_mm).query(points_mm)
     middle_mm = float(np.median(distance))
     if middle_mm > criteria.max_canal_distance_mm:
         raise AnatomyError(

@@ -44,7 +44,9 @@ def read_seg(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     if str(dataset.get("SOPClassUID", "")) not in SEG_CLASSES:
         raise InputError("The DICOM file given as mask is not a DICOM SEG.")
     meanings = segment_meanings(dataset)
-    used = {number: meaning for number, meaning in meanings.items() if meaning not in (None, Structure.OTHER)}
+    used: dict[int, Meaning] = {
+        number: meaning for number, meaning in meanings.items() if meaning is not None and meaning != Structure.OTHER
+    }
     if not used:
         raise AnatomyError(
             f"None of the {len(meanings)} segments of the DICOM SEG names a part of the spine; vertebrae are "
@@ -60,7 +62,7 @@ def read_seg(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
         if isinstance(meaning, VertebraLevel):
             doubled += int(np.count_nonzero(shown & (levels[k] != 0) & (levels[k] != meaning.number)))
             levels[k][shown & (levels[k] == 0)] = meaning.number
-        elif meaning is not None:
+        else:
             parts.setdefault(meaning, np.zeros(grid.shape, np.bool_))[k] |= shown
     if doubled:
         notes.append(
@@ -82,9 +84,9 @@ def _drawing(grid: Grid, levels: NDArray[np.uint8], parts: dict[Structure, NDArr
     )
 
 
-def _frames(dataset: Any, used: dict[int, Meaning | None]) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+def _frames(dataset: Any, used: dict[int, Meaning]) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
     """Frame index, segment number and mask of every frame that shows a wanted segment, by segment number."""
-    from pydicom.pixels import iter_pixels
+    from pydicom.pixels.utils import iter_pixels
 
     labelmap = str(dataset.get("SegmentationType", "")) == "LABELMAP"
     cut = int(dataset.get("MaximumFractionalValue", 1)) / 2

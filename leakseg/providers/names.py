@@ -36,7 +36,18 @@ ROLES = (VERTEBRAE, PARTS, "canal", "cord", "bodies", "discs", *(level.value for
 MASK_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".dcm")
 
 _REGIONS = {"cervical": "C", "thoracic": "T", "lumbar": "L", "sacral": "S"}
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_ORDINALS: tuple[str, ...] = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+)
 _ORDINALS += ("eleventh", "twelfth", "thirteenth")
 _REGION = "cervical|thoracic|lumbar|sacral"
 _LEVEL_FORMS = (

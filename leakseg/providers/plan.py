@@ -5,11 +5,11 @@ Masks given outright are used or refuse the case; only ``auto`` looks on when so
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 from leakseg.errors import AnatomyError, ConfigError, InputError
+from leakseg.findings import QualityNote
 from leakseg.providers.beside import masks_beside
 from leakseg.providers.folder import masks_of_file, masks_of_folder
 from leakseg.providers.names import MASK_ENDINGS, PARTS, ROLES, VERTEBRAE
@@ -17,7 +17,6 @@ from leakseg.providers.schemes import Scheme, read_scheme
 from leakseg.providers.values import MaskFile, MaskPlan
 from leakseg.volume import ScanSource
 
-_BUILTIN = "leakseg.providers.builtin"
 _ONCE = (VERTEBRAE, PARTS, "canal", "cord", "bodies", "discs")
 _WORDS = ("auto", "builtin", "totalsegmentator")
 
@@ -43,7 +42,7 @@ def plan_masks(specs: Sequence[str], scan: ScanSource, label_scheme: str | None 
     Raises
     ------
     InputError
-        Where the case has no usable masks; the sentence says what was looked for.
+        Where masks given outright are missing or unfit; the sentence says what was looked for.
     ConfigError
         Where the options themselves make no sense.
     """
@@ -57,9 +56,7 @@ def plan_masks(specs: Sequence[str], scan: ScanSource, label_scheme: str | None 
             "This version cannot run TotalSegmentator itself; run it outside and give its output folder as --masks."
         )
     if given[0] == "builtin":
-        return _builtin(
-            MaskPlan("builtin"), "Built-in masks are not available in this version; give masks with --masks."
-        )
+        return MaskPlan("builtin")
     if given[0] == "auto":
         return _auto(scan, scheme)
     return _outright(given, scan, scheme)
@@ -69,25 +66,13 @@ def _auto(scan: ScanSource, scheme: Scheme | None) -> MaskPlan:
     found, notes = masks_beside(scan, scheme)
     if found:
         return MaskPlan("precomputed", found, _told_scheme(found), notes)
-    passed = " ".join(note.message for note in notes)
-    return _builtin(
-        MaskPlan("builtin", notes=notes),
-        "No masks were found beside the scan, and built-in masks are not available in this version; "
-        f"give masks with --masks. {passed}".rstrip(),
-    )
-
-
-def _builtin(plan: MaskPlan, refusal: str) -> MaskPlan:
-    spec = importlib.util.find_spec(_BUILTIN)
-    if spec is None or spec.origin is None:
-        raise InputError(refusal)
-    return plan
+    return MaskPlan("builtin", notes=notes)
 
 
 def _outright(specs: tuple[str, ...], scan: ScanSource, scheme: Scheme | None) -> MaskPlan:
     by_role: list[MaskFile] = []
     by_name: list[MaskFile] = []
-    notes = []
+    notes: list[QualityNote] = []
     for spec in specs:
         role, path = _split(spec)
         if not path.exists():

@@ -8,12 +8,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-import leakseg.providers
 from leakseg.errors import AnatomyError, ConfigError, InputError, LeaksegError
 from leakseg.providers import plan_masks
 from leakseg.volume import ScanSource
 
-BUILTIN = (Path(leakseg.providers.__file__).parent / "builtin" / "__init__.py").is_file()
 LABELS = '20 = "L1"\n21 = "L2"\n'
 
 
@@ -159,13 +157,17 @@ def test_auto_finds_the_masks_a_phantom_wrote(tmp_path: Path, kind: str) -> None
 
 def test_auto_passes_over_what_it_cannot_name_and_says_so(scan: ScanSource) -> None:
     touch(scan.folder, "vertebrae.nii.gz")
-    if BUILTIN:
-        plan = plan_masks([], scan)
-        assert plan.provider == "builtin"
-        assert [note.code for note in plan.notes] == ["masks_passed_over"]
-    else:
-        with pytest.raises(InputError, match=r"built-in masks are not available.*not guessed"):
-            plan_masks([], scan)
+    plan = plan_masks([], scan)
+    assert (plan.provider, plan.files, plan.scheme) == ("builtin", (), None)
+    (note,) = plan.notes
+    assert note.code == "masks_passed_over"
+    assert "not guessed" in note.message
+
+
+def test_builtin_looks_at_no_file(scan: ScanSource) -> None:
+    touch(scan.folder, "vertebrae.nii.gz", "canal.nii.gz")
+    plan = plan_masks(["builtin"], scan, "verse")
+    assert (plan.provider, plan.files, plan.notes) == ("builtin", (), ())
 
 
 def test_auto_takes_no_canal_for_a_vertebra(scan: ScanSource) -> None:

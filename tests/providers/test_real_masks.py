@@ -62,6 +62,14 @@ def test_totalsegmentators_own_names_need_no_scheme() -> None:
     np.testing.assert_array_equal(masks.discs, parts == 2)
 
 
+def test_builtin_masks_come_through_the_same_door() -> None:
+    volume, scan = real("verse005")
+    masks = load_masks(plan_masks(["builtin"], scan), volume).masks
+    assert masks.grid.same_as(volume.grid)
+    assert masks.provider == "builtin"
+    assert masks.canal is not None
+
+
 def moved(case: tuple[Volume, SpineMasks], axis: int, mm: float) -> SpineMasks:
     volume, masks = case
     by = round(mm / volume.grid.spacing_mm[axis])
