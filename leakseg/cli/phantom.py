@@ -21,7 +21,7 @@ def make(
     out: Path,
     *,
     count: int | None = None,
-    seed: int = 1,
+    seed: int | None = None,
     leaks: str | None = None,
     levels: str | None = None,
     recipe: Path | None = None,
@@ -31,6 +31,8 @@ def make(
 
     Parameters
     ----------
+    seed
+        None: the recipe's own, else 1.
     leaks, levels
         Comma-separated leak types (``none``: a treated case without a leak) and levels; None leaves them to the
         recipe.
@@ -55,9 +57,7 @@ def make(
     )
     rows = []
     for made in make_cohort(chosen, seed):
-        write_phantom(
-            made.phantom, out, made.case_id, seed_text=made.seed_text, skip=made.skip, deflate=chosen.scanner.deflate
-        )
+        write_phantom(made.phantom, out, made.case_id, seed_text=made.seed_text, skip=made.skip)
         rows.append(_row(made.case_id, made.phantom))
         _tell(rows[-1])
     return _close(rows, out, as_json=as_json)
@@ -66,7 +66,7 @@ def make(
 def implant(
     scan: Path,
     *,
-    masks: Sequence[str],
+    masks: Sequence[str] | None,
     out: Path,
     label_scheme: str | None = None,
     types: str | None = None,
@@ -102,11 +102,11 @@ def implant(
     from leakseg.readers import read_volume, take_inventory
 
     criteria = ReadingCriteria()
-    sources = [entry.source for entry in take_inventory([scan], criteria).series if entry.analysable]
+    sources = [entry.source for entry in take_inventory([scan], criteria).cases() if entry.analysable]
     if len(sources) != 1:
         raise InputError(f"Cement is put into one scan at a time; {len(sources)} usable scans were found there.")
     volume = read_volume(sources[0], criteria).volume
-    spine = load_masks(plan_masks(masks, sources[0], label_scheme), volume).masks
+    spine = load_masks(plan_masks(masks or ("auto",), sources[0], label_scheme), volume).masks
     words = tuple(SIDED) if types is None else _names(types, LeakType, "leak type", also=LEAKLESS)
     cases = grid_of_cases(
         treatable(spine) if levels is None else _names(levels, VertebraLevel, "level"),
@@ -132,7 +132,7 @@ def _names(text: str, kind: type[_Name], word: str, also: str | None = None) -> 
         try:
             found.append(kind(name))
         except ValueError:
-            choices = ", ".join([*kind, *([also] if also else [])])
+            choices = ", ".join([*(str(member) for member in kind.__members__.values()), *([also] if also else [])])
             raise ConfigError(f"There is no {word} '{name}'; choose from {choices}.") from None
     return tuple(found)
 

@@ -66,6 +66,23 @@ class CanalLine:
         rest, u, v = (np.sum(offset * self._mix(axis, rows, weight), axis=-1) for axis in frame)
         return np.stack([s + np.where((s <= 0) | (s >= self.length_mm), rest, 0.0), u, v], axis=-1)
 
+    def suv_on(self, grid: Grid) -> NDArray[np.float32]:
+        """Coordinates ``(k, j, i, 3)`` of a grid's voxels: exact every 3 mm, linear in between (good to 0.01 mm)."""
+        steps = [max(1, round(3.0 / mm)) for mm in grid.spacing_mm]
+        ticks = [np.arange(0, size - 1 + step, step) for size, step in zip(grid.shape, steps, strict=True)]
+        nodes = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
+        values = self.to_suv(grid.to_patient(nodes)).astype(np.float32)
+        for axis, (size, step) in enumerate(zip(grid.shape, steps, strict=True)):
+            index = np.arange(size)
+            lower = np.minimum(index // step, max(values.shape[axis] - 2, 0))
+            shape = [1] * 4
+            shape[axis] = size
+            weight = ((index - lower * step) / step).astype(np.float32).reshape(shape)
+            below = np.take(values, lower, axis=axis)
+            above = np.take(values, np.minimum(lower + 1, values.shape[axis] - 1), axis=axis)
+            values = below + weight * (above - below)
+        return values
+
     def _s(self) -> FloatArray:
         return np.arange(len(self.points), dtype=np.float64) * _STEP_MM
 

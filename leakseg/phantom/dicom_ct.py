@@ -40,7 +40,6 @@ def write_series(
     seed_text: str,
     description: str,
     skip: tuple[int, ...] = (),
-    deflate: bool = False,
 ) -> tuple[Path, ...]:
     """Write one file a slice, caudal to cranial.
 
@@ -54,8 +53,6 @@ def write_series(
         SeriesDescription.
     skip
         Slices left out, to make a series that must be refused.
-    deflate
-        Deflated explicit VR little endian: smaller files.
 
     Raises
     ------
@@ -64,7 +61,7 @@ def write_series(
     """
     from pydicom.dataset import FileMetaDataset
     from pydicom.filewriter import dcmwrite
-    from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     base = _series_level(volume, case_id, seed_text, description)
     stored = np.asarray(volume.hu, dtype=np.int32) - _INTERCEPT
@@ -86,7 +83,7 @@ def write_series(
             meta.FileMetaInformationVersion = b"\x00\x01"
             meta.MediaStorageSOPClassUID = UID(_CT_IMAGE_STORAGE)
             meta.MediaStorageSOPInstanceUID = base.SOPInstanceUID
-            meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian if deflate else ExplicitVRLittleEndian
+            meta.TransferSyntaxUID = ExplicitVRLittleEndian
             meta.ImplementationClassUID = UID(_IMPLEMENTATION_UID)
             base.file_meta = meta
             path = folder / f"{k + 1:04d}.dcm"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.errors import AnatomyError
 from leakseg.geometry import Grid
 from leakseg.phantom.plan import FillPlan
-from leakseg.phantom.raster import cover
+from leakseg.phantom.raster import Window, cover
 from leakseg.phantom.site import Site
 from leakseg.phantom.solids import Blend, Solid, Tube, ball, roughen
 
@@ -55,7 +57,27 @@ def fill_cover(solid: Solid, own_bone: NDArray[np.bool_], grid: Grid, volume_mm3
     """
     import edt
 
-    depth = edt.edt(own_bone, anisotropy=grid.spacing_mm, black_border=True, parallel=1)
+    found = np.zeros(own_bone.shape, np.float32)
+    part = _box(own_bone)
+    found[part] = _fill_part(solid, own_bone[part], grid.crop(part), volume_mm3, edt.edt)
+    return found
+
+
+def _box(mask: NDArray[np.bool_]) -> Window:
+    """The smallest window that holds a mask."""
+    from scipy.ndimage import find_objects
+
+    found = find_objects(mask.astype(np.uint8))
+    if not found:
+        raise AnatomyError("A vertebra that is to be filled is not in these masks.")
+    first, second, third = found[0]
+    return (first, second, third)
+
+
+def _fill_part(
+    solid: Solid, own_bone: NDArray[np.bool_], grid: Grid, volume_mm3: float, edt: Callable[..., NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    depth = edt(own_bone, anisotropy=grid.spacing_mm, black_border=True, parallel=1)
     room = np.nonzero(depth > _CORTEX_MM)
     wanted = round(volume_mm3 / grid.voxel_volume_mm3)
     if wanted >= 0.8 * len(room[0]):

@@ -25,16 +25,14 @@ LABEL_NUMBERS: dict[VertebraLevel, int] = {
 """Numbers in the vertebra masks written here; ``labels.toml`` beside them names them."""
 
 
-def write_phantom(
-    phantom: Phantom, out: Path, case_id: str, *, seed_text: str, skip: tuple[int, ...] = (), deflate: bool = False
-) -> None:
+def write_phantom(phantom: Phantom, out: Path, case_id: str, *, seed_text: str, skip: tuple[int, ...] = ()) -> None:
     """Write scan, masks and truth of one case under OUT.
 
     Parameters
     ----------
     seed_text
         What the UIDs are made from: the same text, the same UIDs.
-    skip, deflate
+    skip
         As in `leakseg.phantom.dicom_ct.write_series`.
     """
     description = "Phantom with cement" if phantom.cement.total_volume_mm3 else "Phantom"
@@ -45,7 +43,6 @@ def write_phantom(
         seed_text=seed_text,
         description=description,
         skip=skip,
-        deflate=deflate,
     )
     _write_masks(phantom, out / "masks" / case_id)
     _write_truth(phantom, out / "truth" / case_id, case_id, seed_text)

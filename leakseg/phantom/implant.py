@@ -100,12 +100,7 @@ def implant_on(
 
 def canal_on(found: Survey, grid: Grid) -> NDArray[np.bool_]:
     """The survey's canal on a scan's grid."""
-    canal = np.zeros(grid.shape, np.bool_)
-    j, i = np.meshgrid(np.arange(grid.shape[1]), np.arange(grid.shape[2]), indexing="ij")
-    for k in range(grid.shape[0]):
-        points = grid.to_patient(np.stack([np.full_like(j, k), j, i], axis=-1))
-        canal[k] = found.lookup(found.canal, found.line.to_suv(points.reshape(-1, 3))).reshape(j.shape)
-    return canal
+    return found.lookup(found.canal, found.line.suv_on(grid))
 
 
 def _paint(

@@ -14,7 +14,8 @@ import numpy as np
 from leakseg.anatomy import VertebraLevel
 from leakseg.findings import LeakSubtype, Side
 from leakseg.geometry import FloatArray
-from leakseg.phantom.survey import CANAL, DISC, FORAMEN, STEP_MM, Survey
+from leakseg.phantom.frames import STEP_MM
+from leakseg.phantom.survey import CANAL, DISC, FORAMEN, Survey
 
 SIDE_SHARE = 0.8
 _SECTION_MM = 1.0

@@ -139,7 +139,7 @@ def _try(
         raise Unplaceable
     points = points_of(grid, part)
     free = bone[part] == 0
-    claimed = _claimed(ground, shape, points) & free
+    claimed = _claimed(ground, shape, grid.crop(part)) & free
     found, in_place = _to_volume(shape.solid.distance_mm(points), free, claimed, grid, plan.volume_mm3)
     if in_place < MIN_IN_PLACE:
         raise Unplaceable
@@ -159,8 +159,8 @@ def _try(
     return PlacedLeak(settled, leak, volume, in_place, measured), fed
 
 
-def _claimed(ground: Ground, shape: LeakShape, points: Any) -> NDArray[np.bool_]:
-    suv = ground.survey.line.to_suv(points)
+def _claimed(ground: Ground, shape: LeakShape, grid: Grid) -> NDArray[np.bool_]:
+    suv = ground.survey.line.suv_on(grid)
     claimed = ground.survey.lookup(ground.survey.place, suv) == shape.place
     if shape.gap is not None:
         claimed &= ground.survey.lookup(ground.survey.gap, suv) == shape.gap + 1

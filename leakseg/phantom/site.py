@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.geometry import FloatArray, Grid
+from leakseg.phantom.frames import STEP_MM, VertebraFrame
 from leakseg.phantom.solids import Solid
-from leakseg.phantom.survey import CANAL, FORAMEN, STEP_MM, Survey, VertebraFrame, lattice_axes
+from leakseg.phantom.survey import CANAL, FORAMEN, Survey, lattice_axes
 
 BoneAt = Callable[[FloatArray], NDArray[np.uint8]]
 """Level number of the bone at patient points ``(..., 3)``, 0 outside bone."""
@@ -75,7 +76,8 @@ class Site:
         """Front (lowest u) of a place in the column at ``(s, v)``, the middle of its neighbours'."""
         _rows, u, across = lattice_axes(self.ground.survey.line)
         row, column = round(s / STEP_MM), int(np.argmin(np.abs(across - v)))
-        block = self.ground.survey.place[max(row - 1, 0) : row + 2, :, max(column - 1, 0) : column + 2] == place
+        near = (slice(max(row - 1, 0), row + 2), slice(None), slice(max(column - 1, 0), column + 2))
+        block = (self.ground.survey.place[near] == place) & (self.ground.survey.bone[near] == 0)
         seen = block.any(axis=1)
         if not seen.any():
             raise Unplaceable

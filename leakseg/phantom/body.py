@@ -1,0 +1,85 @@
+"""Solids that only spines have: the waisted body, and the canal swept along its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.geometry import FloatArray
+from leakseg.phantom.canal_line import CanalLine
+from leakseg.phantom.solids import Box
+
+_ROUND = 2.6
+"""Exponent of the outlines: between an ellipse (2) and a rectangle."""
+
+
+@dataclass(frozen=True, eq=False)
+class VertebralBody:
+    """A body with a waist at sides and front, sunk endplates and a straight back.
+
+    ``axes`` are rows superior, posterior, left.
+    """
+
+    centre: FloatArray
+    axes: FloatArray
+    width_mm: float
+    depth_mm: float
+    height_mm: float
+    waist: float
+    sink_mm: float
+
+    def distance_mm(self, points: FloatArray) -> FloatArray:
+        """First-order distance, rounded at the rims by 1 mm."""
+        local = (points - self.centre) @ self.axes.T
+        z, y, x = local[..., 0], local[..., 1], local[..., 2]
+        half = self.height_mm / 2
+        narrow = 1 - self.waist * np.clip(1 - (z / half) ** 2, 0.0, 1.0)
+        a = self.width_mm / 2 * narrow
+        b = self.depth_mm / 2 * np.where(y > 0, 1.0, 0.35 + 0.65 * narrow)
+        f = ((np.abs(x) / a) ** _ROUND + (np.abs(y) / b) ** _ROUND) ** (1 / _ROUND)
+        slope = np.hypot(np.abs(x) / a**2, np.abs(y) / b**2) / np.maximum(np.hypot(x / a, y / b), 1e-6)
+        side = (f - 1) / np.maximum(slope, 1e-6)
+        sunk = self.sink_mm * np.clip(1 - (x / a) ** 2 - (y / b) ** 2, 0.0, 1.0)
+        cap = np.abs(z) - (half - sunk)
+        outside = np.hypot(np.maximum(side + 1, 0.0), np.maximum(cap + 1, 0.0))
+        return np.asarray(outside + np.minimum(np.maximum(side, cap) + 1, 0.0) - 1, dtype=np.float64)
+
+    def box(self) -> Box:
+        """A box that holds it."""
+        half = np.array([self.height_mm, self.depth_mm, self.width_mm]) / 2
+        reach = np.abs(self.axes * half[:, None]).sum(axis=0)
+        return self.centre - reach, self.centre + reach
+
+
+@dataclass(frozen=True, eq=False)
+class CanalTube:
+    """The canal: a rounded section swept along the line; sizes by ``s`` ``(N,)``, one a millimetre."""
+
+    line: CanalLine
+    width_mm: FloatArray
+    depth_mm: FloatArray
+    shrink_mm: float = 0.0
+    """Taken off all round: the dural sac is a narrower canal."""
+
+    def distance_mm(self, points: FloatArray) -> FloatArray:
+        """First-order distance square to the line."""
+        return self.distance_of(self.line.to_suv(points))
+
+    def distance_of(self, suv: NDArray[np.floating]) -> FloatArray:
+        """The same for canal coordinates ``(..., 3)``."""
+        rows = np.clip(suv[..., 0], 0, len(self.width_mm) - 1.0)
+        steps = np.arange(len(self.width_mm))
+        power = 3.4
+        a = np.interp(rows, steps, self.width_mm) / 2 - self.shrink_mm
+        b = np.interp(rows, steps, self.depth_mm) / 2 - self.shrink_mm
+        u, v = np.abs(suv[..., 1]), np.abs(suv[..., 2])
+        f = ((v / a) ** power + (u / b) ** power) ** (1 / power)
+        slope = np.hypot(v / a**2, u / b**2) / np.maximum(np.hypot(v / a, u / b), 1e-6)
+        return np.asarray((f - 1) / np.maximum(slope, 1e-6), dtype=np.float64)
+
+    def box(self) -> Box:
+        """A box that holds it."""
+        reach = float(self.width_mm.max())
+        return self.line.points.min(axis=0) - reach, self.line.points.max(axis=0) + reach
