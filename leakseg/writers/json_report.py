@@ -13,6 +13,10 @@ from leakseg.errors import OutputError
 from leakseg.findings import CaseReport, CaseResult
 
 NAME = "report.json"
+_DECIMALS = {"mm": 2, "mm2": 2, "mm3": 2, "hu": 1, "fraction": 4, "confidence": 4, "measured": 4}
+"""Decimals by the unit that ends a field's name: more would claim what no CT can measure."""
+_EXACT = ("series", "criteria")
+"""Parts whose numbers are not measures of ours."""
 _FIRST = ("schema_version", "case_id", "status", "needs_review", "disclaimer")
 
 
@@ -24,7 +28,7 @@ def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
 
 
 def report_json(report: CaseReport) -> str:
-    """The report as JSON text.
+    """The report as JSON text, its measures rounded by unit (0.01 mm, 0.01 mm3, 0.1 HU).
 
     Raises
     ------
@@ -35,7 +39,8 @@ def report_json(report: CaseReport) -> str:
     for where, value in _numbers(document, ""):
         if not math.isfinite(value):
             raise OutputError(f"The report's {where[1:]} is {value}: a measure must be finite, or null.")
-    ordered = {key: document[key] for key in _FIRST} | document
+    rounded = {key: value if key in _EXACT else _rounded(value, key) for key, value in document.items()}
+    ordered = {key: rounded[key] for key in _FIRST} | rounded
     return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
@@ -65,6 +70,17 @@ def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
     elif isinstance(value, list | tuple):
         for position, item in enumerate(value):
             yield from _numbers(item, f"{where}[{position}]")
+
+
+def _rounded(value: Any, name: str) -> Any:
+    if isinstance(value, float):
+        decimals = _DECIMALS.get(name.rpartition("_")[2])
+        return value if decimals is None else round(float(value), decimals) + 0.0
+    if isinstance(value, dict):
+        return {key: _rounded(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item, name) for item in value]
+    return value
 
 
 def _plain(value: Any) -> Any:

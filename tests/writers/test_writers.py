@@ -143,6 +143,18 @@ def test_the_same_report_gives_the_same_bytes():
     assert report_json(a_report([a_leak()])) == report_json(a_report([a_leak()]))
 
 
+def test_measures_are_rounded_by_their_unit_and_the_scans_own_numbers_are_not():
+    leak = a_leak(volume_mm3=214.6049, mean_hu=1714.26, centroid_mm=(1.004, -0.0001, 3.0), confidence=0.123456)
+    series = SeriesReport("CT", 120.0, "B31s", (1.25, 0.48828125, 0.48828125), 212, "1.2.3", "1.2.3.4", None)
+    document = json.loads(report_json(a_report([leak], series=series, criteria={"step_mm": 0.12345})))
+    told = document["leaks"][0]
+    assert (told["volume_mm3"], told["mean_hu"], told["confidence"]) == (214.6, 1714.3, 0.1235)
+    assert told["centroid_mm"] == [1.0, 0.0, 3.0]
+    assert "-0.0," not in report_json(a_report([leak]))
+    assert document["series"]["spacing_mm"] == [1.25, 0.48828125, 0.48828125]
+    assert document["criteria"]["step_mm"] == 0.12345
+
+
 def test_numbers_of_numpy_are_numbers():
     text = report_json(a_report([a_leak(volume_mm3=np.float64(2.5), component=np.int64(3))]))
     leak = json.loads(text)["leaks"][0]
