@@ -1,12 +1,16 @@
 """Every recipe says whom it is for, is in the table, and reads as the configuration it claims to be."""
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
 
+from leakseg.cli import run_command
 from leakseg.config import AnalysisConfig, load_config
 
 FOLDER = Path(__file__).parents[1] / "pipelines"
+SAMPLES = FOLDER.with_name("sample_dicom")
 RECIPES = sorted(FOLDER.glob("*.toml"))
 
 
@@ -24,3 +28,17 @@ def test_a_recipe_reads_and_changes_what_it_says(path):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_a_recipe_stands_in_the_table(path):
     assert f"]({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="sample_dicom is not there")
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_a_recipe_analyses_the_sample_studies(path, tmp_path):
+    arguments = ["run", str(SAMPLES), "-o", str(tmp_path / "out"), "--pipeline", str(path), "--workers", "0"]
+    assert run_command(arguments) == 1, "one of the samples must be refused"
+    document = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert document["counts"] == {"done": 2, "refused": 1, "failed": 0, "skipped": 0}
+    asked = load_config(path)
+    assert bool(list((tmp_path / "out").glob("*/cement.nii.gz"))) is ("nifti" in asked.write)
+    with (tmp_path / "out" / "leaks.csv").open(encoding="utf-8", newline="") as stream:
+        assert len(list(csv.DictReader(stream))) >= 3
