@@ -1,0 +1,77 @@
+"""No patient's name, number or date in anything a run leaves or says, whatever the files and folders are called."""
+
+import gzip
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pydicom
+import pytest
+
+SAMPLE = Path(__file__).parents[1] / "sample_dicom"
+PLANTED = {
+    "PatientName": "Planted^Marker",
+    "PatientID": "PLANTED4711",
+    "PatientBirthDate": "19330401",
+    "AccessionNumber": "PLANTED0815",
+    "OtherPatientNames": "Planted^Other",
+    "PatientAddress": "Planted Street 5",
+    "ReferringPhysicianName": "Planted^Doctor",
+    "InstitutionName": "Planted Hospital",
+    "PatientComments": "planted comment",
+    "StudyDescription": "Spine of Planted Marker",
+    "SeriesDescription": "planted series",
+}
+MARKS = (b"planted", b"19330401", b"4711", b"0815", b"marker")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SAMPLE.is_dir(), reason="sample_dicom is not there"),
+]
+
+
+def plant(source, target):
+    """The sample's slices with marked values in every place that names a patient."""
+    target.mkdir(parents=True)
+    for path in sorted(source.glob("*.dcm")):
+        header = pydicom.dcmread(path)
+        for keyword in ("PatientIdentityRemoved", "DeidentificationMethod"):
+            if keyword in header:
+                delattr(header, keyword)
+        for keyword, value in PLANTED.items():
+            setattr(header, keyword, value)
+        header.save_as(target / path.name)
+
+
+@pytest.fixture
+def hospital(tmp_path):
+    """Two studies in folders named after the patient, masks likewise; the second lacks slices."""
+    plant(SAMPLE / "scans" / "three-leaks", tmp_path / "scans" / "Planted_Marker_PLANTED4711" / "CT")
+    plant(SAMPLE / "scans" / "missing-slices", tmp_path / "scans" / "Marker, Planted 19330401")
+    shutil.copytree(SAMPLE / "masks" / "three-leaks", tmp_path / "masks of Planted Marker")
+    return tmp_path
+
+
+def test_nothing_of_the_patient_leaves_the_scans(hospital):
+    out = hospital / "out"
+    arguments = [
+        "run",
+        hospital / "scans",
+        "-o",
+        out,
+        "--masks",
+        hospital / "masks of Planted Marker",
+        "--workers",
+        "1",
+    ]
+    done = subprocess.run([sys.executable, "-m", "leakseg", *arguments], capture_output=True, check=False, timeout=200)
+    assert done.returncode == 1, done.stderr
+    left = {"stdout": done.stdout, "stderr": done.stderr}
+    for path in out.rglob("*"):
+        name = str(path.relative_to(out))
+        data = path.read_bytes() if path.is_file() else b""
+        left[name] = name.encode() + (gzip.decompress(data) if name.endswith(".gz") else data)
+    assert any(name.endswith("report.json") for name in left)
+    found = {(name, mark) for name, data in left.items() for mark in MARKS if mark in data.lower()}
+    assert not found
