@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,9 +133,13 @@ def _names(text: str, kind: type[_Name], word: str, also: str | None = None) -> 
         try:
             found.append(kind(name))
         except ValueError:
-            choices = ", ".join([*(str(member) for member in kind.__members__.values()), *([also] if also else [])])
+            choices = ", ".join([*_members(kind), *([also] if also else [])])
             raise ConfigError(f"There is no {word} '{name}'; choose from {choices}.") from None
     return tuple(found)
+
+
+def _members(kind: type[StrEnum]) -> tuple[str, ...]:
+    return tuple(str(member) for member in kind)
 
 
 def _row(case_id: str, phantom: Phantom) -> dict[str, Any]:
