@@ -17,6 +17,9 @@ from leakseg.readers.series import judge
 from leakseg.readers.stack import Stack, one_frame
 from leakseg.volume import ScanSource, SeriesInfo, Volume
 
+_EDGE = 1e-6
+"""Rounding allowed at a slice's last pixel (pixels)."""
+
 
 def read_dicom(source: ScanSource, criteria: ReadingCriteria) -> ReadScan:
     """Read one series; see `leakseg.readers.read_volume`."""
@@ -129,11 +132,19 @@ def _straightened(
         )
         return np.asarray(sitk.GetArrayFromImage(moved), dtype=np.float32)
 
-    unmeasured = np.zeros(hu.shape, np.float32) if padding is None else padding.astype(np.float32)
-    outside = resampled(unmeasured, 1.0) > 0
+    outside = _beyond(rows, size[1], first[0], shift[0], count)[:, :, None]
+    outside = outside | _beyond(columns, size[0], first[1], shift[1], count)[:, None, :]
+    if padding is not None:
+        outside |= resampled(padding.astype(np.float32), 1.0) > 0
     straight = resampled(hu.astype(np.float32), float(AIR_HU))
     straight = np.rint(straight).astype(np.int16) if hu.dtype == np.int16 else straight
     straight[outside] = AIR_HU
     moved = affine.copy()
     moved[:3, 3] += stack.rows * first[0] + stack.columns * first[1]
     return straight, outside, moved
+
+
+def _beyond(size: int, wide: int, first: int, shift: float, count: int) -> NDArray[np.bool_]:
+    """``(count, wide)``: which places along one straightened axis lie beyond the pixels of their slice."""
+    place = np.arange(wide) + first - shift * np.arange(count)[:, None]
+    return np.asarray((place < -_EDGE) | (place > size - 1 + _EDGE))

@@ -5,9 +5,11 @@ Nothing is judged here and nothing is filled in: what is absent or malformed is 
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -108,8 +110,7 @@ def read_headers(path: Path) -> list[SliceHeader]:
         Where the file is not DICOM, or its header does not say which series it belongs to.
     """
     try:
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with path.open("rb") as stream, quiet():
             dataset = _read(stream)
             offset = stream.tell() if not stream.closed else None
     except UnreadableError:
@@ -118,9 +119,22 @@ def read_headers(path: Path) -> list[SliceHeader]:
         raise UnreadableError(f"Cannot be opened: {error.strerror or type(error).__name__}.") from error
     except Exception as error:
         raise UnreadableError("Not readable as DICOM: its header is damaged.") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         return _slices(dataset, path, offset)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep pydicom from warning of what is judged here anyway, in sentences that name files and values."""
+    logger = logging.getLogger("pydicom")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
 
 
 def _read(stream: Any) -> Any:
@@ -129,7 +143,7 @@ def _read(stream: Any) -> Any:
     head = stream.read(132)
     preamble = head[128:] == b"DICM"
     if not preamble and head[:2] not in _FIRST_GROUPS:
-        raise UnreadableError("Not DICOM, NIfTI or NRRD.")
+        raise UnreadableError("Not DICOM (no DICM mark, and no header at its start), NIfTI or NRRD.")
     stream.seek(0)
     return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS, force=not preamble)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +17,32 @@ from leakseg.readers.hounsfield import AIR_HU
 from leakseg.readers.inventory import ReadScan
 from leakseg.volume import ScanSource, SeriesInfo, Volume
 
+NOT_HOUNSFIELD = (
+    "The image is not in Hounsfield units: no voxel is below 0, where air is -1000 and fat -100. "
+    "Export it again with the rescale applied."
+)
 _MOST_LABELS = 256
 _INT16 = np.iinfo(np.int16)
 
 
-def is_label_image(path: Path) -> bool:
-    """Whether the voxels are labels: whole numbers, none negative, few different ones.
+def meaning_of_values(path: Path) -> Literal["densities", "labels", "unknown"]:
+    """What the voxels may be: labels are whole numbers, none negative, few different ones.
 
-    A CT answers from its first slices, for air is negative; what may be labels is read whole.
+    A CT answers from its first slices, for air is negative; only a file without any is read whole.
+    ``"unknown"`` is neither: no voxel is negative, so they are no Hounsfield units.
 
     Raises
     ------
     InputError
         Where the file cannot be read.
     """
-    sample = read_sample(path)
-    if not _may_be_labels(sample):
-        return False
+    if _any_negative(read_sample(path)):
+        return "densities"
     _, array = read_image(path)
-    return _may_be_labels(array) and len(np.unique(array)) <= _MOST_LABELS
+    if _any_negative(array):
+        return "densities"
+    whole = array.dtype.kind in "uib" or (array.dtype.kind == "f" and np.array_equal(array, np.rint(array)))
+    return "labels" if whole and len(np.unique(array)) <= _MOST_LABELS else "unknown"
 
 
 def fault_of(grid: Grid, criteria: ReadingCriteria) -> str | None:
@@ -81,10 +88,7 @@ def _hounsfield(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | 
                 )
             )
     if array.min() >= 0:
-        raise SeriesError(
-            "The image is not in Hounsfield units: no voxel is below 0, where air is -1000 and fat -100. "
-            "Export it again with the rescale applied."
-        )
+        raise SeriesError(NOT_HOUNSFIELD)
     if array.min() >= _INT16.min and array.max() <= _INT16.max and np.array_equal(array, np.rint(array)):
         array = array.astype(np.int16)
     elif array.dtype.kind != "f":
@@ -95,9 +99,5 @@ def _hounsfield(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | 
     return array, padding, tuple(notes)
 
 
-def _may_be_labels(array: NDArray[Any]) -> bool:
-    if array.dtype.kind in "ub":
-        return True
-    if array.dtype.kind not in "if":
-        return False
-    return bool(array.min() >= 0 and np.array_equal(array, np.rint(array)))
+def _any_negative(array: NDArray[Any]) -> bool:
+    return array.dtype.kind in "if" and bool((array < 0).any())

@@ -6,7 +6,6 @@ everything else by GDCM.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.errors import SeriesError
-from leakseg.readers.headers import NATIVE, NATIVE_LITTLE, ImageHeader, SliceHeader
+from leakseg.readers.headers import NATIVE, NATIVE_LITTLE, ImageHeader, SliceHeader, quiet
 
 _RLE = "1.2.840.10008.1.2.5"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -114,11 +113,10 @@ def _decoded(path: Path, image: ImageHeader) -> NDArray[Any]:
 
     if image.transfer_syntax in _GDCM_ALONE:
         return _by_gdcm(path, image)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         dataset = pydicom.dcmread(path)
         if "PixelData" not in dataset:
-            raise SeriesError("A file of the series holds no pixel data.")
+            raise SeriesError("A file of the series holds no pixel data, or they are cut short. Export it again.")
         if image.transfer_syntax in {*NATIVE, _DEFLATED}:
             pixels = dataset.pixel_array
         else:

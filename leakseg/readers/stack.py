@@ -126,7 +126,7 @@ def stack_of(slices: Sequence[SliceHeader], criteria: ReadingCriteria) -> Stack:
     notes = [
         *faults.double_notes(doubles, kept, axis),
         *_frame_notes(images),
-        *_evenness(unique, axis, index, criteria),
+        *_evenness(unique, normal, index, criteria),
         *faults.bridges(unique, axis, index),
     ]
     cosine = float(np.linalg.norm(step - (step @ normal) * normal) / np.linalg.norm(step))
@@ -261,18 +261,29 @@ def _line_through(positions: FloatArray, index: Sequence[int]) -> tuple[FloatArr
     """Least-squares origin and step of slices that follow one another evenly."""
     design = np.stack([np.ones(len(index)), np.array(index, dtype=np.float64)], axis=1)
     solution, *_ = np.linalg.lstsq(design, positions, rcond=None)
-    return solution[0], solution[1]
+    origin, step = solution.round(9)
+    return origin, step
 
 
-def _evenness(positions: FloatArray, axis: int, index: Sequence[int], criteria: ReadingCriteria) -> list[QualityNote]:
+def _evenness(
+    positions: FloatArray, normal: FloatArray, index: Sequence[int], criteria: ReadingCriteria
+) -> list[QualityNote]:
+    axis = int(np.argmax(np.abs(normal)))
     origin, step = _line_through(positions, index)
-    off = np.linalg.norm(positions - (origin + np.outer(index, step)), axis=1)
+    residual = positions - (origin + np.outer(index, step))
+    off = np.linalg.norm(residual, axis=1)
     worst = int(np.argmax(off))
-    spacing = float(np.linalg.norm(step))
+    spacing = float(step @ normal)
     if off[worst] > _tolerance_mm(spacing, criteria):
+        place = faults.where(positions[worst], axis)
+        if abs(float(residual[worst] @ normal)) < off[worst] / 2:
+            raise GeometryError(
+                f"Slices are shifted sideways against one another (at {place} by {off[worst]:.2f} mm): they make no "
+                "straight stack. Export each acquisition as a series of its own."
+            )
         raise GeometryError(
-            f"Uneven spacing: the slice at {faults.where(positions[worst], axis)} lies {off[worst]:.2f} mm off "
-            f"the even grid of {spacing:.2f} mm through the others."
+            f"Uneven spacing: the slice at {place} lies {off[worst]:.2f} mm off the even grid of {spacing:.2f} mm "
+            "through the others."
         )
     if off[worst] <= _SAME_PLACE_MM:
         return []

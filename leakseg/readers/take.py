@@ -12,7 +12,7 @@ from leakseg.errors import ConfigError, InputError
 from leakseg.nifti import NRRD_ENDINGS, is_image_file, read_grid
 from leakseg.readers.choice import Candidate, choose
 from leakseg.readers.headers import Identity, ImageHeader, SliceHeader, UnreadableError, read_headers
-from leakseg.readers.images import fault_of, is_label_image
+from leakseg.readers.images import NOT_HOUNSFIELD, fault_of, meaning_of_values
 from leakseg.readers.inventory import IgnoredFile, Inventory, SeriesEntry, StudyEntry
 from leakseg.readers.naming import case_id, relative_path
 from leakseg.readers.series import judge
@@ -199,11 +199,12 @@ def _image_entry(found: FoundFile, criteria: ReadingCriteria) -> SeriesEntry | I
     source = ScanSource("", relative_path(path, found.root), path.parent, (path,), kind)  # type: ignore[arg-type]
     try:
         grid = read_grid(path)
-        if is_label_image(path):
+        meaning = meaning_of_values(path)
+        if meaning == "labels":
             return IgnoredFile(path, "A label image (whole numbers, few of them, none negative), not a scan.")
     except InputError as error:
         return SeriesEntry(source, "", 0, None, analysable=False, reason=str(error))
-    reason = fault_of(grid, criteria)
+    reason = fault_of(grid, criteria) or (NOT_HOUNSFIELD if meaning == "unknown" else None)
     low, high = grid.corners_mm()[:, 2].min(), grid.corners_mm()[:, 2].max()
     return SeriesEntry(
         source,
