@@ -18,7 +18,7 @@ RAY_STEP_MM = 0.5
 LONGEST_RAY_MM = 20.0
 SHORTEST_RAY_MM = 2.0
 MEMORY_MM = 20
-INWARD_PLAY_MM, OUTWARD_PLAY_MM = 4.0, 2.5
+INWARD_PLAY_MM, OUTWARD_PLAY_MM = 2.5, 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,7 @@ def _polar_wall(block: Block, smooth: Image, frames: Frames, densities: Densitie
     hit = radii[first] - RAY_STEP_MM * np.clip((at - level) / np.maximum(at - before, 1), 0, 1)
     hit[~dense.any(axis=2)] = np.nan
     hit[hit < SHORTEST_RAY_MM] = np.nan
+    hit[_too_dense(hu, first, densities)] = np.nan
     if cement.any():
         index = np.rint(block.to_index(points)).astype(np.int32)
         index = np.clip(index, 0, np.array(cement.shape) - 1)
@@ -106,6 +107,16 @@ def _polar_wall(block: Block, smooth: Image, frames: Frames, densities: Densitie
         hit[first_cement <= first] = np.nan
     base = _base(hit)
     return _follow(angles, hit, base)
+
+
+def _too_dense(hu: Image, first: NDArray[np.int64], densities: Densities) -> NDArray[np.bool_]:
+    """Hits on something much denser than the wall in that direction is farther along the canal: a thin leak."""
+    ahead = np.minimum(first[..., None] + np.arange(7), hu.shape[2] - 1)
+    peak = np.take_along_axis(hu, ahead, axis=2).max(axis=2) - densities.soft_hu
+    size = min(2 * (3 * MEMORY_MM) + 1, 2 * (len(peak) // 2) + 1)
+    usual = median_filter(peak, (size, 1), mode="nearest")
+    spread = median_filter(np.abs(peak - usual), (size, 1), mode="nearest")
+    return np.asarray(peak > np.maximum(usual + 4 * spread, 2 * usual) + 200, dtype=bool)
 
 
 def _base(hit: FloatArray) -> FloatArray:

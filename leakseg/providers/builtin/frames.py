@@ -39,6 +39,29 @@ class Frames:
         )
 
 
+def robust_smooth(points_mm: FloatArray, half_window_mm: float = 30.0) -> FloatArray:
+    """A rough path freed of short detours (round cement in the canal): LOESS with bisquare weights.
+
+    References
+    ----------
+    Cleveland 1979, doi 10.1080/01621459.1979.10481038
+    """
+    points = _arc_steps(points_mm)
+    at = np.arange(len(points), dtype=np.float64)
+    out = points.copy()
+    trust = np.ones(len(points))
+    for _ in range(4):
+        for centre in range(len(points)):
+            low, high = max(0, centre - int(half_window_mm)), min(len(points), centre + int(half_window_mm) + 1)
+            x = (at[low:high] - centre) / half_window_mm
+            weight = np.sqrt((1 - np.abs(x) ** 3).clip(0) ** 3 * trust[low:high] + 1e-9)
+            basis = np.stack([np.ones_like(x), x, x * x], axis=1)
+            out[centre] = np.linalg.lstsq(basis * weight[:, None], points[low:high] * weight[:, None], rcond=None)[0][0]
+        away = np.linalg.norm(points - out, axis=1)
+        trust = (1 - (away / np.maximum(6 * np.median(away), 2.0)) ** 2).clip(0) ** 2
+    return out
+
+
 def make_frames(points_mm: FloatArray, smooth_mm: float = 6.0) -> Frames:
     """Frames along a rough path: smoothed, one point a millimetre, facing straight backward."""
     points = _arc_steps(_smooth(_arc_steps(points_mm), smooth_mm))

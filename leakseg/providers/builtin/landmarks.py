@@ -22,6 +22,7 @@ RIB_START_MM, RIB_REACH_MM = 24.0, 75.0
 SMALLEST_PIECE_MM3, LARGEST_RIB_MM3 = 150.0, 15000.0
 RIB_ABOVE_DISC = 0.15
 """A rib may begin this share of a level's height above the level's upper disc."""
+NOT_AIR_HU = -250.0
 SIDES = (1, -1)
 
 
@@ -48,7 +49,9 @@ def measure_landmarks(
     tops = np.append(cuts.s_mm, cuts.s_mm[-1] + level_heights(cuts)[-1])
     bottoms = tops - level_heights(cuts)
     rib = np.stack([_ribs(block, suv, bone, side, cuts) for side in SIDES], axis=1)
-    wing = np.stack([_wing(suv, bone, side, wall, signals, bottoms, tops, len(frames)) for side in SIDES], axis=1)
+    wing = np.stack(
+        [_wing(block, suv, bone, side, wall, signals, bottoms, tops, len(frames)) for side in SIDES], axis=1
+    )
     return Landmarks(rib, wing)
 
 
@@ -104,6 +107,7 @@ def _side_in_view(suv: Image, lateral: Image, cuts: Cuts) -> NDArray[np.bool_]:
 
 
 def _wing(
+    block: Block,
     suv: Image,
     bone: NDArray[np.bool_],
     side: int,
@@ -118,6 +122,7 @@ def _wing(
     beside = side * suv[..., 2] - np.clip(signals.half_width_mm, 18, 27)[row]
     ahead = -suv[..., 1] - wall.front_mm[row]
     box = (beside > 5) & (beside < 20) & (ahead > 0) & (ahead < 18) & (suv[..., 0] >= 0) & (suv[..., 0] <= length - 1)
+    box &= block.hu > NOT_AIR_HU
     s = suv[..., 0][box]
     dense = bone[box]
     out = np.full(len(tops), np.nan)

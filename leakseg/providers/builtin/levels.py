@@ -159,7 +159,7 @@ def _disc_contrast(front: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _beside_canal(straight: Straight, wall: Wall, densities: Densities) -> FloatArray:
     """``(N,)`` mean HU in the 8 mm beside the canal's front half, the better-seen side counting as much."""
-    rows = (straight.u_mm >= -8) & (straight.u_mm <= 2)
+    rows = (straight.u_mm >= -9) & (straight.u_mm <= -2)
     section = _nan_mean(np.moveaxis(np.clip(straight.hu[:, rows], -100, 900), 1, 2))  # (N, V)
     out = []
     for side, angle in ((1, np.pi / 2), (-1, -np.pi / 2)):

@@ -17,7 +17,8 @@ from leakseg.providers.builtin.landmarks import Landmarks
 
 RIB_MM, NO_RIB_MM = 38.0, 31.0
 """Bone that reaches farther is a rib (remnants under 4 cm do not count); nearer, a transverse process."""
-WING, NO_WING = 0.25, 0.18
+SOME_WING, CLEAR_WING = 0.12, 0.25
+"""Share of bone beside the body: the wings of the sacrum show, or show clearly."""
 SURE, AGREED, DOUBTFUL, GUESSED = 0.85, 0.95, 0.5, 0.2
 
 _ORDER: list[VertebraLevel] = [
@@ -83,15 +84,18 @@ def rib_state(landmarks: Landmarks) -> NDArray[np.int8]:
 
 
 def _sacrum(landmarks: Landmarks) -> _Landmark | None:
-    """The highest level with wings on both sides, beneath one that has none."""
-    wing = landmarks.wing
-    with_wings = np.all(wing >= NO_WING, axis=1)
-    for level in range(len(wing) - 1, -1, -1):
-        if with_wings[level]:
-            above = level + 1 < len(wing) and bool(np.all(wing[level + 1] < NO_WING))
-            clear = above and bool(np.all(wing[level] >= WING)) and level <= 1
-            return _Landmark("sacrum", level, VertebraLevel.S1, SURE if clear else DOUBTFUL)
-    return None
+    """The highest level whose wings are as broad as any, beneath one that has none."""
+    unseen = np.asarray(np.isnan(landmarks.wing))
+    wing = np.where(unseen, 0, landmarks.wing).sum(axis=1) / np.maximum((~unseen).sum(axis=1), 1)
+    if wing.max() < SOME_WING:
+        return None
+    level = int(np.flatnonzero(wing >= 0.5 * wing.max()).max())
+    if level + 1 >= len(wing):
+        return None  # no vertebra above it to compare with
+    least = float(np.nanmin(landmarks.wing[level]))
+    clear = wing[level] >= CLEAR_WING and least >= SOME_WING and wing[level + 1] <= 0.4 * wing[level]
+    sure = SURE if clear and level <= 1 and not unseen[level].any() else DOUBTFUL
+    return _Landmark("sacrum", level, VertebraLevel.S1, sure)
 
 
 def _ribs(landmarks: Landmarks) -> list[_Landmark]:

@@ -21,7 +21,7 @@ from leakseg.providers.builtin.bodies import find_endplates, trace_outline
 from leakseg.providers.builtin.canal import find_cement, trace_wall
 from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.densities import measure_densities
-from leakseg.providers.builtin.frames import Frames, make_frames, straighten
+from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks
 from leakseg.providers.builtin.levels import find_cuts, measure_signals
 from leakseg.providers.builtin.naming import Naming, name_levels, rib_state
@@ -74,7 +74,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         raise AnatomyError(_NO_SPINE.format(f"less than {limits.min_centreline_mm:g} mm of a spinal canal"))
     block = _window(volume, line.points_mm)
     cement = find_cement(block)
-    frames, wall = trace_wall(block, make_frames(line.points_mm), densities, cement)
+    frames, wall = trace_wall(block, make_frames(robust_smooth(line.points_mm)), densities, cement)
     straight = straighten(block, frames, U_MM, V_MM)
     signals = measure_signals(straight, wall, densities, _straight_cement(block, frames, cement))
     cuts = find_cuts(signals)

@@ -19,8 +19,9 @@ from leakseg.providers.builtin.tidy import tidy_labels
 from leakseg.providers.builtin.working import Block, Image
 
 SIDE_MM, FRONT_MM, BACK_MM = 60.0, 62.0, 75.0
-WALL_PLAY_MM = 1.5
-"""Bone this little inside the canal's smooth wall is bone."""
+LEAK_AT_WALL_MM = 1.8
+"""The wall between sections is interpolated and may be off by this much."""
+LEAK_ABOVE_SOFT_HU = 900.0
 LONGEST_WAY = 420
 """In thirds of a millimetre of dense bone."""
 
@@ -58,7 +59,8 @@ def draw_vertebrae(
     hu = smooth.ravel()[at]
     bone = hu > densities.bone_hu
     deep = wall.depth(points)
-    canal = (deep > 0) & ~((deep < WALL_PLAY_MM) & bone)
+    canal = deep > 0
+    canal |= _leaks_at_wall(block, at, deep, densities)
     column = sort_column(points, wall, outline, endplates, cuts)
     gaps = interlaminar_gaps(straight, wall, cuts, densities)
     seeds = plant_seeds(points, bone & ~canal, column, wall, cuts, gaps, signals.half_width_mm, rib_bearing)
@@ -77,6 +79,25 @@ def draw_vertebrae(
     labels = tidy_labels(labels, canal_mask | disc_mask)
     bodies = (np.asarray(whole(column.body)) > 0) & (labels > 0)
     return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0))
+
+
+def _leaks_at_wall(
+    block: Block, at: NDArray[np.int64], deep: NDArray[np.float32], densities: Densities
+) -> NDArray[np.bool_]:
+    """``(M,)`` cement at the canal's wall that goes on inside it: canal, for the wall there is interpolated."""
+    import cc3d
+
+    dense = (block.hu.ravel()[at] > densities.soft_hu + LEAK_ABOVE_SOFT_HU) & (deep > -LEAK_AT_WALL_MM)
+    if not dense.any():
+        return dense
+    mask = np.zeros(block.hu.size, bool)
+    mask[at[dense]] = True
+    piece = cc3d.connected_components(mask.reshape(block.hu.shape), connectivity=6).ravel()[at]
+    size = np.bincount(piece)
+    inner = np.bincount(piece, weights=deep > 0.5)
+    leak = (size * block.step_mm**3 >= 15) & (inner >= 0.4 * size)
+    leak[0] = False
+    return np.asarray(leak[piece], dtype=bool)
 
 
 def step_cost(smooth: Image, hu: NDArray[np.float32], at: NDArray[np.int64], densities: Densities) -> NDArray[np.uint8]:

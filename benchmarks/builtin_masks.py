@@ -1,0 +1,246 @@
+"""The built-in masks against what is known of the real scans of ../shared/data: the table of their issue.
+
+    python benchmarks/builtin_masks.py [PART ...]
+
+Parts: plain, cement, weak, thick, turned, cut, trunk, thorax. Without any: all. Prints one line a figure.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform, distance_transform_edt, gaussian_filter
+
+from leakseg.anatomy import VertebraLevel
+from leakseg.errors import AnatomyError
+from leakseg.geometry import Grid
+from leakseg.nifti import read_image
+from leakseg.providers.builtin import BuiltinMasks, segment
+from leakseg.volume import Volume
+
+DATA = Path(__file__).resolve().parents[1] / "../shared/data"
+LUMBAR = {20: "L1", 21: "L2", 22: "L3", 23: "L4", 24: "L5"}
+TRUNK = {32: "T12", 31: "L1", 30: "L2", 29: "L3", 28: "L4", 27: "L5"}
+SURE = 0.7
+
+
+def dice(one: NDArray[Any], other: NDArray[Any]) -> float:
+    return float(2 * (one & other).sum() / max(1, one.sum() + other.sum()))
+
+
+def lumbar() -> tuple[Grid, NDArray[Any], NDArray[Any], NDArray[Any]]:
+    grid, hu = read_image(DATA / "verse005/ct.nii.gz")
+    _, vertebrae = read_image(DATA / "verse005/vertebrae.nii.gz")
+    _, canal = read_image(DATA / "verse005/canal_derived.nii.gz")
+    return grid, hu.astype(np.int16), vertebrae.astype(np.uint8), canal > 0
+
+
+def draw(grid: Grid, hu: NDArray[Any]) -> tuple[BuiltinMasks | None, float]:
+    start = time.perf_counter()
+    try:
+        drawn = segment(Volume(grid, np.ascontiguousarray(hu.astype(np.int16))))
+    except AnatomyError:
+        drawn = None
+    return drawn, time.perf_counter() - start
+
+
+def score(
+    title: str, grid: Grid, hu: NDArray[Any], truth: NDArray[Any], canal: NDArray[Any] | None, names: dict[int, str]
+) -> BuiltinMasks | None:
+    drawn, seconds = draw(grid, hu)
+    if drawn is None:
+        print(f"{title:34s} refused")
+        return None
+    masks = drawn.masks
+    each = {name: dice(masks.vertebrae == VertebraLevel(name).number, truth == n) for n, name in names.items()}
+    text = f"vertebrae {np.mean(list(each.values())):.3f} / {min(each.values()):.3f}"
+    if canal is not None and masks.canal is not None:
+        extent = np.flatnonzero(canal.any(axis=(1, 2)))
+        rows = slice(extent[0], extent[-1] + 1)
+        text += f"  canal {dice(masks.canal[rows], canal[rows]):.3f}"
+    sure = min(value for value in masks.label_confidence.values() if value is not None)
+    print(f"{title:34s} {text}  {seconds:4.1f} s  name sure {sure:.2f}  " + " ".join(f"{v:.2f}" for v in each.values()))
+    return drawn
+
+
+def plain() -> None:
+    grid, hu, truth, canal = lumbar()
+    score("verse005", grid, hu, truth, canal, LUMBAR)
+
+
+def cement() -> None:
+    grid, hu, truth, canal = lumbar()
+    for volume_mm3 in (300.0, 1200.0):
+        treated, leak = with_cement(hu, truth, canal, volume_mm3)
+        drawn = score(f"cement, {volume_mm3:.0f} mm3 in the canal", grid, treated, truth, canal, LUMBAR)
+        if drawn is not None and drawn.masks.canal is not None:
+            touching = distance_transform_edt(~drawn.masks.canal) <= 1.5
+            outside = drawn.masks.vertebrae == 0
+            print(
+                f"{'':34s} leak in canal {drawn.masks.canal[leak].mean():.2f}, outside bone and touching it "
+                f"{(touching & outside)[leak].mean():.2f}, touching it {touching[leak].mean():.2f}"
+            )
+
+
+def with_cement(
+    hu: NDArray[Any], truth: NDArray[Any], canal: NDArray[Any], leak_mm3: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """2.5 mL of cement in L2 and L4, and a leak behind L2 on the canal's front wall."""
+    rng = np.random.default_rng(0)
+    texture = gaussian_filter(rng.standard_normal(hu.shape), 2)
+    index = np.indices(hu.shape)
+    lump = np.zeros(hu.shape, bool)
+    for label in (21, 23):
+        front = canal_front(canal, truth == label)
+        body = (truth == label) & (index[1] < front[:, None, None]) & (distance_transform_edt(truth == label) > 2)
+        centre = np.argwhere(body).mean(axis=0)
+        far = np.sqrt(sum((index[axis] - centre[axis]) ** 2 for axis in range(3))) + 30 * texture
+        lump |= body & (far <= np.sort(far[body])[2500])
+    middle = np.argwhere((truth == 21) & (index[1] < canal_front(canal, truth == 21)[:, None, None])).mean(axis=0)
+    away = np.where(canal, index[1] * 1.5 + np.abs(index[0] - middle[0]) + 0.7 * np.abs(index[2] - middle[2]), np.inf)
+    leak = away <= np.sort(away[canal])[int(leak_mm3)]
+    share = np.clip(gaussian_filter((lump | leak).astype(float), 0.6), 0, 1)
+    return np.rint(hu * (1 - share) + share * (1600 + 200 * texture)).astype(np.int16), leak
+
+
+def canal_front(canal: NDArray[Any], vertebra: NDArray[Any]) -> NDArray[Any]:
+    """Per slice, where the canal begins (carried to slices without canal)."""
+    rows = np.flatnonzero(canal.any(axis=(1, 2)))
+    first = canal[rows].any(axis=2).argmax(axis=1)
+    return np.interp(np.arange(len(vertebra)), rows, first) - 0.5
+
+
+def weak() -> None:
+    """Trabecular bone at 0 HU."""
+    grid, hu, truth, canal = lumbar()
+    depth = distance_transform_edt(truth > 0)
+    deep = depth > 3
+    weight = np.clip((depth - 1.5) / 1.5, 0, 1)
+    lowered = hu - weight * np.median(hu[deep])
+    score("trabecular bone at 0 HU", grid, np.where(truth > 0, lowered, hu), truth, canal, LUMBAR)
+
+
+def thick() -> None:
+    grid, hu, truth, canal = lumbar()
+    for factor in (3, 5):
+        count = len(hu) // factor
+        affine = grid.affine.copy()
+        affine[:3, 3] += affine[:3, 0] * (factor - 1) / 2
+        affine[:3, 0] *= factor
+        thick_hu = hu[: count * factor].reshape(count, factor, *hu.shape[1:]).mean(axis=1)
+        rows = slice(factor // 2, count * factor, factor)
+        grid_thick = Grid(thick_hu.shape, affine)
+        score(f"slices of {factor} mm", grid_thick, np.rint(thick_hu), truth[rows], canal[rows], LUMBAR)
+
+
+def turned() -> None:
+    grid, hu, truth, canal = lumbar()
+    for title, angles in (("rolled 20 deg", (20, 0)), ("pitched 15 deg", (0, 15)), ("both", (20, 15))):
+        turn = rotation(*angles)
+        shape = np.array(hu.shape) + np.array([20, 30, 30])
+        offset = (np.array(hu.shape) - 1) / 2 - turn @ ((shape - 1) / 2)
+        moved = [
+            affine_transform(array, turn, offset, tuple(shape), order=order, cval=fill)
+            for array, order, fill in ((hu.astype(np.float32), 1, -1000), (truth, 0, 0), (canal, 0, 0))
+        ]
+        score(title, Grid(tuple(shape), grid.affine), np.rint(moved[0]), moved[1], moved[2] > 0, LUMBAR)
+
+
+def rotation(roll_deg: float, pitch_deg: float) -> NDArray[Any]:
+    """About the axes of (z, y, x): roll turns y and x, pitch turns z and y."""
+    roll, pitch = np.radians(roll_deg), np.radians(pitch_deg)
+    about_z = np.array([[1, 0, 0], [0, np.cos(roll), -np.sin(roll)], [0, np.sin(roll), np.cos(roll)]])
+    about_x = np.array([[np.cos(pitch), -np.sin(pitch), 0], [np.sin(pitch), np.cos(pitch), 0], [0, 0, 1]])
+    return about_z @ about_x
+
+
+def cut() -> None:
+    """Windows of two vertebrae, at every place: right, or told as doubtful."""
+    grid, hu, truth, _ = lumbar()
+    cut_scan("verse005", grid, hu, truth, LUMBAR)
+    grid, hu = read_image(DATA / "totalsegmentator_ct/ct.nii.gz")
+    _, truth = read_image(DATA / "totalsegmentator_ct/seg_total_v2.nii.gz")
+    cut_scan("totalsegmentator_ct", grid, hu, np.where(np.isin(truth, list(TRUNK)), truth, 0), TRUNK)
+
+
+def cut_scan(title: str, grid: Grid, hu: NDArray[Any], truth: NDArray[Any], names: dict[int, str]) -> None:
+    step = grid.spacing_mm[0]
+    rows = np.flatnonzero(np.isin(truth, list(names)).any(axis=(1, 2)))
+    right = doubtful = wrong = total = 0
+    scores = []
+    for start in range(max(0, rows[0] - round(10 / step)), rows[-1] - round(50 / step), round(8 / step)):
+        window = slice(start, min(start + round(72 / step), len(hu)))
+        drawn, _ = draw(grid.crop((window, slice(None), slice(None))), hu[window])
+        total += 1
+        if drawn is None:
+            doubtful += 1
+            continue
+        found = drawn.masks.vertebrae
+        sure = min(value for value in drawn.masks.label_confidence.values() if value is not None) >= SURE
+        agreed = []
+        for number, name in names.items():
+            part = truth[window] == number
+            if part.sum() * grid.voxel_volume_mm3 > 25000:
+                best = np.bincount(found[part], minlength=29)[1:].argmax() + 1
+                scores.append(dice(found == best, part))
+                agreed.append(best == VertebraLevel(name).number and scores[-1] > 0.6)
+        good = all(agreed)
+        right += good and sure
+        doubtful += not sure
+        wrong += sure and not good
+        if sure and not good:
+            print("   wrong:", start, [str(level) for level in drawn.masks.levels()], np.round(scores[-3:], 2))
+    print(
+        f"{title + ', two vertebrae':34s} {total} places: right and sure {right}, told as doubtful {doubtful}, "
+        f"wrong {wrong}; best-overlap Dice mean {np.mean(scores):.3f}, worst {np.min(scores):.3f}, "
+        f"under 0.8: {np.sum(np.array(scores) < 0.8)} of {len(scores)}"
+    )
+
+
+def trunk() -> None:
+    grid, hu = read_image(DATA / "totalsegmentator_ct/ct.nii.gz")
+    _, truth = read_image(DATA / "totalsegmentator_ct/seg_total_v2.nii.gz")
+    score("totalsegmentator_ct (model masks)", grid, hu, truth, truth == 79, TRUNK)
+
+
+def thorax() -> None:
+    import SimpleITK as sitk
+
+    from leakseg.geometry import canonical
+
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(DATA / "thoracic_dicom")))
+    start = time.perf_counter()
+    image = reader.Execute()
+    reading = time.perf_counter() - start
+    affine = np.eye(4)
+    affine[:3, :3] = (np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing()))[:, ::-1]
+    affine[:3, 3] = image.GetOrigin()
+    array = sitk.GetArrayFromImage(image).astype(np.int16)
+    grid, array = canonical(Grid(array.shape, affine), array)
+    drawn, seconds = draw(grid, array)
+    if drawn is None:
+        print(f"{'thoracic_dicom':34s} refused")
+        return
+    sure = {str(level): value for level, value in drawn.masks.label_confidence.items()}
+    print(f"{'thoracic_dicom':34s} {len(sure)} levels, {seconds:.1f} s = {seconds / reading:.0f} x the series read")
+    print(f"{'':34s} {sure}")
+    for note in drawn.notes:
+        print(f"{'':34s} {note.code}: {note.message}")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "plain": plain, "cement": cement, "weak": weak, "thick": thick, "turned": turned, "cut": cut, "trunk": trunk,
+    "thorax": thorax,
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()
