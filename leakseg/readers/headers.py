@@ -32,6 +32,8 @@ _TAGS = [
     "PerFrameFunctionalGroupsSequence",
 ]
 # fmt: on
+_MALFORMED = (ValueError, TypeError, AttributeError, OSError, OverflowError, NotImplementedError)
+"""What pydicom raises of a value that is not what its attribute should hold."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 
 
@@ -112,15 +114,14 @@ def read_headers(path: Path) -> list[SliceHeader]:
     try:
         with path.open("rb") as stream, quiet():
             dataset = _read(stream)
-            offset = stream.tell() if not stream.closed else None
+            return _slices(dataset, path, stream.tell() if not stream.closed else None)
     except UnreadableError:
         raise
     except OSError as error:
-        raise UnreadableError(f"Cannot be opened: {error.strerror or type(error).__name__}.") from error
+        told = error.strerror or "its header is damaged"
+        raise UnreadableError(f"Cannot be read: {told}.") from error
     except Exception as error:
         raise UnreadableError("Not readable as DICOM: its header is damaged.") from error
-    with quiet():
-        return _slices(dataset, path, offset)
 
 
 @contextmanager
@@ -289,14 +290,14 @@ def _text(items: Any, keyword: str) -> str:
     try:
         value = items.get(keyword)
         return "" if value is None else str(value).strip()
-    except (ValueError, TypeError, AttributeError, UnicodeError):
+    except _MALFORMED:
         return ""
 
 
 def _numbers(items: Any, keyword: str, count: int) -> tuple[float, ...] | None:
     try:
         values = tuple(float(value) for value in items.get(keyword) or ())
-    except (ValueError, TypeError, AttributeError):
+    except _MALFORMED:
         return None
     return values if len(values) == count and all(map(math.isfinite, values)) else None
 
@@ -304,7 +305,7 @@ def _numbers(items: Any, keyword: str, count: int) -> tuple[float, ...] | None:
 def _number(items: Any, keyword: str) -> float | None:
     try:
         value = float(items.get(keyword))
-    except (ValueError, TypeError, AttributeError):
+    except _MALFORMED:
         return None
     return value if math.isfinite(value) else None
 
