@@ -183,7 +183,7 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
     unfinished = request.out / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         unfinished.mkdir(mode=0o700)
-        write_case(result, unfinished, request.config.write)
+        _to_disk(*write_case(result, unfinished, request.config.write))
         unfinished.chmod(stat.S_IMODE(request.out.stat().st_mode))
         _make_room(request.out, case_id)
         unfinished.rename(request.out / case_id)
@@ -192,6 +192,13 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return request.out / case_id
+
+
+def _to_disk(*paths: Path) -> None:
+    """Have the files' contents on the disk before their folder gets its name: a power cut leaves no empty report."""
+    for path in paths:
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def set_aside(out: Path, case_id: str) -> None:

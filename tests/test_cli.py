@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -168,6 +169,39 @@ def test_shards_share_the_cases_and_merge_joins_them(scans, tmp_path):
     assert "case-1" in again.stderr
 
 
+def test_a_broken_labels_file_costs_its_own_case_alone(scans, tmp_path):
+    (tmp_path / "masks" / "case-1" / "labels.toml").write_text("20 = = L1", encoding="utf-8")
+    (tmp_path / "masks" / "case-2" / "labels.toml").write_text('21 = "L2"\n22 = "L3"\n23 = "L4"\n', encoding="utf-8")
+    masks = ["--masks", str(tmp_path / "masks"), "--workers", "0"]
+    done = leakseg("run", scans, "-o", tmp_path / "out", *masks)
+    assert done.returncode == 1, done.stderr
+    statuses = {name: case["status"] for name, case in cases_of(tmp_path / "out").items()}
+    assert statuses == {"case-1": "refused", "case-2": "done"}
+
+
+def test_a_full_disk_is_told_in_one_sentence(scans, tmp_path):
+    out = tmp_path / "out"
+    run(scans, out)
+    (out / "ledger.jsonl").unlink()
+    (out / "ledger.jsonl").symlink_to("/dev/full")
+    done = run(scans, out)
+    assert done.returncode == 1
+    assert "ledger.jsonl could not be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_names_that_are_no_text_break_no_output(scans, tmp_path):
+    odd = bytes(scans / "bad") + b"\xff\n[red].nii.gz"
+    shutil.copy(scans / "case-1.nii.gz", odd)
+    masks = ["--masks", str(tmp_path / "masks" / "case-1"), "--label-scheme", "verse", "--workers", "0"]
+    assert leakseg("run", scans, "-o", tmp_path / "out", *masks).returncode == 0
+    with Path(os.fsdecode(odd)).open("wb") as stream:
+        stream.write(b"no image")
+    done = leakseg("run", scans, "-o", tmp_path / "out", "--json", *masks)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["counts"] == {"done": 0, "refused": 1, "failed": 0, "skipped": 2}
+
+
 def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
     (tmp_path / "empty").mkdir()
     done = run(tmp_path / "empty", tmp_path / "out", "--json")
@@ -186,6 +220,8 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
         (["run", "scans", "-o", "out", "--write", "pdf"], "no writer 'pdf'"),
         (["run", "scans", "-o", "out", "--classifier", "oracle"], "no leak classifier 'oracle'"),
         (["run", "scans", "-o", "out", "--label-scheme", "guess"], "no label scheme named 'guess'"),
+        (["run", "scans", "-o", "out", "--masks", "auto", "--masks", "builtin"], "stands alone"),
+        (["run", "scans", "-o", "out", "--masks", "spleen=x.nii.gz"], "no role"),
         (["run", "scans", "-o", "out", "--anchor", "L1"], "[CASE:]LEVEL@Z"),
         (["run", "scans", "-o", "out", "--anchor", "L1@-400"], "which of the 2 cases"),
         (["run", "scans", "-o", "out", "--anchor", "case-9:L1@-400"], "not among those found"),

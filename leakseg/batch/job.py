@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,8 +18,8 @@ from leakseg.anchor import Anchor
 from leakseg.batch.engine import run_batch
 from leakseg.batch.executors import default_workers, processes, serial
 from leakseg.batch.ledger import Ledger
-from leakseg.batch.output import RUN, claimed, write_json
-from leakseg.batch.plan import Shard, anchors_by_case, plan_case
+from leakseg.batch.output import RUN, claimed, write_json, writing
+from leakseg.batch.plan import Shard, anchors_by_case, check_masks, plan_case
 from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, run_case, set_aside
 from leakseg.config import AnalysisConfig
 from leakseg.findings import SCHEMA_VERSION
@@ -80,6 +80,7 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         Before any case is touched.
     """
     identity = load_classifier(job.config.classifier).identity
+    check_masks(job.config)
     with claimed(job.out) as out, closing(Ledger(out)) as ledger:
         record = _Record(job, identity)
         inventory = take_inventory(job.scans, job.config.criteria.reading, all_series=job.config.all_series)
@@ -92,14 +93,16 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         ended: list[CaseOutcome] = []
         complete = True
         try:
-            for one in _outcomes(job, entries, anchors, ledger, record.recipe_digest):
-                ended.append(one)
-                watcher.ended(one)
+            with closing(_outcomes(job, entries, anchors, ledger, record.recipe_digest)) as outcomes:
+                for one in outcomes:
+                    ended.append(one)
+                    watcher.ended(one)
         except KeyboardInterrupt:
             complete = False
         ended.sort(key=lambda one: one.case_id)
         if "csv" in job.config.write:
-            csv_tables.write((table_case(one, out) for one in ended), out)
+            with writing("The tables"):
+                csv_tables.write((table_case(one, out) for one in ended), out)
         document = record.document(ended, complete=complete)
         write_json(out / RUN, document)
         return JobResult(document, tuple(ended), complete)
@@ -117,7 +120,7 @@ def table_case(one: CaseOutcome, out: Path) -> csv_tables.TableCase:
 
 def _outcomes(
     job: Job, entries: Iterable[SeriesEntry], anchors: dict[str, Anchor], ledger: Ledger, recipe_digest: str
-) -> Iterator[CaseOutcome]:
+) -> Generator[CaseOutcome, None, None]:
     """Every case's outcome; what needs no work comes as soon as it is known."""
     at_once: list[CaseOutcome] = []
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, replace
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import leakseg
+from leakseg.batch.output import writing
 from leakseg.case import REPORT, CaseOutcome
 
 NAME = "ledger.jsonl"
@@ -20,7 +22,7 @@ class Ledger:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._lines = _read(out / NAME)
-        self._stream: TextIO | None = None
+        self._stream: FileIO | None = None
 
     def done_before(self, case_id: str, input_digest: str, recipe_digest: str) -> CaseOutcome | None:
         """The earlier outcome where the case is done with that input, recipe and this version, and still there."""
@@ -45,13 +47,13 @@ class Ledger:
 
     def append(self, outcome: CaseOutcome) -> None:
         """Write one line, down to the disk."""
-        if self._stream is None:
-            self._stream = _open(self._out / NAME)
         line = asdict(replace(outcome, trace=())) | {"leakseg": leakseg.__version__, "trace": list(outcome.trace)}
         self._lines[outcome.case_id] = line
-        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        with writing(NAME):
+            if self._stream is None:
+                self._stream = _open(self._out / NAME)
+            self._stream.write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
+            os.fsync(self._stream.fileno())
 
     def close(self) -> None:
         """Close the file."""
@@ -60,17 +62,14 @@ class Ledger:
             self._stream = None
 
 
-def _open(path: Path) -> TextIO:
-    """The ledger at its end; a last line torn by a power cut is closed first."""
-    stream = path.open("a+b")
+def _open(path: Path) -> FileIO:
+    """The ledger at its end, unbuffered; a last line torn by a power cut is closed first."""
+    stream = path.open("a+b", buffering=0)
     if stream.tell():
         stream.seek(-1, os.SEEK_END)
-        torn = stream.read(1) != b"\n"
-        stream.seek(0, os.SEEK_END)
-        if torn:
+        if stream.read(1) != b"\n":
             stream.write(b"\n")
-    stream.close()
-    return path.open("a", encoding="utf-8")
+    return stream
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

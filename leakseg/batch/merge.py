@@ -12,9 +12,9 @@ from typing import Any
 
 from leakseg.batch.job import JobResult, table_case
 from leakseg.batch.ledger import NAME as LEDGER
-from leakseg.batch.output import RUN, claimed, write_json
+from leakseg.batch.output import RUN, claimed, write_json, writing
 from leakseg.case import TEMPORARY, CaseOutcome, set_aside
-from leakseg.errors import ConfigError, OutputError
+from leakseg.errors import ConfigError
 from leakseg.writers import csv_tables
 
 _SAME = ("leakseg", "recipe_digest")
@@ -39,11 +39,9 @@ def merge(parts: Sequence[Path], out: Path) -> JobResult:
             if (part / case_id).is_dir():
                 _copy(part / case_id, out, case_id)
         outcomes = [_outcome(case, document["recipe_digest"]) for case in document["cases"]]
-        try:
+        with writing("The joined results"):
             _join_ledgers(parts, out)
             csv_tables.write((table_case(one, out) for one in outcomes), out)
-        except OSError as error:
-            raise OutputError(f"The joined results could not be written: {error.strerror}.") from error
         write_json(out / RUN, document)
     return JobResult(document, tuple(outcomes), complete=True)
 
@@ -91,12 +89,10 @@ def _joined(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _copy(folder: Path, out: Path, case_id: str) -> None:
     unfinished = out / f"{TEMPORARY}{secrets.token_hex(8)}"
-    try:
+    with writing(f"Case {case_id}"):
         shutil.copytree(folder, unfinished)
         set_aside(out, case_id)
         unfinished.rename(out / case_id)
-    except OSError as error:
-        raise OutputError(f"Case {case_id} could not be copied: {error.strerror or 'a file failed'}.") from error
 
 
 def _join_ledgers(parts: Sequence[Path], out: Path) -> None:

@@ -47,20 +47,28 @@ def claimed(out: Path) -> Iterator[Path]:
             _sweep(out)
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write a JSON file at once whole.
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Tell a disk that does not take what is written to it in one sentence.
 
     Raises
     ------
     OutputError
-        Where the disk does not take it.
+        For any `OSError` inside.
     """
-    unfinished = path.with_name(f".{path.name}.tmp")
     try:
-        unfinished.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        yield
     except OSError as error:
-        raise OutputError(f"{path.name} could not be written: {error.strerror}.") from error
+        raise OutputError(f"{what} could not be written: {error.strerror or type(error).__name__}.") from error
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON file at once whole."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    with writing(path.name):
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
+        unfinished.replace(path)
 
 
 def _check_is_ours(out: Path) -> None:

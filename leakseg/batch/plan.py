@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,9 @@ from leakseg.config import AnalysisConfig
 from leakseg.errors import ConfigError, InputError
 from leakseg.findings import QualityNote
 from leakseg.providers import plan_masks
+from leakseg.providers.schemes import read_scheme
 from leakseg.readers import SeriesEntry
+from leakseg.volume import ScanSource
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,24 @@ def anchors_by_case(anchors: Iterable[Anchor], case_ids: Sequence[str]) -> dict[
     return found
 
 
+def check_masks(config: AnalysisConfig) -> None:
+    """Whether the choice of masks makes sense at all, before any case is looked at.
+
+    Later a broken labels file is one case's own misfortune; a misspelt option is everyone's.
+
+    Raises
+    ------
+    ConfigError
+        Where the specs contradict each other or the scheme is unknown.
+    """
+    if config.label_scheme is not None:
+        read_scheme(config.label_scheme)
+    if config.masks != ("auto",):
+        nowhere = ScanSource("", "", Path(os.devnull), (), "nifti")
+        with contextlib.suppress(InputError, OSError):
+            plan_masks(config.masks, nowhere, config.label_scheme)
+
+
 def plan_case(
     entry: SeriesEntry, config: AnalysisConfig, out: Path, anchor: Anchor | None, recipe_digest: str
 ) -> CaseRequest | CaseOutcome:
@@ -89,7 +110,7 @@ def plan_case(
             digest = input_digest(files, source.folder)
             notes = (*((_choice_note(entry.choice),) if entry.choice else ()), *entry.notes)
             return CaseRequest(source, plan, config, out, digest, recipe_digest, anchor, notes)
-        except InputError as error:
+        except (InputError, ConfigError) as error:
             reason = str(error)
         except OSError as error:
             reason = f"A file of this case cannot be read: {error.strerror}."

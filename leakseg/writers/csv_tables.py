@@ -99,7 +99,7 @@ def _summary(case: TableCase) -> dict[str, Any]:
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
     unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("w", encoding="utf-8", newline="") as stream:
+    with unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         table = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(rows)

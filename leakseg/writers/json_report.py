@@ -23,7 +23,7 @@ _FIRST = ("schema_version", "case_id", "status", "needs_review", "disclaimer")
 def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
     """Write ``report.json``; the same report gives the same bytes."""
     path = folder / NAME
-    path.write_text(report_json(result.report), encoding="utf-8")
+    path.write_text(report_json(result.report), encoding="utf-8", errors="backslashreplace")
     return (path,)
 
 
