@@ -21,6 +21,9 @@ TILTS_DEG = np.arange(-28.0, 29.0, 4.0)
 DEPTHS_MM = np.arange(3.0, 27.0)
 HALF_WIDTH_MM = 11.0
 SMALLEST_GAP_MM, LARGEST_GAP_MM = 13, 52
+LEAST_CLEARNESS = 0.5
+LEAST_HEIGHT, GREATEST_HEIGHT = 0.85, 2.3
+"""A level with its disc, as a share of half its body's width: 1 in the lower lumbar, 2 in the upper thoracic spine."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,25 @@ def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
         positions.append(position)
         number = before
     return _cuts(positions[::-1], signals, best_total)
+
+
+def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
+    """``(C + 1,)`` whether each level's discs are clear and its height fits the bodies' width and its neighbours.
+
+    A cut too many or too few makes every name beyond it wrong; this is where one would show.
+    """
+    trusted = np.ones(len(cuts.s_mm) + 1, bool)
+    unclear = cuts.clearness < LEAST_CLEARNESS
+    trusted[:-1] &= ~unclear
+    trusted[1:] &= ~unclear
+    gaps = np.diff(cuts.s_mm)
+    for number, gap in enumerate(gaps):
+        beside = np.delete(gaps[max(0, number - 2) : number + 3], min(number, 2))
+        width = signals.half_width_mm[int(cuts.s_mm[number] + gap / 2)]
+        trusted[number + 1] &= LEAST_HEIGHT * width <= gap <= GREATEST_HEIGHT * width
+        if len(beside):
+            trusted[number + 1] &= 0.7 <= gap / np.median(beside) <= 1.4
+    return trusted
 
 
 def _cuts(positions: list[int], signals: Signals, total: float) -> Cuts:

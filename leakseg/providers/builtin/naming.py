@@ -17,7 +17,7 @@ from leakseg.providers.builtin.landmarks import Landmarks
 
 RIB_MM, NO_RIB_MM = 38.0, 31.0
 """Bone that reaches farther is a rib (remnants under 4 cm do not count); nearer, a transverse process."""
-SOME_WING, CLEAR_WING = 0.12, 0.25
+SOME_WING, CLEAR_WING = 0.16, 0.25
 """Share of bone beside the body: the wings of the sacrum show, or show clearly."""
 SURE, AGREED, DOUBTFUL, GUESSED = 0.85, 0.95, 0.5, 0.2
 
@@ -49,7 +49,7 @@ class _Landmark:
     sure: float
 
 
-def name_levels(landmarks: Landmarks, half_width_mm: FloatArray) -> Naming:
+def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArray[np.bool_]) -> Naming:
     """Names of the levels from what is in view.
 
     Parameters
@@ -58,6 +58,8 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray) -> Naming:
         Ribs and wings of every level, caudal first.
     half_width_mm
         ``(L,)`` half the width of each body, the last resort.
+    trusted
+        ``(L,)`` whether the discs that bound each level, and its height, are beyond doubt.
     """
     count = len(half_width_mm)
     found = [mark for mark in (_sacrum(landmarks), *_ribs(landmarks)) if mark is not None]
@@ -69,10 +71,20 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray) -> Naming:
         if other.level - one.level != _ORDER.index(other.name) - _ORDER.index(one.name)
     ]
     if doubts:
-        names, sure = _supernumerary(found, count), DOUBTFUL
+        names, confidence = _supernumerary(found, count), [DOUBTFUL] * count
     else:
-        names, sure = _counted(found[0], count), AGREED if len(found) > 1 else found[0].sure
-    return Naming(tuple(names), (sure,) * count, tuple(mark.what for mark in found), tuple(doubts))
+        names = _counted(found[0], count)
+        sure = AGREED if len(found) > 1 else found[0].sure
+        certain = trusted.copy()
+        certain[found[0].level : found[-1].level + 1] |= len(found) > 1  # two landmarks that agree bear each other out
+        confidence = [sure if certain[_between(level, found)].all() else min(sure, DOUBTFUL) for level in range(count)]
+    return Naming(tuple(names), tuple(confidence), tuple(mark.what for mark in found), tuple(doubts))
+
+
+def _between(level: int, found: list[_Landmark]) -> slice:
+    """The levels from the nearest landmark to this one, both included."""
+    nearest = min((mark.level for mark in found), key=lambda mark: abs(mark - level))
+    return slice(min(level, nearest), max(level, nearest) + 1)
 
 
 def rib_state(landmarks: Landmarks) -> NDArray[np.int8]:

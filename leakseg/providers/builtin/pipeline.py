@@ -23,7 +23,7 @@ from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.densities import measure_densities
 from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks
-from leakseg.providers.builtin.levels import find_cuts, measure_signals
+from leakseg.providers.builtin.levels import find_cuts, measure_signals, trusted_levels
 from leakseg.providers.builtin.naming import Naming, name_levels, rib_state
 from leakseg.providers.builtin.notes import describe
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
@@ -87,7 +87,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         block, straight, frames, wall, signals, cuts, outline, endplates, densities, rib_state(landmarks) == 1
     )
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
-    naming = name_levels(landmarks, signals.half_width_mm[middle])
+    naming = name_levels(landmarks, signals.half_width_mm[middle], trusted_levels(cuts, signals))
     return _finish(volume, block, shapes, naming, limits)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from leakseg.providers.builtin.landmarks import Landmarks
-from leakseg.providers.builtin.naming import name_levels
+from leakseg.providers.builtin.naming import Naming
+from leakseg.providers.builtin.naming import name_levels as name_trusted_levels
 
 LUMBAR_MM = np.array([26.0, 26, 25, 24, 23, 22, 21, 20, 18])
 
@@ -16,7 +17,11 @@ def landmarks(rib_mm: list[float], wing: list[float]) -> Landmarks:
     return Landmarks(np.array([rib_mm, rib_mm]).T, np.array([wing, wing]).T)
 
 
-def names(found: object) -> list[str | None]:
+def name_levels(marks: Landmarks, half_width_mm: np.ndarray, trusted: list[bool] | None = None) -> Naming:
+    return name_trusted_levels(marks, half_width_mm, np.array(trusted or [True] * len(half_width_mm)))
+
+
+def names(found: Naming) -> list[str | None]:
     return [None if level is None else str(level) for level in found.levels]
 
 
@@ -68,3 +73,10 @@ def test_thirteen_rib_bearing_vertebrae_name_t13() -> None:
     found = name_levels(landmarks(ribs, [0.0] * 16), np.linspace(22, 12, 16))
     assert names(found) == ["L2", "L1", "T13", *[f"T{n}" for n in range(12, 0, -1)], "C7"]
     assert max(found.confidence) < 0.7
+
+
+def test_a_doubtful_disc_makes_the_names_beyond_it_doubtful() -> None:
+    marks = landmarks([NAN] * 5, [0.5, 0, 0, 0, 0])
+    found = name_levels(marks, LUMBAR_MM[:5], [True, True, True, False, True])
+    assert names(found) == ["S1", "L5", "L4", "L3", "L2"]
+    assert [value > 0.7 for value in found.confidence] == [True, True, True, False, False]
