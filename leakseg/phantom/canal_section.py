@@ -9,6 +9,9 @@ from leakseg.geometry import FloatArray
 
 _ANGLES = 72
 _MAX_RADIUS_MM = 20.0
+_LOCAL_MM = 25.0
+_OPEN_RATIO = 1.1
+"""A ray this much longer than the shorter quarter of its neighbours within 25 mm looks out of a foramen."""
 
 
 def section_from_rays(
@@ -26,7 +29,7 @@ def section_from_rays(
     step_mm, u, v
         The lattice: its step, and node positions along u and v with the line at (0, 0).
     """
-    from scipy.ndimage import gaussian_filter1d, median_filter
+    from scipy.ndimage import gaussian_filter1d, median_filter, percentile_filter
 
     angles = np.arange(_ANGLES) * 2 * np.pi / _ANGLES
     radii = np.arange(step_mm, _MAX_RADIUS_MM, step_mm / 2)
@@ -38,8 +41,10 @@ def section_from_rays(
     with_cord = core.any(axis=(1, 2))
     for angle in range(_ANGLES):
         ray = wall[:, angle]
-        typical = np.nanmedian(ray) if np.isfinite(ray).any() else np.nan
-        ray = np.where(ray > 1.4 * typical, np.nan, ray)
+        closed = np.where(np.isfinite(ray), ray, _MAX_RADIUS_MM)
+        typical = percentile_filter(closed, 25, size=2 * round(_LOCAL_MM / step_mm) + 1, mode="nearest")
+        ray = np.where(closed > _OPEN_RATIO * typical, np.nan, closed)
+        ray = np.where(closed >= _MAX_RADIUS_MM, np.nan, ray)
         known = np.isfinite(ray)
         wall[:, angle] = np.interp(rows, rows[known], ray[known]) if known.any() else np.nan
     wall = np.where(np.isnan(wall), np.nanmedian(wall), wall)
@@ -60,4 +65,16 @@ def close_to_bone(canal: NDArray[np.bool_], bone: NDArray[np.bool_], step_mm: fl
     steps = max(1, round(0.75 / step_mm))
     closed = binary_closing(np.pad(canal | bone, 4), iterations=steps)[4:-4, 4:-4, 4:-4] & ~bone
     near = binary_dilation(canal, iterations=2 * steps)
+    return np.asarray(canal | (closed & near))
+
+
+def close_in_plane(canal: NDArray[np.bool_], bone: NDArray[np.bool_], pixel_mm: float) -> NDArray[np.bool_]:
+    """The same slice by slice, for masks: corners between wall, pedicle and canal belong to the canal."""
+    from scipy.ndimage import binary_closing, binary_dilation
+
+    plane = np.array([[[False, True, False], [True, True, True], [False, True, False]]])
+    steps = max(1, round(1.0 / pixel_mm))
+    padded = np.pad(canal | bone, ((0, 0), (4, 4), (4, 4)))
+    closed = binary_closing(padded, structure=plane, iterations=steps)[:, 4:-4, 4:-4] & ~bone
+    near = binary_dilation(canal, structure=plane, iterations=2 * steps)
     return np.asarray(canal | (closed & near))

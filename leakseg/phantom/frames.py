@@ -75,11 +75,13 @@ def vertebra_frame(
         return None
     centre_s = float(np.average(s, weights=counts))
     near = np.abs(s - centre_s) < 4.0
-    across = v[body[near].any(axis=(0, 1))]
     deep = u[body[near].any(axis=(0, 2))]
-    middle_v = float(across[0] + across[-1]) / 2
     wall = float(wall_u[round(centre_s / STEP_MM)])
     middle_u = (wall + float(deep[0])) / 2
+    across = v[body[near][:, np.abs(u - middle_u) < 6.0].any(axis=(0, 1))]
+    if len(across) == 0:
+        return None
+    middle_v = float(across[0] + across[-1]) / 2
     core = own[:, np.abs(u - middle_u) < 5.0][:, :, np.abs(v - middle_v) < 6.0].mean(axis=(1, 2)) > 0.5
     tall = s[core]
     if len(tall) < 8:

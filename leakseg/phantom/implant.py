@@ -79,7 +79,7 @@ def implant_on(
             outside[block.window] += share
             density[block.window] = np.where(share > 0, np.float32(block.fill.density_hu), density[block.window])
             truths.append(_truth(len(truths) + 1, leak))
-            wins = (share >= 0.5) & (share > strongest[block.window])
+            wins = (share > 0.5) & (share > strongest[block.window])
             leak_labels[block.window][wins] = len(truths)
             strongest[block.window][wins] = share[wins]
     total = np.minimum(inside + outside, 1.0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from leakseg.anatomy import SpineMasks
 from leakseg.geometry import Grid
 from leakseg.phantom.body import CanalTube
+from leakseg.phantom.canal_section import close_in_plane
 from leakseg.phantom.raster import Window, coarsen, cover, fine_grid, points_of, window_of
 from leakseg.phantom.scanner import blur, texture
 from leakseg.phantom.solids import Solid
@@ -72,6 +73,7 @@ def render(spine: Spine, grid: Grid, look: TissueLook, rng: np.random.Generator)
         vertebrae[coarse][wins] = pose.level.number
         strongest[coarse][wins] = share[wins]
     hollow = (coarsen(cover(canal, fine), factors) >= 0.5) & (vertebrae == 0)
+    hollow = close_in_plane(hollow, vertebrae > 0, min(grid.spacing_mm[1:]))
     scan = blur(coarsen(hu, factors), grid, look.psf_sigma_mm)
     scan = scan + np.float32(look.noise_hu) * texture(grid.shape, grid, 1.0, rng)
     masks = SpineMasks(grid, vertebrae, hollow, provider="phantom", scheme="labels.toml")
