@@ -68,18 +68,15 @@ def densities_of(stack: Stack) -> Densities:
     elif padding is not None:
         padding = None
     if out_of_range:
-        notes.append(
-            QualityNote(
-                "hu_out_of_range", "warning", f"{out_of_range} voxels lay beyond {_INT16.max} HU; cut off there."
-            )
-        )
+        cut_off = f"Densities beyond {_INT16.max} HU were cut off there (voxels: {out_of_range})."
+        notes.append(QualityNote("hu_out_of_range", "warning", cut_off))
     clip = float(np.nanmin(tops[reached > 0])) if reached.any() else None
     if clip is not None:
         notes.append(
             QualityNote(
                 "hu_clipped",
                 "info",
-                f"{int(reached.sum())} voxels stand at the upper end of the stored range ({clip:g} HU); "
+                f"The densities reach the upper end of the stored range ({clip:g} HU, voxels: {int(reached.sum())}); "
                 "what is denser cannot be told from it.",
             )
         )

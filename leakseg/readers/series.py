@@ -51,7 +51,7 @@ def judge(slices: Sequence[SliceHeader], criteria: ReadingCriteria) -> Judged:
         reason = _join([str(error), *_few(len(fit), criteria)])
         return Judged(tuple(fit), None, GeometryError(reason), tuple(notes))
     notes += [*stack.notes, *_kind_notes(fit)]
-    short = _few(len(stack.slices), criteria) or _short(stack, criteria)
+    short = _cut_short(fit) or _few(len(stack.slices), criteria) or _short(stack, criteria)
     refusal = (
         SeriesError(_join([*short, *(f"{note.message.split(';')[0].rstrip('.')}." for note in stack.notes)]))
         if short
@@ -64,6 +64,18 @@ def _few(count: int, criteria: ReadingCriteria) -> list[str]:
     if count >= criteria.min_slices:
         return []
     return [f"Too few slices: {count} where at least {criteria.min_slices} are needed."]
+
+
+def _cut_short(slices: Sequence[SliceHeader]) -> list[str]:
+    """Files that end before their pixels do, where the header tells how many there must be."""
+    cut = sum(one.pixel_offset is not None and one.file_size < one.pixel_offset + _pixel_bytes(one) for one in slices)
+    if not cut:
+        return []
+    return [f"The pixel data of {cut} of {len(slices)} slices are cut short or absent. Export the series again."]
+
+
+def _pixel_bytes(one: SliceHeader) -> int:
+    return one.frames * one.image.rows * one.image.columns * one.image.bits_allocated // 8
 
 
 def _short(stack: Stack, criteria: ReadingCriteria) -> list[str]:

@@ -52,8 +52,10 @@ def take_inventory(scans: Sequence[Path], criteria: ReadingCriteria, *, all_seri
     found = _read_all(scans)
     studies: list[StudyEntry] = []
     cases: list[tuple[tuple[object, ...], SeriesEntry, Identity | None]] = []
-    for study_uid in dict.fromkeys(study for study, _ in found.series):
-        members = [slices for (study, _), slices in found.series.items() if study == study_uid]
+    by_study: dict[str, list[list[tuple[FoundFile, SliceHeader]]]] = {}
+    for (study_uid, _), slices in found.series.items():
+        by_study.setdefault(study_uid, []).append(slices)
+    for study_uid, members in by_study.items():
         entries, orders = _study(members, criteria)
         entries = [replace(entry, chosen=entry.analysable) for entry in entries] if all_series else entries
         studies.append(
@@ -113,7 +115,7 @@ def _study(
             stack.spacing_mm if stack else None,
             analysable=judged.refusal is None,
             reason=str(judged.refusal) if judged.refusal else None,
-            notes=tuple(note for note in judged.notes if stack is None or note not in stack.notes),
+            notes=judged.notes,
             z_range_mm=stack.z_range_mm() if stack else None,
         )
         entries.append(entry)
