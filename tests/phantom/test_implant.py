@@ -118,16 +118,16 @@ def test_what_cannot_be_is_told(made_scan):
         )
     with pytest.raises(ConfigError, match="no route B"):
         LeakPlan(level=L3, type=LeakType.FORAMINAL, route=LeakRoute.BASIVERTEBRAL)
+    big = ImplantPlan(fills=(FillPlan(level=L3, volume_mm3=90000.0),))
     with pytest.raises(AnatomyError, match="no room"):
-        big = ImplantPlan(fills=(FillPlan(level=L3, volume_mm3=90000.0),))
         implant_on(volume, masks, ground, big, np.random.default_rng(1))
+    absent = ImplantPlan(fills=(FillPlan(level=VertebraLevel.T12),))
     with pytest.raises(AnatomyError, match="T12 is not seen"):
-        absent = ImplantPlan(fills=(FillPlan(level=VertebraLevel.T12),))
         implant_on(volume, masks, ground, absent, np.random.default_rng(1))
+    moved = volume.grid.affine.copy()
+    moved[0, 3] += 3.0
+    elsewhere = Volume(Grid(volume.grid.shape, moved), volume.hu)
     with pytest.raises(GeometryError, match="another grid"):
-        moved = volume.grid.affine.copy()
-        moved[0, 3] += 3.0
-        elsewhere = Volume(Grid(volume.grid.shape, moved), volume.hu)
         implant(elsewhere, masks, ImplantPlan(fills=(FillPlan(level=L3),)), np.random.default_rng(1))
 
 

@@ -38,9 +38,8 @@ def test_raster_keeps_the_volume_within_one_percent(solid, volume_mm3):
 
 def test_small_shapes_keep_their_volume_at_the_truth_s_step():
     """A leak of 20 mm3 sampled at 0.5 mm, wherever it lies against the grid."""
-    rng, volumes = np.random.default_rng(0), []
-    for _ in range(20):
-        volumes.append(raster_mm3(ball(rng.uniform(0, 1, 3), 1.684), 0.5))
+    centres = np.random.default_rng(0).uniform(0, 1, (20, 3))
+    volumes = [raster_mm3(ball(centre, 1.684), 0.5) for centre in centres]
     assert np.mean(volumes) == pytest.approx(20.0, rel=0.01)
     assert np.abs(np.array(volumes) / 20.0 - 1).max() < 0.02
 
