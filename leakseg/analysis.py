@@ -56,11 +56,10 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     treated = levels.treated_levels(found, masks, criteria.leaks)
     pieces = parts.split_by_place(found, anatomy, criteria.leaks)
     measured = tuple(
-        measure.measure_part(part, found, anatomy, masks, volume, treated, criteria.leaks, criteria.cement)
-        for part in pieces
+        measure.measure_part(part, found, anatomy, masks, volume, treated, criteria.leaks) for part in pieces
     )
     candidates = tuple(
-        _candidate(number, part, measures, found, anatomy, masks, volume, criteria)
+        _candidate(number, part, measures, found, anatomy, masks, volume)
         for number, (part, measures) in enumerate(zip(pieces, measured, strict=True), start=1)
     )
     leaks = tuple(
@@ -122,7 +121,6 @@ def _candidate(
     anatomy: SpineAnatomy,
     masks: SpineMasks,
     volume: Volume,
-    criteria: Criteria,
 ) -> LeakCandidate:
     margin = np.ceil(10.0 / np.array(found.grid.spacing_mm)).astype(int)
     low = np.maximum(part.index.min(axis=0) - margin, 0)
@@ -139,7 +137,7 @@ def _candidate(
         segment=measures.segment,
         side=measures.side,
         exiting_root=measures.exiting_root,
-        features=features.describe_part(part, measures, found, anatomy, masks, criteria.cement),
+        features=features.describe_part(part, measures, found, anatomy, masks),
         hu=volume.hu[found.window][box],
         mask=mask,
         grid=grid,

@@ -131,6 +131,12 @@ class CementCriteria:
     """This percentile of the rim of untreated vertebrae stands for cortex."""
     bone_edge_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
     """A piece outside bone must stand out from every bone mask by more than this (a mask's rim is no leak)."""
+    coarse_voxel_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
+    """From this voxel size on a leak may be a single voxel thick: it need not stand out by more ..."""
+    coarse_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.38
+    """... and its dense end reaches only this share, for every voxel of it is blurred."""
+    coarse_contact_voxels: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.7
+    """The rim of bone between inner cement and a leak may be this many voxels wide."""
     near_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
     """Voxels outside bone this near to a mask may be blurred cortex and need the cortical threshold."""
     max_spread_touching: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 10.0
@@ -215,9 +221,13 @@ class ClassifyCriteria:
         float, Ge(0), Le(0.5), Unit("1"), Source("anatomy: middle third of the height")
     ] = 0.3
     """... and at least this share of the height away from both endplates."""
-    narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 90.0
+    narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), Source("measured here: implants in verse005")] = 22.0
     """Broader contact with inner cement is a defect of the cortex, no vein."""
-    wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    breach_behind_wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
+    """Cement breached a pedicle's medial wall where its exit lies this far behind the posterior wall ..."""
+    breach_pedicle_margin: Annotated[float, Ge(0), Unit("1"), Source("measured here: implants in verse005")] = 0.25
+    """... and at the pedicle's height: above its lowest quarter, up to a quarter over its top."""
+    wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
     """Cement left through a wall where its exit lies within this of it."""
     central_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
     """Cement in front of the sac has at least this share in the front half of the canal."""

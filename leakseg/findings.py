@@ -240,6 +240,8 @@ class CementMap:
         Density of the soft tissue round the spine.
     threshold_hu, threshold_method
         What separated cement from soft tissue and cancellous bone.
+    contact_mm
+        Gap up to which a piece touches cement inside bone: the criterion, or two voxels where they are coarser.
     clipped_voxel_fraction
         Share of the cement's voxels at the upper end of the stored range.
     notes
@@ -254,7 +256,8 @@ class CementMap:
     soft_hu: float
     threshold_hu: float | None
     threshold_method: str
-    clipped_voxel_fraction: float
+    contact_mm: float = 0.0
+    clipped_voxel_fraction: float = 0.0
     notes: tuple[QualityNote, ...] = ()
 
     def leaked_fraction(self) -> NDArray[np.float32]:

@@ -59,7 +59,7 @@ def segment_cement(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, crite
     seeds, cancellous, plateau = _seeds(hu, vertebrae, depth, grid.voxel_volume_mm3, criteria)
     if plateau is None:
         labels = np.zeros(grid.shape, np.uint8)
-        return CementMap(window, grid, labels, np.zeros(grid.shape, np.float32), None, soft, None, _NO_CEMENT, 0.0)
+        return CementMap(window, grid, labels, np.zeros(grid.shape, np.float32), None, soft, None, _NO_CEMENT)
     densities = _Densities(soft, cancellous, _cortex_hu(hu, vertebrae, depth, seeds, criteria), plateau)
     metal = _metal(hu, densities, spacing, volume.series.clip_hu, criteria)
     inner = _inner_cement(hu, bone, depth, seeds, metal, densities, criteria)
@@ -79,8 +79,23 @@ def segment_cement(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, crite
         f"within {criteria.rim_mm:g} mm of its surface from cortex ({densities.cortex:.0f} HU)"
     )
     return CementMap(
-        window, grid, labels, fraction, plateau, soft, threshold, method, clipped, (*_notes(densities), *doubts)
+        window,
+        grid,
+        labels,
+        fraction,
+        plateau,
+        soft,
+        threshold,
+        method,
+        contact_mm(grid, criteria),
+        clipped,
+        (*_notes(densities), *doubts),
     )
+
+
+def contact_mm(grid: Grid, criteria: CementCriteria) -> float:
+    """Gap up to which a piece touches inner cement: the rim of bone between them may be two voxels of any size."""
+    return max(criteria.contact_mm, criteria.coarse_contact_voxels * max(grid.spacing_mm))
 
 
 def _distance(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
@@ -236,21 +251,23 @@ def _outer_cement(
     pieces = cc3d.connected_components(candidate, connectivity=26)
     hang = cc3d.connected_components((from_bone > 0.5 * min(spacing)) & (share > criteria.hang_share))
     hang_sizes = np.bincount(hang.ravel())
+    coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
+    stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     keep = np.zeros(int(pieces.max()) + 1, bool)
     notes = []
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         own = pieces[box] == number
         volume = float(own.sum()) * grid.voxel_volume_mm3
-        if volume < 2.0 or from_bone[box][own].max() <= criteria.bone_edge_mm:
+        if volume < 2.0 or from_bone[box][own].max() <= stands_out_mm:
             continue
         middle, dense_end = np.percentile(share[box][own], [50, 90])
-        if dense_end < criteria.min_core_share:
+        if dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share):
             continue
         around = hang[box][own]
         around = np.unique(around[around > 0])
         spread = float(hang_sizes[around].sum() / own.sum()) if len(around) else 1.0
         distance = float(to_inner[box][own].min())
-        if distance <= criteria.contact_mm:
+        if distance <= contact_mm(grid, criteria):
             keep[number] = spread <= criteria.max_spread_touching
             continue
         index = np.argwhere(own) + [part.start for part in box]

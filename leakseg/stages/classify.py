@@ -73,11 +73,11 @@ class RuleClassifier:
     def _through_medial_pedicle_wall(self, rules: _Rules) -> bool:
         """Cement left a pedicle inward: behind the posterior wall, at pedicle height, at the medial wall."""
         return (
-            rules.at_least("exit_behind_wall_mm", 0.5, "mm")
+            rules.at_least("exit_behind_wall_mm", self.criteria.breach_behind_wall_mm, "mm")
             and rules.at_least("exit_medial_of_pedicle_mm", -self.criteria.wall_mm, "mm")
             and rules.at_most("exit_medial_of_pedicle_mm", self.criteria.wall_mm, "mm")
-            and rules.at_least("exit_pedicle_height_fraction", -0.15, "1")
-            and rules.at_most("exit_pedicle_height_fraction", 1.15, "1")
+            and rules.at_least("exit_pedicle_height_fraction", self.criteria.breach_pedicle_margin, "1")
+            and rules.at_most("exit_pedicle_height_fraction", 1 + self.criteria.breach_pedicle_margin, "1")
         )
 
     def _outside(self, rules: _Rules) -> tuple[LeakType, LeakSubtype | None, float]:

@@ -13,7 +13,6 @@ from scipy import sparse, spatial
 from scipy.sparse import csgraph
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra
-from leakseg.criteria import CementCriteria
 from leakseg.findings import CementMap, CementPart, PartMeasures
 from leakseg.geometry import FloatArray
 
@@ -29,14 +28,13 @@ def describe_part(
     cement: CementMap,
     spine: SpineAnatomy,
     masks: SpineMasks,
-    criteria: CementCriteria,
 ) -> Features:
     """All features of one part, by name."""
     points = cement.grid.to_patient(part.index)
     suv = spine.axis.to_canal(points)
     origin = spine.vertebra(measures.level)
     beside = _vertebra_at(spine, float(suv[:, 0].mean()))
-    exit_points = _exit(part, cement, masks, measures, criteria)
+    exit_points = _exit(part, cement, masks, measures)
     features: Features = {"volume_mm3": part.volume_mm3, "mean_hu": measures.mean_hu}
     features |= _shape(points, suv, part, cement)
     features |= _course(suv, beside, origin, spine)
@@ -83,7 +81,9 @@ def _path_length(points: FloatArray, cell_mm: float) -> float:
     graph = sparse.coo_array(
         (np.maximum(steps, 1e-6), (pairs[:, 0], pairs[:, 1])), shape=(len(cells), len(cells))
     ).tocsr()
-    start = int(np.argmax(np.linalg.norm(centres - centres.mean(axis=0), axis=1)))
+    _, cluster = csgraph.connected_components(graph, directed=False)
+    in_largest = cluster == np.argmax(np.bincount(cluster))
+    start = int(np.argmax(np.where(in_largest, np.linalg.norm(centres - centres.mean(axis=0), axis=1), -1)))
     first = csgraph.dijkstra(graph, directed=False, indices=start)
     first[~np.isfinite(first)] = -1
     second = csgraph.dijkstra(graph, directed=False, indices=int(np.argmax(first)))
@@ -163,13 +163,12 @@ def _exit(
     cement: CementMap,
     masks: SpineMasks,
     measures: PartMeasures,
-    criteria: CementCriteria,
 ) -> FloatArray:
     """Patient points of the piece's voxels where it leaves the bone of its vertebra of origin."""
     if measures.level not in measures.contact_mm3:
         return np.empty((0, 3))
     spacing = np.array(cement.grid.spacing_mm)
-    reach = np.ceil(criteria.contact_mm / spacing).astype(int) + 1
+    reach = np.ceil(cement.contact_mm / spacing).astype(int) + 1
     low = np.maximum(part.piece.min(axis=0) - reach, 0)
     high = part.piece.max(axis=0) + reach + 1
     box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
@@ -177,9 +176,7 @@ def _exit(
     inner = np.argwhere((cement.labels[box] == _INSIDE) & own) + low
     distance, _ = spatial.cKDTree(inner * spacing).query(part.piece * spacing)
     nearest = max(float(distance.min()) + 0.6 * float(spacing.min()), 1.01 * float(spacing.max()))
-    return cement.grid.to_patient(
-        part.piece[distance <= min(nearest, max(criteria.contact_mm, 1.01 * float(spacing.max())))]
-    )
+    return cement.grid.to_patient(part.piece[distance <= min(nearest, cement.contact_mm + 0.5 * float(spacing.min()))])
 
 
 def _exit_features(points: FloatArray, origin: Vertebra, spine: SpineAnatomy, cement: CementMap) -> Features:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import spatial
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
-from leakseg.criteria import CementCriteria, LeakCriteria
+from leakseg.criteria import LeakCriteria
 from leakseg.findings import CementMap, CementPart, PartMeasures, Side
 from leakseg.geometry import FloatArray
 from leakseg.volume import Volume
@@ -22,14 +22,13 @@ def measure_part(
     masks: SpineMasks,
     volume: Volume,
     treated: tuple[VertebraLevel, ...],
-    leak_criteria: LeakCriteria,
-    cement_criteria: CementCriteria,
+    criteria: LeakCriteria,
 ) -> PartMeasures:
     """Everything the report says of one part, its class apart."""
     points, weight = _cement_points(part, cement)
     suv = spine.axis.to_canal(points)
     centroid = np.average(points, axis=0, weights=weight)
-    contact = _contact(part, cement, masks, treated, cement_criteria.contact_mm)
+    contact = _contact(part, cement, masks, treated)
     level = _level_of_origin(part, cement, spine, masks, treated, contact)
     segment_vertebra = _nearest_by_height(spine, float(np.average(suv[:, 0], weights=weight)))
     segment, root = segment_vertebra.level.value, None
@@ -44,7 +43,7 @@ def measure_part(
         level=level,
         segment=segment,
         exiting_root=root,
-        side=_side(suv, weight, in_canal, segment_vertebra, spine, leak_criteria),
+        side=_side(suv, weight, in_canal, segment_vertebra, spine, criteria),
         centroid_mm=(float(centroid[0]), float(centroid[1]), float(centroid[2])),
         extent_mm=(float(extent[0]), float(extent[1]), float(extent[2])),
         mean_hu=float(volume.hu[cement.window][tuple(part.index.T)].mean()),
@@ -127,10 +126,9 @@ def _contact(
     cement: CementMap,
     masks: SpineMasks,
     treated: tuple[VertebraLevel, ...],
-    contact_mm: float,
 ) -> dict[VertebraLevel, float]:
     """Inner cement of treated vertebrae within reach of the piece, mm3 by level."""
-    spacing = np.array(cement.grid.spacing_mm)
+    spacing, contact_mm = np.array(cement.grid.spacing_mm), cement.contact_mm
     low = np.maximum(part.piece.min(axis=0) - np.ceil(contact_mm / spacing).astype(int) - 1, 0)
     high = part.piece.max(axis=0) + np.ceil(contact_mm / spacing).astype(int) + 2
     box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
@@ -140,7 +138,7 @@ def _contact(
     distance, _ = spatial.cKDTree(part.piece * spacing).query(
         inner * spacing, distance_upper_bound=contact_mm + spacing.max()
     )
-    near = inner[distance <= max(contact_mm, 1.01 * float(spacing.max()))]
+    near = inner[distance <= contact_mm + 0.5 * float(spacing.min())]
     levels = masks.vertebrae[cement.window][tuple(near.T)]
     voxel = cement.grid.voxel_volume_mm3
     counts = {level: float((levels == level.number).sum()) * voxel for level in treated}
