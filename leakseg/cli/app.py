@@ -171,6 +171,23 @@ def phantom_implant(
     )
 
 
+@app.command()
+def evaluate(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Results of a run, or anybody's leaks.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Known leaks: id, type, level and a labelmap.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for tables, plots and the page.")],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", metavar="RESULTS", help="Other results on the same cases (may be repeated)."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Score results against truth: tables, confusion matrix, intervals, plots."""
+    from leakseg.cli.evaluate import evaluate_results
+
+    return evaluate_results(results, truth, out, against or [], as_json=as_json)
+
+
 @show.command("criteria")
 def show_criteria(pipeline: Recipe = None, as_json: Json = False) -> None:
     """Every threshold with its value, unit and source."""

@@ -1,0 +1,46 @@
+"""`leakseg evaluate`: results scored against truth, told in one table and left on disk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from leakseg.cli import EXIT_TOLD
+from leakseg.evaluate import Evaluation, document_text, evaluate, write_evaluation
+
+
+def evaluate_results(results: Path, truth: Path, out: Path, against: Sequence[Path], *, as_json: bool) -> int:
+    """Score, write and tell; 1 where a case could not be scored or has no result, else 0."""
+    evaluation = evaluate(results, truth, against)
+    write_evaluation(evaluation, out)
+    if as_json:
+        sys.stdout.write(document_text(evaluation.document))
+    _tell(evaluation, out, sys.stderr if as_json else sys.stdout)
+    told = evaluation.document["cases"]
+    return EXIT_TOLD if told["not_done"] or told["bad_truth"] or told["bad_results"] else 0
+
+
+def _tell(evaluation: Evaluation, out: Path, stream: object) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, width=None if sys.stdout.isatty() else 110)  # type: ignore[arg-type] # a text stream
+    told = evaluation.document["cases"]
+    for kind in ("bad_truth", "not_done"):
+        for case in told[kind]:
+            status = case.get("status", "truth unusable").replace("_", " ")
+            console.print(f"{case['case_id']}: {status}: {case['reason']}", markup=False, soft_wrap=True)
+    summary, cases, *_ = evaluation.tables()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("figure", "value", "of", "95 %"):
+        table.add_column(name, overflow="fold")
+    for row in summary.rows:
+        figure, value, count, total, low, high = row
+        of = f"{total}" if count is None else f"{count}/{total}"
+        interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        shown = "-" if value is None else f"{value:.3f}"
+        table.add_row(*(Text(str(cell)) for cell in (figure, shown, of, interval)))
+    console.print(table)
+    console.print(f"{cases.note.partition('. ')[0]}. All tables: {out}", markup=False, soft_wrap=True)
