@@ -11,25 +11,26 @@ from leakseg.criteria import Criteria
 from leakseg.errors import GeometryError
 from leakseg.findings import (
     CaseFindings,
-    CementMap,
-    CementPart,
     CementReport,
     Leak,
     LeakCandidate,
     LevelReport,
     MasksReport,
-    PartMeasures,
     QualityNote,
 )
+from leakseg.pieces import INSIDE, METAL, CementMap, CementPart, PartMeasures
 from leakseg.protocols import LeakClassifier
 from leakseg.stages import (
     axis,
     canal,
     cement,
+    densities,
     distant,
     features,
+    leaked,
     levels,
     measure,
+    metal,
     parts,
     pattern,
     places,
@@ -52,7 +53,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     if not masks.grid.same_as(volume.grid):
         raise GeometryError("The masks do not stand on the scan's own grid.")
     anatomy = describe_anatomy(masks, criteria)
-    found = cement.segment_cement(volume, masks, anatomy, criteria.cement)
+    found = find_cement(volume, masks, anatomy, criteria)
     treated = levels.treated_levels(found, masks, criteria.leaks)
     pieces = parts.split_by_place(found, anatomy, criteria.leaks)
     measured = tuple(
@@ -96,6 +97,17 @@ def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
     wall = canal.trace_canal_wall(masks, line, tube, criteria.spine)
     bony = vertebrae.find_vertebrae(masks, line, wall, criteria.spine)
     return places.assign_places(bony, source, criteria.spine)
+
+
+def find_cement(volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, criteria: Criteria) -> CementMap:
+    """All cement and metal of the scan in a window round the spine."""
+    read = densities.read_densities(volume, masks, criteria.cement)
+    if not read.has_cement:
+        return cement.no_cement(read)
+    metals = metal.find_metal(volume, read, criteria.cement)
+    inner = cement.segment_inner_cement(volume, masks, read, metals, criteria.cement)
+    leaked_cement = leaked.find_leaked_cement(volume, masks, read, metals, inner, anatomy, criteria.cement)
+    return cement.map_cement(volume, masks, read, metals, inner, leaked_cement, criteria.cement)
 
 
 def needs_review(
@@ -206,7 +218,7 @@ def _level_reports(
 
 def _cement_report(found: CementMap) -> CementReport:
     voxel = found.grid.voxel_volume_mm3
-    inside = float(found.fraction[found.labels == cement.INSIDE].sum()) * voxel
+    inside = float(found.fraction[found.labels == INSIDE].sum()) * voxel
     leaked = float(found.leaked_fraction().sum()) * voxel
     return CementReport(
         total_volume_mm3=inside + leaked,
@@ -215,7 +227,7 @@ def _cement_report(found: CementMap) -> CementReport:
         threshold_hu=found.threshold_hu,
         threshold_method=found.threshold_method,
         clipped_voxel_fraction=found.clipped_voxel_fraction,
-        metal_volume_mm3=float((found.labels == cement.METAL).sum()) * voxel,
+        metal_volume_mm3=float((found.labels == METAL).sum()) * voxel,
     )
 
 

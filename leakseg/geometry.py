@@ -152,6 +152,18 @@ def canonical(grid: Grid, array: NDArray[Any]) -> tuple[Grid, NDArray[Any]]:
     return Grid((array.shape[0], array.shape[1], array.shape[2]), affine, grid.frame_of_reference_uid), array
 
 
+def distance_to_surface_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
+    """Distance of each voxel in a mask to the mask's surface, 0 outside (float32, the mask's shape).
+
+    The surface lies half a voxel before the first voxel outside; the array's border is no surface.
+    """
+    import edt
+
+    half_voxel = 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
+    distance = edt.edt(mask, anisotropy=spacing_mm, black_border=False)
+    return np.asarray(np.maximum(distance - half_voxel, 0.0), dtype=np.float32)
+
+
 def _axis_order(affine: FloatArray) -> tuple[list[int], list[int]]:
     """For each array axis, the patient axis nearest to it (each taken once) and its sign."""
     columns = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage, signal
 
-from leakseg.anatomy import CanalAxis, CanalSource, CanalWall, SpineMasks, VertebraLevel
+from leakseg.anatomy import CanalSource, SpineMasks, VertebraLevel
+from leakseg.coordinates import CanalAxis, CanalWall
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import FloatArray

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import CanalAxis, CanalWall, SpineMasks
+from leakseg.anatomy import SpineMasks
+from leakseg.coordinates import CanalAxis, CanalWall
 from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
 

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import DistantCriteria
-from leakseg.findings import CementMap, QualityNote
+from leakseg.findings import QualityNote
+from leakseg.pieces import CementMap
 from leakseg.volume import Volume
 
 _DENSE_SHARE = 0.5

@@ -13,8 +13,8 @@ from scipy import sparse, spatial
 from scipy.sparse import csgraph
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra
-from leakseg.findings import CementMap, CementPart, PartMeasures
 from leakseg.geometry import FloatArray
+from leakseg.pieces import CementMap, CementPart, PartMeasures
 
 _INSIDE = 1
 _CELL_MM = 1.5

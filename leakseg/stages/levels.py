@@ -7,7 +7,7 @@ import numpy as np
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import LeakCriteria
-from leakseg.findings import CementMap
+from leakseg.pieces import CementMap
 
 _INSIDE, _OUTSIDE = 1, 2
 

@@ -7,8 +7,9 @@ from scipy import spatial
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
 from leakseg.criteria import LeakCriteria
-from leakseg.findings import CementMap, CementPart, PartMeasures, Side
+from leakseg.findings import Side
 from leakseg.geometry import FloatArray
+from leakseg.pieces import CementMap, CementPart, PartMeasures
 from leakseg.volume import Volume
 
 _INSIDE = 1

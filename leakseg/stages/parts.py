@@ -10,8 +10,8 @@ from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import LeakCriteria
-from leakseg.findings import CementMap, CementPart
 from leakseg.geometry import FloatArray
+from leakseg.pieces import CementMap, CementPart
 
 _INSIDE, _OUTSIDE = 1, 2
 _PLACE_FACTOR = 256

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import BonySpine, CanalSource, CanalWall, Lattice, Place, SpineAnatomy, Vertebra
+from leakseg.anatomy import BonySpine, CanalSource, Place, SpineAnatomy, Vertebra
+from leakseg.coordinates import CanalWall, Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
 

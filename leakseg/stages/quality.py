@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from leakseg.anatomy import Place, SpineAnatomy, VertebraLevel
 from leakseg.criteria import QualityCriteria
-from leakseg.findings import CementMap, CementPart, PartMeasures, QualityNote
+from leakseg.findings import QualityNote
+from leakseg.pieces import CementMap, CementPart, PartMeasures
 from leakseg.volume import Volume
 
 _METAL = 3

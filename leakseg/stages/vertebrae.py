@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import BonySpine, CanalAxis, CanalWall, Lattice, Pedicle, SpineMasks, Vertebra, VertebraLevel
+from leakseg.anatomy import BonySpine, Pedicle, SpineMasks, Vertebra, VertebraLevel
+from leakseg.coordinates import CanalAxis, CanalWall, Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import FloatArray

@@ -1,0 +1,134 @@
+"""Canal coordinates: along the spinal canal, backward from it, and to the patient's left.
+
+Leaks are described in them: "behind the posterior wall" and "between the pedicles" are then plain
+inequalities, whatever the spine's curve and the patient's position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.geometry import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class CanalAxis:
+    """The canal's centreline with a frame at every millimetre: the coordinates leaks are described in.
+
+    Canal coordinates ``(s, u, v)`` in mm: ``s`` along the centreline toward the head, ``u`` backward
+    (posterior) and ``v`` to the patient's left in the section square to the canal.
+
+    Parameters
+    ----------
+    points_mm
+        ``(N, 3)`` centreline, patient mm, one point a millimetre of arc, from caudal to cranial.
+    superior, posterior, left
+        ``(N, 3)`` unit vectors, right-angled to each other.
+    """
+
+    points_mm: FloatArray
+    superior: FloatArray
+    posterior: FloatArray
+    left: FloatArray
+
+    @property
+    def length_mm(self) -> float:
+        """Arc length of the centreline."""
+        return float(len(self.points_mm) - 1)
+
+    def to_patient(self, suv: FloatArray) -> FloatArray:
+        """Patient mm ``(..., 3)`` of canal coordinates ``(..., 3)``."""
+        s = np.clip(suv[..., 0], 0, self.length_mm)
+        beyond = suv[..., 0] - s
+        return np.asarray(
+            self._at(self.points_mm, s)
+            + self._at(self.superior, s) * beyond[..., None]
+            + self._at(self.posterior, s) * suv[..., 1, None]
+            + self._at(self.left, s) * suv[..., 2, None],
+            dtype=np.float64,
+        )
+
+    def to_canal(self, points_mm: FloatArray) -> FloatArray:
+        """Canal coordinates ``(N, 3)`` of patient points ``(N, 3)``.
+
+        Solves ``(p - c(s)) . t(s) = 0`` by damped fixed-point steps from the point of equal height.
+        """
+        points = np.asarray(points_mm, dtype=np.float64)
+        s = np.interp(points[:, 2], self.points_mm[:, 2], np.arange(len(self.points_mm), dtype=np.float64))
+        for _ in range(12):
+            offset = points - self._at(self.points_mm, s)
+            s = np.clip(s + 0.8 * np.sum(offset * self._at(self.superior, s), axis=-1), 0, self.length_mm)
+        offset = points - self._at(self.points_mm, s)
+        beyond = np.sum(offset * self._at(self.superior, s), axis=-1)
+        at_end = (s <= 0) | (s >= self.length_mm)
+        return np.stack(
+            [
+                s + np.where(at_end, beyond, 0.0),
+                np.sum(offset * self._at(self.posterior, s), axis=-1),
+                np.sum(offset * self._at(self.left, s), axis=-1),
+            ],
+            axis=-1,
+        )
+
+    @staticmethod
+    def _at(values: FloatArray, s: FloatArray) -> FloatArray:
+        lower = np.clip(s.astype(np.int64), 0, len(values) - 2)
+        weight = (s - lower)[..., None]
+        return np.asarray(values[lower] * (1 - weight) + values[lower + 1] * weight, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class CanalWall:
+    """The bony canal's wall as distances from the axis, section by section.
+
+    Parameters
+    ----------
+    angles_rad
+        ``(A,)``; 0 points backward (posterior), a quarter turn to the patient's left.
+    radius_mm
+        ``(S, A)`` distance from the axis to the wall at every millimetre of the axis.
+    certain
+        ``(S,)`` true where the masks show the canal, false where it is continued beyond them.
+    """
+
+    angles_rad: FloatArray
+    radius_mm: FloatArray
+    certain: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A regular lattice in canal coordinates: ``(S, U, V)`` nodes one step apart."""
+
+    shape: tuple[int, int, int]
+    step_mm: float
+    u_start_mm: float
+    v_start_mm: float
+
+    def to_index(self, suv: FloatArray) -> FloatArray:
+        """Fractional lattice indices ``(..., 3)`` of canal coordinates ``(..., 3)``."""
+        origin = np.array([0.0, self.u_start_mm, self.v_start_mm])
+        return np.asarray((suv - origin) / self.step_mm, dtype=np.float64)
+
+    def to_suv(self, index: FloatArray) -> FloatArray:
+        """Canal coordinates ``(..., 3)`` of lattice indices ``(..., 3)``."""
+        origin = np.array([0.0, self.u_start_mm, self.v_start_mm])
+        return np.asarray(index * self.step_mm + origin, dtype=np.float64)
+
+    def sections(self) -> tuple[FloatArray, FloatArray]:
+        """Node coordinates u ``(1, U, 1)`` and v ``(1, 1, V)``, mm: they broadcast to the lattice."""
+        u = np.arange(self.shape[1]) * self.step_mm + self.u_start_mm
+        v = np.arange(self.shape[2]) * self.step_mm + self.v_start_mm
+        return np.asarray(u[None, :, None], dtype=np.float64), np.asarray(v[None, None, :], dtype=np.float64)
+
+    def lookup(self, values: NDArray[Any], suv: FloatArray, outside: float = 0) -> NDArray[Any]:
+        """Values at the nearest nodes; ``outside`` beyond the lattice."""
+        index = np.rint(self.to_index(suv)).astype(np.int64)
+        inside = np.all((index >= 0) & (index < np.array(self.shape)), axis=-1)
+        index = np.where(inside[..., None], index, 0)
+        found = values[index[..., 0], index[..., 1], index[..., 2]]
+        return np.where(inside, found, outside).astype(values.dtype)

@@ -1,0 +1,104 @@
+"""What a scan itself says of its tissues: soft tissue, cancellous bone, cortex, and the cement's plateau.
+
+No published HU separates vertebral PMMA from cortex. The cement's own density is seen deep inside the
+bodies, where no cortex lies; cortex is seen in the rims of vertebrae that hold no cement.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from leakseg.anatomy import SpineMasks
+from leakseg.criteria import CementCriteria
+from leakseg.geometry import distance_to_surface_mm
+from leakseg.pieces import ScanDensities
+from leakseg.volume import Volume
+
+
+def read_densities(volume: Volume, masks: SpineMasks, criteria: CementCriteria) -> ScanDensities:
+    """Densities in a window round the vertebrae, and the cement that is beyond doubt.
+
+    Parameters
+    ----------
+    volume, masks
+        On the same grid.
+    """
+    window = _window(masks, criteria.search_margin_mm)
+    grid = volume.grid.crop(window)
+    hu = volume.hu[window]
+    vertebrae = masks.vertebrae[window]
+    depth = distance_to_surface_mm(vertebrae > 0, grid.spacing_mm)
+    soft = _soft_tissue_hu(hu, vertebrae > 0)
+    seeds, cancellous, plateau = _seeds(hu, vertebrae, depth, grid.voxel_volume_mm3, criteria)
+    cortex = _cortex_hu(hu, vertebrae, depth, seeds, criteria) if seeds.any() else float("nan")
+    return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds)
+
+
+def _window(masks: SpineMasks, margin_mm: float) -> tuple[slice, slice, slice]:
+    box = ndimage.find_objects((masks.vertebrae > 0).astype(np.uint8))[0]
+    parts = []
+    for part, size, step in zip(box, masks.grid.shape, masks.grid.spacing_mm, strict=True):
+        reach = int(np.ceil(margin_mm / step))
+        parts.append(slice(max(0, part.start - reach), min(size, part.stop + reach)))
+    return (parts[0], parts[1], parts[2])
+
+
+def _soft_tissue_hu(hu: NDArray[Any], bone: NDArray[np.bool_]) -> float:
+    """Mode of the soft tissue between fat and contrast (-20 to 120 HU), smoothed."""
+    values = hu[(hu > -40) & (hu < 140) & ~bone]
+    if values.size < 100:
+        return 40.0
+    counts = np.bincount((values + 40).astype(np.int64), minlength=180).astype(float)
+    smooth = ndimage.gaussian_filter1d(counts, 10.0)
+    return float(np.argmax(smooth[20:160])) - 20.0
+
+
+def _seeds(
+    hu: NDArray[Any],
+    vertebrae: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    voxel_mm3: float,
+    criteria: CementCriteria,
+) -> tuple[NDArray[np.bool_], float, float]:
+    """Cement that is beyond doubt, the cancellous bone's density, and the cement's plateau (NaN without cement)."""
+    deep = (vertebrae > 0) & (depth >= criteria.deep_mm)
+    quartiles = [np.percentile(values, 40) for values in _by_level(hu, vertebrae, deep) if values.size >= 30]
+    cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
+    limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
+    dense = deep & (hu > limit)
+    pieces = cc3d.connected_components(dense, connectivity=26)
+    sizes = np.bincount(pieces.ravel()) * voxel_mm3
+    sizes[0] = 0
+    smallest = max(criteria.min_seed_volume_mm3, criteria.min_seed_voxels * voxel_mm3)
+    seeds = (sizes >= smallest)[pieces]
+    if not seeds.any():
+        return seeds, cancellous, float("nan")
+    core = ndimage.binary_erosion(seeds)
+    values = hu[core] if core.sum() >= 20 else hu[seeds]
+    return seeds, cancellous, float(np.percentile(values, 70))
+
+
+def _by_level(hu: NDArray[Any], vertebrae: NDArray[np.uint8], where: NDArray[np.bool_]) -> list[NDArray[Any]]:
+    values, levels = hu[where], vertebrae[where]
+    return [values[levels == level] for level in np.unique(levels)]
+
+
+def _cortex_hu(
+    hu: NDArray[Any],
+    vertebrae: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    seeds: NDArray[np.bool_],
+    criteria: CementCriteria,
+) -> float:
+    """Density of dense cortex: from the vertebra whose rim is least touched by cement."""
+    rim = (vertebrae > 0) & (depth <= criteria.rim_mm)
+    seeded = np.unique(vertebrae[seeds])
+    levels = [level for level in np.unique(vertebrae[rim]) if level not in seeded]
+    untreated = rim & np.isin(vertebrae, levels)
+    chosen = untreated if untreated.any() else rim
+    return float(np.percentile(hu[chosen], criteria.cortex_percentile))
