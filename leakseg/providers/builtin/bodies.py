@@ -23,6 +23,8 @@ from leakseg.providers.builtin.working import Block
 RAYS = 48
 STEP_MM = 0.5
 PLAY_MM = 4.0
+EDGE_INSET_MM = 0.4
+"""The steepest place lies half a step within the ray sample that shows it, and blur carries it outward."""
 MIDDLE_DEPTH_MM = float(DEPTHS_MM.mean())
 REACH = 10
 
@@ -44,9 +46,7 @@ class Outline:
         row = np.clip(np.rint(suv[:, 0]).astype(np.int64), 0, N - 1)
         du = suv[:, 1] - self.middle_u_mm[row]
         turn = np.arctan2(suv[:, 2], du) / (2 * np.pi) * A
-        lower = np.floor(turn).astype(np.int64)
-        weight = turn - lower
-        radius = self.radius_mm[row, lower % A] * (1 - weight) + self.radius_mm[row, (lower + 1) % A] * weight
+        radius = self.radius_mm.astype(np.float32)[row, np.rint(turn).astype(np.int64) % A]
         return np.asarray(radius - np.hypot(du, suv[:, 2]))
 
 
@@ -94,7 +94,7 @@ def trace_outline(
     local = np.where(np.abs(radii - radius[..., None]) <= PLAY_MM, local - 0.02 * (radii - radius[..., None]) ** 2, -9)
     fine = np.stack([radii[_closed_path(section, 3)] for section in local])
     fine = gaussian_filter(median_filter(fine, (3, 3), mode="nearest"), (0.8, 0.6), mode=("nearest", "wrap"))
-    return Outline(middle, np.asarray(fine, dtype=np.float64))
+    return Outline(middle, np.asarray(fine - EDGE_INSET_MM, dtype=np.float64))
 
 
 def find_endplates(straight: Straight, wall: Wall, outline: Outline, cuts: Cuts, densities: Densities) -> Endplates:
@@ -185,7 +185,7 @@ def _columns(hu: NDArray[np.float32], plane: FloatArray) -> NDArray[np.float32]:
 def _surface(columns: NDArray[np.float32], disc: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
     """``(U, V)`` mm from the plane to the endplate, smoothed over what lies inside the outline."""
     plate = columns[:, :, 1:9].max(axis=2)
-    level = disc + 0.5 * np.clip(plate - disc, 60, 400)
+    level = disc + 0.6 * np.clip(plate - disc, 60, 400)
     dense = columns > level[..., None]
     first = dense.argmax(axis=2)
     before = np.take_along_axis(columns, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
@@ -197,8 +197,8 @@ def _surface(columns: NDArray[np.float32], disc: FloatArray, inside: NDArray[np.
     middle = float(np.median(height[found]))
     height = np.where(found, np.clip(height, middle - 5, middle + 5), middle)
     weight = found.astype(float)
-    height = median_filter(np.where(found, height, _spread(height, weight, middle)), 7, mode="nearest")
-    return np.asarray(gaussian_filter(height, 1.5), dtype=np.float64)
+    height = median_filter(np.where(found, height, _spread(height, weight, middle)), 5, mode="nearest")
+    return np.asarray(gaussian_filter(height, 1.0), dtype=np.float64)
 
 
 def _spread(values: FloatArray, weight: FloatArray, fallback: float) -> FloatArray:

@@ -13,7 +13,7 @@ from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, recentre, symmetry_roll, turn
 from leakseg.providers.builtin.working import Block, Image
 
-RAYS = 48
+RAYS = 72
 RAY_STEP_MM = 0.5
 LONGEST_RAY_MM = 20.0
 SHORTEST_RAY_MM = 2.0
@@ -88,7 +88,7 @@ def trace_wall(block: Block, frames: Frames, densities: Densities, cement: NDArr
 def _polar_wall(block: Block, smooth: Image, frames: Frames, densities: Densities, cement: NDArray[np.bool_]) -> Wall:
     angles = 2 * np.pi * np.arange(RAYS) / RAYS
     radii = np.arange(0, LONGEST_RAY_MM, RAY_STEP_MM)
-    points = frames.place(np.outer(np.cos(angles), radii), np.outer(np.sin(angles), radii))
+    points = frames.place(np.outer(np.cos(angles), radii)[None], np.outer(np.sin(angles), radii)[None])
     hu = block.sample(points, smooth)
     level = densities.soft_hu + 80
     dense = hu > level
@@ -127,7 +127,7 @@ def _base(hit: FloatArray) -> FloatArray:
     overall = np.nanmedian(hit) if np.isfinite(hit).any() else 8.0
     section = _nan_median(base)
     base = np.where(np.isfinite(base), base, np.where(np.isfinite(section), section, overall)[:, None])
-    limit = _wrapped_median(base, (1, 9)) + 2
+    limit = _wrapped_median(base, (1, 13)) + 4
     return np.asarray(gaussian_filter(np.minimum(base, limit), (4, 1), mode=("nearest", "wrap")), dtype=np.float64)
 
 

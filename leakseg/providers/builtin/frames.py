@@ -28,9 +28,8 @@ class Frames:
         return len(self.points_mm)
 
     def place(self, u_mm: FloatArray, v_mm: FloatArray) -> FloatArray:
-        """Grid mm ``(N, ..., 3)`` of section points: ``u_mm`` and ``v_mm`` are ``(N, ...)`` or ``(...)``."""
-        extra = (1,) * (u_mm.ndim - (1 if u_mm.shape[:1] == (len(self),) else 0))
-        shape = (len(self), *extra, 3)
+        """Grid mm ``(N, ..., 3)`` of section points ``u_mm``, ``v_mm``: ``(N, ...)``, or ``(1, ...)`` for every one."""
+        shape = (len(self), *(1,) * (u_mm.ndim - 1), 3)
         return np.asarray(
             self.points_mm.reshape(shape)
             + u_mm[..., None] * self.back.reshape(shape)
@@ -101,7 +100,7 @@ def straighten(block: Block, frames: Frames, u_mm: FloatArray, v_mm: FloatArray)
     for start in range(0, len(frames), 64):  # in slabs, for the sake of memory
         part = slice(start, start + 64)
         slab = Frames(frames.points_mm[part], frames.up[part], frames.back[part], frames.left[part])
-        out[part] = block.sample(slab.place(u, v), outside=np.nan)
+        out[part] = block.sample(slab.place(u[None], v[None]), outside=np.nan)
     return Straight(out, u_mm, v_mm)
 
 
@@ -157,7 +156,7 @@ def symmetry_roll(block: Block, frames: Frames, largest_deg: float = 35.0) -> tu
     count = 144
     angles = 2 * np.pi * np.arange(count) / count
     radii = np.arange(10.0, 46.0, 2.0)
-    polar = block.sample(frames.place(np.outer(radii, np.cos(angles)), np.outer(radii, np.sin(angles))))
+    polar = block.sample(frames.place(np.outer(radii, np.cos(angles))[None], np.outer(radii, np.sin(angles))[None]))
     polar = gaussian_filter1d(np.clip(polar, -200, 700), 1.0, axis=2, mode="wrap")
     polar -= polar.mean(axis=2, keepdims=True)
     spectrum = np.fft.rfft(polar, axis=2)

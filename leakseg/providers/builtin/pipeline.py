@@ -83,11 +83,13 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     outline = trace_outline(block, frames, wall, signals, cuts, densities)
     endplates = find_endplates(straight, wall, outline, cuts, densities)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities)
-    shapes = draw_vertebrae(
-        block, straight, frames, wall, signals, cuts, outline, endplates, densities, rib_state(landmarks) == 1
-    )
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
     naming = name_levels(landmarks, signals.half_width_mm[middle], trusted_levels(cuts, signals))
+    ribbed = rib_state(landmarks) == 1
+    ribbed |= np.array([level is not None and level.startswith("T") for level in naming.levels]) & (
+        len(naming.landmarks) > 0
+    )
+    shapes = draw_vertebrae(block, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed)
     return _finish(volume, block, shapes, naming, limits)
 
 

@@ -29,16 +29,26 @@ class Column:
     disc: NDArray[np.bool_]
     interval: NDArray[np.uint8]
     """Number of the level whose cuts enclose the voxel, anywhere."""
+    depth: NDArray[np.float32]
+    """Millimetres inside the outline of the bodies; far outside, just very negative."""
 
 
 def sort_column(suv: NDArray[np.float32], wall: Wall, outline: Outline, endplates: Endplates, cuts: Cuts) -> Column:
     """Body or disc, and of which level, for points ``(M, 3)`` in canal coordinates."""
-    interval = np.ones(len(suv), np.uint8)
-    for s, tilt in zip(cuts.s_mm, cuts.tilt_deg, strict=True):
-        interval += suv[:, 0] > cut_plane(s, tilt, wall, suv[:, 1])
+    interval = (np.searchsorted(cuts.s_mm, suv[:, 0]) + 1).astype(np.uint8)
+    for number, (s, tilt) in enumerate(zip(cuts.s_mm, cuts.tilt_deg, strict=True)):
+        if tilt:
+            close = np.flatnonzero(np.abs(suv[:, 0] - s) < 25)
+            above = suv[close, 0] > cut_plane(s, tilt, wall, suv[close, 1])
+            interval[close] = np.where(
+                above, np.maximum(interval[close], number + 2), np.minimum(interval[close], number + 1)
+            )
     last = len(wall.radius_mm) - 1
     row = np.clip(np.rint(suv[:, 0]).astype(np.int64), 0, last)
-    inside = (outline.depth(suv) > 0) & (suv[:, 1] < -wall.front_mm[row]) & (suv[:, 0] >= 0) & (suv[:, 0] <= last)
+    depth = np.full(len(suv), -99, np.float32)
+    front = np.flatnonzero((suv[:, 1] < 4) & (np.abs(suv[:, 2]) < 48))
+    depth[front] = outline.depth(suv[front])
+    inside = (depth > 0) & (suv[:, 1] < -wall.front_mm[row]) & (suv[:, 0] >= 0) & (suv[:, 0] <= last)
     heights = level_heights(cuts)
     inside &= suv[:, 0] > cuts.s_mm[0] - OPEN_SHARE * heights[0]
     inside &= suv[:, 0] < cuts.s_mm[-1] + OPEN_SHARE * heights[-1]
@@ -49,7 +59,7 @@ def sort_column(suv: NDArray[np.float32], wall: Wall, outline: Outline, endplate
         points = suv[close]
         low, high = endplates.at(endplates.below[number], points), endplates.at(endplates.above[number], points)
         disc[close] |= (points[:, 0] > low) & (points[:, 0] < high)
-    return Column(np.where(inside & ~disc, interval, 0).astype(np.uint8), disc & inside, interval)
+    return Column(np.where(inside & ~disc, interval, 0).astype(np.uint8), disc & inside, interval, depth)
 
 
 def interlaminar_gaps(straight: Straight, wall: Wall, cuts: Cuts, densities: Densities) -> FloatArray:
@@ -109,8 +119,11 @@ def plant_seeds(
         seeds[pedicle & (seeds == 0)] = number + 1
         arch = lamina & (s > gap_below[number] + 1.5) & (s < gap_above[number] - 1.5)
         seeds[arch & (seeds == 0)] = number + 1
-    far = np.where(rib_bearing[np.minimum(column.interval, len(rib_bearing)) - 1], 40.0, 54.0)
+    ribbed = rib_bearing[np.minimum(column.interval, len(rib_bearing)) - 1]
     width = np.clip(half_width_mm, 12, 28)[row]
-    foreign = bone & (column.body == 0) & ((side > far) | ((u < -wall.front_mm[row] - 4) & (side > width + 14)))
-    seeds[foreign] = OTHER
+    foreign = side > np.where(ribbed, 38.0, 54.0)
+    foreign |= (u < -wall.front_mm[row] - 4) & (side > width + 14)
+    # the neck of a rib runs in front of the transverse process, from the side of the body outward and backward
+    neck = ribbed & (side > width + 2) & (u < 0.65 * side - 17) & (column.depth < -2.5)
+    seeds[bone & (column.body == 0) & (foreign | neck)] = OTHER
     return seeds

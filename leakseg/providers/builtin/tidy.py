@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_fill_holes, find_objects
+from scipy.ndimage import find_objects, label
 
 CLOSING_VOXELS = 2
 
@@ -28,7 +28,7 @@ def tidy_labels(labels: NDArray[np.uint8], barred: NDArray[np.bool_]) -> NDArray
             kept.append((number, window, mask))
             out[window][mask] = number
     for number, window, mask in kept:
-        filled = _fill(_close(mask))
+        filled = _fill_in_plane(_fill_in_plane(_close(mask), 0), 2)  # axial, then sagittal: transverse processes
         view = out[window]
         view[filled & (view == 0) & ~barred[window]] = number
     return out
@@ -53,9 +53,20 @@ def _close(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(closed[3:-3, 3:-3, 3:-3]) | mask
 
 
-def _fill(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    out = mask.copy()
-    for index in range(len(mask)):
-        if mask[index].any():
-            out[index] = binary_fill_holes(mask[index])
-    return out
+def _fill_in_plane(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """The mask with what it encloses in any section square to ``axis``."""
+    in_plane = np.zeros((3, 3, 3), bool)
+    in_plane[1, 1, 1] = True
+    for other in {0, 1, 2} - {axis}:
+        ends = [1, 1, 1]
+        for end in (0, 2):
+            ends[other] = end
+            in_plane[tuple(ends)] = True
+    padded = np.pad(mask, [(0, 0) if number == axis else (1, 1) for number in range(3)])
+    empty, count = label(~padded, in_plane)
+    outside = np.zeros(count + 1, bool)
+    outside[0] = True
+    for other in {0, 1, 2} - {axis}:
+        outside[np.unique(np.take(empty, [0, -1], axis=other))] = True
+    inner = tuple(slice(None) if number == axis else slice(1, -1) for number in range(3))
+    return np.asarray(mask | ~outside[empty[inner]], dtype=bool)

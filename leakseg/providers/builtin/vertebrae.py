@@ -51,11 +51,12 @@ def draw_vertebrae(
     """Every vertebra with its posterior elements, the canal, the bodies and the discs."""
     suv = canal_field(block, frames)
     s, u, v = (suv[..., axis] for axis in range(3))
+    smooth = gaussian_filter(block.hu, 0.5)
     near = (np.abs(v) < SIDE_MM) & (u > -FRONT_MM) & (u < BACK_MM) & (s > -6) & (s < len(frames) + 5)
+    near &= (smooth > densities.bone_hu) | ((np.abs(v) < 34) & (u < 20) & (u > -52))
     at = np.flatnonzero(near)
     points = suv.reshape(-1, 3)[at]
     del suv, s, u, v, near
-    smooth = gaussian_filter(block.hu, 0.5)
     hu = smooth.ravel()[at]
     bone = hu > densities.bone_hu
     deep = wall.depth(points)
