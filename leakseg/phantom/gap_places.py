@@ -14,6 +14,8 @@ from leakseg.phantom.frames import VertebraFrame
 _RIM_MM = 6.0
 """An endplate's rim stands at most this far off its middle; farther out a column meets the waist, not the disc."""
 _FORAMEN_DEPTH_MM = 14.0
+_RECESS_MM = 3.0
+"""A body's back corner may lie this far before its middle; space farther forward is beside the body."""
 
 
 def disc_between(
@@ -68,7 +70,11 @@ def foramina_between(
         for row, inner, outer in zip(rows, medial, lateral, strict=True):
             for column in np.flatnonzero((sign * v > inner) & (sign * v <= outer)):
                 front = surface[column]
-                front = wall_u[row] - 2.0 if np.isnan(front) else float(np.clip(front, wall_u[row] - 6.0, wall_u[row]))
+                front = (
+                    wall_u[row] - 2.0
+                    if np.isnan(front)
+                    else float(np.clip(front, wall_u[row] - _RECESS_MM, wall_u[row]))
+                )
                 free = (u > front) & (u < wall_u[row] + _FORAMEN_DEPTH_MM)
                 behind = np.flatnonzero(free & (bone[row, :, column] > 0) & (u > front + 2.0))
                 if len(behind):

@@ -107,6 +107,7 @@ def survey(masks: SpineMasks) -> Survey:
         disc = disc_between(vertebrae[upper], vertebrae[lower], bone, wall_u, s, u)
         foramen = foramina_between(vertebrae[upper], vertebrae[lower], bone, wall_u, s, u, v) & (bone == 0)
         disc &= bone == 0
+        foramen &= ~disc  # a foramen lies behind the disc, so nothing is in both
         place[disc], gap[disc] = DISC, number
         place[foramen], gap[foramen] = FORAMEN, number
     place[canal & (bone == 0)] = CANAL
