@@ -220,6 +220,16 @@ def show_config(pipeline: Recipe = None, as_json: Json = False) -> None:
     pages.config(pipeline, as_json=as_json)
 
 
+@show.command("features")
+def show_features(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="The folder of a finished case.")], as_json: Json = False
+) -> None:
+    """What classifiers see of a case's candidates, as a CSV table."""
+    from leakseg.cli import show as pages
+
+    pages.features(case, as_json=as_json)
+
+
 @show.command("labels")
 def show_labels(
     scheme: Annotated[str | None, typer.Argument(help="One scheme; default: all.")] = None, as_json: Json = False

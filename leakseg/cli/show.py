@@ -1,7 +1,8 @@
-"""`leakseg show`: criteria, schema, plugins, a recipe to start from, label schemes."""
+"""`leakseg show`: criteria, schema, plugins, a recipe to start from, label schemes, a case's features."""
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,27 @@ def config(recipe: Path | None, *, as_json: bool) -> None:
         _print_json(asdict(effective))
         return
     sys.stdout.write(config_toml(effective))
+
+
+def features(case: Path, *, as_json: bool) -> None:
+    """Print the features.csv of a finished case; with ``as_json`` as objects, null where not measurable."""
+    from leakseg.writers.features_csv import HEAD, NAME
+
+    path = case / NAME
+    if not path.is_file():
+        done = (case / "report.json").is_file()
+        advice = "run it again with --write json,csv" if done else "name a case's folder in the results of a run"
+        raise ConfigError(f"There is no {NAME} in '{case}'; {advice}.")
+    text = path.read_text(encoding="utf-8")
+    if not as_json:
+        sys.stdout.write(text)
+        return
+    rows = [
+        {name: value or None if name in HEAD else float(value) if value else None for name, value in row.items()}
+        | {name: int(row[name]) for name in ("id", "component")}
+        for row in csv.DictReader(text.splitlines())
+    ]
+    _print_json({"candidates": rows})
 
 
 def labels(scheme: str | None, *, as_json: bool) -> None:

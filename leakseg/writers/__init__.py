@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 CaseWriter: TypeAlias = "Callable[[CaseResult, Path], tuple[Path, ...]]"
 """Writes one case's files of one format into a folder."""
 
-CASE_WRITERS = ("nifti", "json")
+CASE_WRITERS = ("nifti", "csv", "json")
 """Formats of one case, in the order of writing: report.json last, for it marks the case complete."""
 BATCH_WRITERS = ("csv",)
-"""Formats of a whole run."""
+"""Formats of a whole run; ``csv`` leaves a table in each case's folder too."""
 _PLANNED = ("seg", "sr", "html", "png")
 
 
@@ -55,6 +55,10 @@ def _case_writer(name: str) -> CaseWriter:
         from leakseg.writers import nifti_masks
 
         return nifti_masks.write
+    if name == "csv":
+        from leakseg.writers import features_csv
+
+        return features_csv.write
     from leakseg.writers import json_report
 
     return json_report.write

@@ -191,7 +191,7 @@ def test_a_case_is_written_twice_to_the_same_bytes_with_the_report_last(tmp_path
 
 def test_the_report_is_written_whatever_else_is_not(tmp_path):
     write_case(a_result(a_report()), tmp_path, ("csv",))
-    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["features.csv", "report.json"]
 
 
 @pytest.mark.parametrize(
