@@ -87,12 +87,12 @@ def trace_outline(
     for start, stop in pairwise(borders):
         if stop <= start:
             continue
-        shape = _closed_path(edge[start:stop].mean(axis=0), 2)
-        radius[start:stop] = radii[shape]
+        shape = _closed_paths(edge[start:stop].mean(axis=0)[None], 2)
+        radius[start:stop] = radii[shape[0]]
     radius = gaussian_filter(radius, (3, 0.7), mode=("nearest", "wrap"))
     local = gaussian_filter1d(edge, 1.0, axis=0)
     local = np.where(np.abs(radii - radius[..., None]) <= PLAY_MM, local - 0.02 * (radii - radius[..., None]) ** 2, -9)
-    fine = np.stack([radii[_closed_path(section, 3)] for section in local])
+    fine = radii[_closed_paths(local, 3)]
     fine = gaussian_filter(median_filter(fine, (3, 3), mode="nearest"), (0.8, 0.6), mode=("nearest", "wrap"))
     return Outline(middle, np.asarray(fine - EDGE_INSET_MM, dtype=np.float64))
 
@@ -148,27 +148,30 @@ def _expected_radius(angles: FloatArray, half: FloatArray, depth: FloatArray) ->
     return np.asarray(((side / half[:, None]) ** 2.5 + (ahead / along) ** 2.5) ** (-1 / 2.5))
 
 
-def _closed_path(reward: FloatArray, largest_step: int) -> NDArray[np.int64]:
-    """The closed path of highest reward over ``(A, R)``: dynamic programming over one and a half turns."""
-    A, R = reward.shape
+def _closed_paths(reward: FloatArray, largest_step: int) -> NDArray[np.int64]:
+    """The closed path of highest reward over each ``(A, R)`` of ``(M, A, R)``: dynamic programming over 1.5 turns."""
+    M, A, R = reward.shape
     extra = A // 4
     order = np.arange(-extra, A + extra) % A
-    total = reward[order[0]].copy()
-    came = np.zeros((len(order), R), np.int64)
+    total = reward[:, order[0]].copy()
+    came = np.zeros((len(order), M, R), np.int16)
     steps = np.arange(-largest_step, largest_step + 1)
-    cost = 0.03 * steps**2
     rows = np.arange(R)
     for number, angle in enumerate(order[1:], start=1):
-        padded = np.pad(total, largest_step, constant_values=-np.inf)
-        options = np.stack([padded[largest_step + k : largest_step + k + R] for k in steps]) - cost[:, None]
-        best = options.argmax(axis=0)
-        came[number] = rows + steps[best]
-        total = options[best, rows] + reward[angle]
-    path = np.empty(len(order), np.int64)
-    path[-1] = int(total.argmax())
+        padded = np.pad(total, ((0, 0), (largest_step, largest_step)), constant_values=-np.inf)
+        best = np.full((M, R), -np.inf)
+        for step in steps:
+            offered = padded[:, largest_step + step : largest_step + step + R] - 0.03 * step**2
+            better = offered > best
+            best[better] = offered[better]
+            came[number][better] = np.broadcast_to(rows + step, (M, R))[better]
+        total = best + reward[:, angle]
+    path = np.empty((len(order), M), np.int64)
+    path[-1] = total.argmax(axis=1)
+    each = np.arange(M)
     for number in range(len(order) - 1, 0, -1):
-        path[number - 1] = came[number, path[number]]
-    return path[extra : extra + A]
+        path[number - 1] = came[number, each, path[number]]
+    return path[extra : extra + A].T
 
 
 def _columns(hu: NDArray[np.float32], plane: FloatArray) -> NDArray[np.float32]:

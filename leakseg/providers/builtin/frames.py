@@ -109,18 +109,28 @@ def canal_field(block: Block, frames: Frames, coarse_mm: int = 4) -> Image:
 
     Solved on a lattice every ``coarse_mm`` and interpolated: the field is smooth.
     """
-    from scipy.ndimage import zoom
-
     step = coarse_mm / block.step_mm
     nodes = [np.arange(0, size - 1 + step, step) for size in block.hu.shape]
     index = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1)
     suv = to_canal(frames, (index * block.step_mm + block.origin_mm).reshape(-1, 3)).reshape(index.shape)
     out = np.empty((*block.hu.shape, 3), np.float32)
-    fine = [(len(axis) - 1) * round(step) + 1 for axis in nodes]
     for axis in range(3):
-        whole = zoom(suv[..., axis], [n / len(a) for n, a in zip(fine, nodes, strict=True)], order=1, grid_mode=False)
-        out[..., axis] = whole[tuple(slice(0, size) for size in block.hu.shape)]
+        values = suv[..., axis]
+        for along, size in enumerate(block.hu.shape):
+            values = _interpolate(values, along, size, round(step))
+        out[..., axis] = values
     return out
+
+
+def _interpolate(values: Image, axis: int, size: int, step: int) -> Image:
+    """Linear interpolation along one axis from every ``step``-th place to all of ``size``."""
+    lower, rest = np.divmod(np.arange(size), step)
+    shape = [1] * values.ndim
+    shape[axis] = size
+    weight = (rest / step).astype(np.float32).reshape(shape)
+    below = np.take(values, lower, axis=axis)
+    above = np.take(values, np.minimum(lower + 1, values.shape[axis] - 1), axis=axis)
+    return np.asarray(below + weight * (above - below), dtype=np.float32)
 
 
 def to_canal(frames: Frames, points_mm: FloatArray) -> Image:
