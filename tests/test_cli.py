@@ -344,8 +344,11 @@ def start(tmp_path):
 
     def begin(scans, out):
         arguments = [*COMMAND, "run", scans, "-o", out, *masks_of(scans), "--workers", "2"]
+        # A job that a shell started in the background ignores Ctrl-C and hands that on: not to this process.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         with (tmp_path / "log.txt").open("w", encoding="utf-8") as log:
             started.append(subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=log))
+        signal.signal(signal.SIGINT, before)
         return started[-1], tmp_path / "log.txt"
 
     yield begin
