@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 from leakseg.evaluate.tables import Cell, Table
@@ -58,9 +59,14 @@ def html_page(tables: Sequence[Table], heading: str, paragraphs: Mapping[str, st
         if table.note:
             parts.append(f'<p class="note">{html.escape(table.note)}</p>')
         if table.figure is not None and table.figure in plots:
-            parts.append(f"<figure>{plots[table.figure]}</figure>")
+            parts.append(f"<figure>{_own_ids(plots[table.figure], table.figure)}</figure>")
         parts.append(_html_table(table))
     return "\n".join([*parts, "</body></html>"]) + "\n"
+
+
+def _own_ids(svg: str, name: str) -> str:
+    """The drawing with ids that no other drawing on the page has."""
+    return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
 
 
 def _markdown_table(table: Table) -> list[str]:

@@ -73,14 +73,17 @@ def _froc(axes: Axes, points: Sequence[Json]) -> None:
 def _confusion(axes: Axes, confusion: Json) -> None:
     counts = np.array(confusion["counts"])
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(counts / totals, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(counts.shape[1]), confusion["columns_told"], rotation=35, ha="right")
-    axes.set_yticks(range(counts.shape[0]), confusion["rows_truth"])
+    axes.pcolormesh(counts / totals, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
+    axes.invert_yaxis()
+    axes.set_xticks(np.arange(counts.shape[1]) + 0.5, confusion["columns_told"], rotation=35, ha="right")
+    axes.set_yticks(np.arange(counts.shape[0]) + 0.5, confusion["rows_truth"])
     axes.set_xlabel("Told")
     axes.set_ylabel("Truth")
     for row, column in np.argwhere(counts):
         dark = counts[row, column] / totals[row, 0] > 0.5
-        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color="white" if dark else "black")
+        where = (column + 0.5, row + 0.5)
+        colour = "white" if dark else "black"
+        axes.text(*where, str(counts[row, column]), ha="center", va="center", color=colour)
 
 
 def _bland_altman(axes: Axes, volumes: Sequence[tuple[float, float]], told: Json) -> None:

@@ -79,11 +79,12 @@ def pair_cases(
     pairs = []
     for one in truth:
         told = _choose(one, by_study.get(one.study_instance_uid or "", []), by_id.get(one.case_id))
-        if told is None and one.case_id in unreadable:
+        if told is not None:
+            taken.add(told.case_id)
+        elif one.case_id in unreadable:
             told = CaseEntry(one.case_id, "unreadable", unreadable[one.case_id])
-        elif told is None:
+        else:
             told = CaseEntry(one.case_id, "no_result", "the results do not name this case")
-        taken.add(told.case_id)
         pairs.append((one, told))
     return tuple(pairs), tuple(case.case_id for case in results.cases if case.case_id not in taken)
 

@@ -1,0 +1,151 @@
+"""Cases paired, refused and broken ones told, and nothing lost on the way."""
+
+import json
+
+import pytest
+
+from leakseg.errors import ConfigError
+from leakseg.evaluate import evaluate, figures
+from leakseg.evaluate.folders import read_cohort
+
+BOX = ((2, 7), (2, 7), (2, 7))
+FAR = ((20, 25), (20, 25), (20, 25))
+
+
+def test_cases_pair_by_study_before_case_id(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX}, study_instance_uid="1.2.3")
+    bench.truth_case("b", [leak(1)], {1: FAR}, study_instance_uid="1.2.4")
+    bench.told_case("b", [leak(1)], {1: BOX}, series={"study_instance_uid": "1.2.3"})
+    bench.told_case("a", [leak(1)], {1: FAR}, series={"study_instance_uid": "1.2.4"})
+    assert [row.outcome for row in bench.score().rows()] == ["detected", "detected"]
+
+
+def test_a_case_id_of_another_study_is_no_pair(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX}, study_instance_uid="1.2.3")
+    bench.told_case("a", [leak(1)], {1: BOX}, series={"study_instance_uid": "9.9.9"})
+    told = bench.score()
+    assert [case.status for case in told.cases] == ["no_result"]
+    assert told.without_truth == ("a",)
+
+
+def test_of_several_series_the_one_that_truth_was_drawn_on_is_scored(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX}, study_instance_uid="1.2", series_instance_uid="1.2.2")
+    bench.told_case("x", [], series={"study_instance_uid": "1.2", "series_instance_uid": "1.2.1"})
+    bench.told_case("y", [leak(1)], {1: BOX}, series={"study_instance_uid": "1.2", "series_instance_uid": "1.2.2"})
+    assert [row.outcome for row in bench.score().rows()] == ["detected"]
+
+
+def test_refused_failed_and_missing_cases_count_and_are_listed(bench, leak):
+    for case_id in ("refused", "failed", "gone", "done"):
+        bench.truth_case(case_id, [leak(1, volume_mm3=125.0)], {1: BOX})
+    bench.told_case("done", [leak(1)], {1: BOX})
+    ended = [
+        {"case_id": "refused", "status": "refused", "reason": "Slice missing.", "study_instance_uid": None},
+        {"case_id": "failed", "status": "failed", "reason": "A fault.", "study_instance_uid": None},
+        {"case_id": "done", "status": "done", "reason": None, "study_instance_uid": None},
+    ]
+    (bench.results / "run.json").write_text(json.dumps({"cases": ended}))
+    document = evaluate(bench.results, bench.truth).document
+    cases = document["cases"]
+    assert [cases[status] for status in ("truth", "scored", "done", "refused", "failed", "no_result")] == [
+        4, 4, 1, 1, 1, 1,
+    ]  # fmt: skip
+    assert [(case["case_id"], case["reason"]) for case in cases["not_done"]] == [
+        ("failed", "A fault."),
+        ("gone", "the results do not name this case"),
+        ("refused", "Slice missing."),
+    ]
+    assert (document["detection"]["sensitivity"]["all"]["k"], document["detection"]["sensitivity"]["all"]["n"]) == (
+        1,
+        4,
+    )
+    assert document["detection"]["sensitivity"]["from_20_mm3_cases_done"]["n"] == 1
+    assert document["naming"]["all_right"]["of_all_truth_leaks"]["n"] == 4
+    assert document["detection"]["false_positives_per_case"]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "holds no JSON object"),
+        ("{}", "has no list 'leaks'"),
+        ('{"leaks": [{"type": "venous", "level": "L1"}]}', "Leak 1 in truth.json has no id"),
+        ('{"leaks": [{"id": 1, "type": "sideways", "level": "L1"}]}', "no known type"),
+        ('{"leaks": [{"id": 1, "type": "venous", "level": "26"}]}', "no known level"),
+        ('{"leaks": [{"id": 1, "type": "venous", "level": "L1", "volume_mm3": "big"}]}', "volume_mm3 is not a number"),
+        (
+            '{"leaks": [{"id": 1, "type": "venous", "level": "L1"}, {"id": 1, "type": "venous", "level": "L1"}]}',
+            "same id",
+        ),
+    ],
+)
+def test_bad_truth_is_one_sentence_and_the_others_go_on(bench, leak, text, told):
+    bench.truth_case("good", [leak(1)], {1: BOX})
+    bench.truth_case("bad", [])
+    (bench.truth / "bad" / "truth.json").write_text(text)
+    bench.told_case("good", [leak(1)], {1: BOX})
+    document = evaluate(bench.results, bench.truth).document
+    (problem,) = document["cases"]["bad_truth"]
+    assert problem["case_id"] == "bad"
+    assert told in problem["reason"]
+    assert problem["reason"].count(". ") == 0
+    assert document["detection"]["sensitivity"]["all"]["n"] == 1
+
+
+def test_a_damaged_truth_labelmap_is_one_sentence_and_a_damaged_told_one_counts_as_missed(bench, leak):
+    for case_id in ("a", "b", "c"):
+        bench.truth_case(case_id, [leak(1)], {1: BOX})
+        bench.told_case(case_id, [leak(1)], {1: BOX})
+    (bench.truth / "a" / "truth_leaks.nii.gz").write_bytes(b"torn")
+    (bench.results / "b" / "leaks.nii.gz").write_bytes(b"torn")
+    told = bench.score()
+    assert [problem.case_id for problem in told.bad_truth] == ["a"]
+    assert [(case.case_id, case.status) for case in told.cases] == [("b", "unreadable"), ("c", "done")]
+    assert [row.outcome for row in told.rows()] == ["missed", "detected"]
+
+
+def test_a_damaged_result_counts_as_missed(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX})
+    bench.told_case("a", [])
+    (bench.results / "a" / "report.json").write_text("torn")
+    told = bench.score()
+    assert [(case.status, case.reason) for case in told.cases] == [
+        ("unreadable", "report.json cannot be read as JSON.")
+    ]
+    assert [row.outcome for row in told.rows()] == ["missed"]
+
+
+def test_a_table_and_labelmaps_by_case_id_are_enough_for_a_third_party(bench, leak):
+    bench.told_case("a", [leak(1, side="left")], {1: BOX})
+    bench.told_case("b", [])
+    bench.truth_case("a", [], {7: BOX})
+    (bench.truth / "a" / "truth.json").unlink()
+    (bench.truth / "leaks.csv").write_text("case_id,id,type,level,side\na,7,epidural,L1,left\nb,,,,\n")
+    document = evaluate(bench.results, bench.truth).document
+    assert document["cases"]["scored"] == 2
+    assert document["naming"]["fields"]["side"]["k"] == 1
+    assert document["naming"]["fields"]["route"]["n"] == 0, "nobody told a route"
+    assert document["detection"]["leak_free_cases_told_so"]["k"] == 1
+
+
+def test_folders_without_cases_are_told(bench, tmp_path):
+    with pytest.raises(ConfigError, match="There is no folder"):
+        read_cohort(tmp_path / "nowhere", "truth")
+    bench.truth.mkdir()
+    with pytest.raises(ConfigError, match="No case was found"):
+        read_cohort(bench.truth, "truth")
+    (bench.truth / "leaks.csv").write_text("case,kind\na,b\n")
+    with pytest.raises(ConfigError, match="needs the columns"):
+        read_cohort(bench.truth, "truth")
+
+
+def test_results_set_aside_are_not_results(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX})
+    bench.told_case("a", [leak(1)], {1: BOX}, into=bench.results / ".superseded")
+    bench.told_case("b", [])
+    assert [case.status for case in bench.score().cases] == ["no_result"]
+
+
+def test_the_policy_names_every_way_a_case_can_end():
+    assert all(word in figures.POLICY for word in ("refused", "failed", "unreadable", "not named", "without truth"))
