@@ -1,7 +1,6 @@
 """The README's picture: axial slices through each leak that `leakseg run sample_dicom -o results` found.
 
-Needs matplotlib, which leakseg itself does not: python3 -m venv .venv-picture &&
-.venv-picture/bin/pip install . matplotlib && .venv-picture/bin/python benchmarks/readme_picture.py
+python benchmarks/readme_picture.py
 """
 
 from __future__ import annotations

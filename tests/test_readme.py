@@ -166,6 +166,15 @@ def test_the_tour_ends_as_it_says(tour):
 
 
 @pytest.mark.slow
+def test_the_run_leaves_what_the_table_says(tour):
+    results = tour[0] / "results"
+    left = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
+    left = {re.sub(r"^scans-[^/]*", "<case_id>", name) for name in left if not name.startswith(".")}
+    table = README.split("| in the results folder |")[1].split("\n\n")[0]
+    assert left == set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))
+
+
+@pytest.mark.slow
 def test_the_protocols_comparison_counts_right(tour, tmp_path):
     """A reader who misses one of the three leaks and sees one more."""
     table = tmp_path / "reader.csv"
