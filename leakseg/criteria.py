@@ -141,6 +141,10 @@ class CementCriteria:
     """Voxels outside bone this near to a mask may be blurred cortex and need the cortical threshold."""
     max_spread_touching: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 10.0
     """Less dense matter hanging together with a piece that touches inner cement: at most this many times its size."""
+    large_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 400.0
+    """A piece larger than this is thick somewhere, and its median is not blurred: ..."""
+    large_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
+    """... it must reach this share of the cement's density, else it is unlabelled bone."""
     strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.3
     """Strands thinner than a few voxels are followed down to this share of the cement's density."""
     hang_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.18
@@ -241,8 +245,16 @@ class DistantCriteria:
     """Smaller dense pieces are calcified plaque or noise."""
     distant_max_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10000.0
     """Larger dense pieces are implants or contrast."""
-    distant_max_bony_shell_fraction: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.1
-    """Ribs and other bones go on around their dense core: at most this share of the shell is dense."""
+    distant_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
+    """The dense end of a distant piece reaches this share of the cement's density ..."""
+    distant_max_core_share: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.15
+    """... and not more than this."""
+    distant_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """The median of a distant piece reaches this share: cement is even, a calcified plaque is not."""
+    distant_max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 4.0
+    """Less dense matter hanging together with it: at most this many times its size; bone goes on."""
+    distant_min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
+    """Nearer to the canal than this a piece lies beside the vertebrae and is judged as a leak."""
     lateral_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 160.0
     """Looked for up to this far to both sides of the canal (arms lie farther out)."""
 

@@ -65,7 +65,8 @@ def find_leaked_cement(
         spread = float(hang_sizes[around].sum() / own.sum()) if len(around) else 1.0
         distance = float(to_inner[box][own].min())
         if distance <= touching_mm:
-            keep[number] = spread <= criteria.max_spread_touching
+            even = coarse or size_mm3 <= criteria.large_piece_mm3 or middle >= criteria.large_middle_share
+            keep[number] = even and spread <= criteria.max_spread_touching
             continue
         index = np.argwhere(own) + [part.start for part in box]
         where = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))

@@ -20,6 +20,8 @@ from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
 
 _SIDES = {"left": 1, "right": -1}
+_OUTLINE_PLAY = 3
+_ENDPLATE_PLAY = 2.0
 
 
 def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCriteria) -> SpineAnatomy:
@@ -86,19 +88,40 @@ def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
 
 
 def _disc_nodes(upper: NDArray[np.bool_], lower: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.bool_]:
-    """Nodes between the facing endplates, inside the outline of the two bodies."""
+    """Nodes between the facing endplates, inside the outline of the two bodies.
+
+    The lower vertebra's pedicles spring from its body just under the endplate, the upper one's do not: so
+    the lower outline counts only where the upper one is near.
+    """
     rows = np.arange(lattice.shape[0])
     bottom = np.where(upper.any(axis=0), np.argmax(upper, axis=0), -1)
     top = np.where(lower.any(axis=0), lattice.shape[0] - 1 - np.argmax(lower[::-1], axis=0), -1)
     upper_print = (bottom >= 0) & (bottom <= np.percentile(bottom[bottom >= 0], 50) + 8)
     lower_print = (top >= 0) & (top >= np.percentile(top[top >= 0], 50) - 8)
-    outline = ndimage.binary_closing(np.pad(upper_print | lower_print, 8), iterations=6)[8:-8, 8:-8]
+    near_upper = ndimage.binary_dilation(upper_print, iterations=_OUTLINE_PLAY)
+    outline = (upper_print | lower_print) & near_upper
+    outline = ndimage.binary_closing(np.pad(outline, 8), iterations=4)[8:-8, 8:-8]
     outline = ndimage.binary_opening(ndimage.binary_fill_holes(outline), iterations=2)
-    bottom = _spread(bottom, upper_print)
-    top = _spread(top, lower_print)
+    bottom = np.minimum(_spread(bottom, upper_print), _endplate(bottom, upper_print) + _ENDPLATE_PLAY)
+    top = np.maximum(_spread(top, lower_print), _endplate(top, lower_print) - _ENDPLATE_PLAY)
     return np.asarray(
         outline[None] & (rows[:, None, None] > top[None]) & (rows[:, None, None] < bottom[None]), dtype=np.bool_
     )
+
+
+def _endplate(height: NDArray[Any], known: NDArray[np.bool_]) -> FloatArray:
+    """The plane through an endplate, ``(U, V)``: beyond it a body's surface is its waist, not its endplate."""
+    inner = ndimage.binary_erosion(known, iterations=_OUTLINE_PLAY)
+    at = np.argwhere(inner if inner.sum() >= 30 else known).astype(np.float64)
+    values = height[tuple(at.astype(int).T)].astype(np.float64)
+    table = np.column_stack([at, np.ones(len(at))])
+    keep = np.ones(len(at), bool)
+    for _ in range(3):
+        plane = np.linalg.lstsq(table[keep], values[keep], rcond=None)[0]
+        error = np.abs(values - table @ plane)
+        keep = error <= max(2.0, 2.0 * float(np.median(error)))
+    u, v = np.indices(height.shape)
+    return np.asarray(u * plane[0] + v * plane[1] + plane[2], dtype=np.float64)
 
 
 def _spread(values: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
