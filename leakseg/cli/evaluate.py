@@ -32,15 +32,15 @@ def _tell(evaluation: Evaluation, out: Path, stream: object) -> None:
         for case in told[kind]:
             status = case.get("status", "truth unusable").replace("_", " ")
             console.print(f"{case['case_id']}: {status}: {case['reason']}", markup=False, soft_wrap=True)
-    summary, cases, *_ = evaluation.tables()
+    tables = {table.name: table for table in evaluation.tables()}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("figure", "value", "of", "95 %"):
         table.add_column(name, overflow="fold")
-    for row in summary.rows:
+    for row in tables["summary"].rows:
         figure, value, count, total, low, high = row
         of = f"{total}" if count is None else f"{count}/{total}"
         interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
         shown = "-" if value is None else f"{value:.3f}"
         table.add_row(*(Text(str(cell)) for cell in (figure, shown, of, interval)))
     console.print(table)
-    console.print(f"{cases.note.partition('. ')[0]}. All tables: {out}", markup=False, soft_wrap=True)
+    console.print(f"{tables['cases'].note.partition('. ')[0]}. All tables: {out}", markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from leakseg.evaluate.figures import ALL_RIGHT, MIN_SCORED_MM3, is_right, is_scored
 from leakseg.evaluate.scoring import Scores
-from leakseg.evaluate.statistics import Json, holm, mcnemar_p, share, tidy
+from leakseg.evaluate.statistics import Json, holm, mcnemar_p, share, tidy_p
 
 QUESTIONS: Mapping[str, tuple[str, ...]] = {"detected": (), "type right": ("type",), "all right": ALL_RIGHT}
 """What is asked of every truth leak: detected, and these fields as in truth."""
@@ -42,7 +42,7 @@ def compare(scores: Scores, others: Mapping[str, Scores]) -> list[Json]:
     for entry in entries:
         entry["p_holm"] = None
     for entry, p in zip(tested, corrected, strict=True):
-        entry["p"], entry["p_holm"] = tidy(entry["p"]), tidy(p)
+        entry["p"], entry["p_holm"] = tidy_p(entry["p"]), tidy_p(p)
     return entries
 
 

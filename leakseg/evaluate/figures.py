@@ -38,12 +38,13 @@ MISSED, NOTHING = "missed", "no leak"
 
 POLICY = (
     "A truth case without a result (refused, failed, unreadable, or not named by the results) is listed, and all its "
-    "truth leaks count as missed; it can hold no false positive, so these and extra pieces are per case done. "
-    "Truth that cannot be read is listed and not scored; so are results without truth. A case without leaks in truth "
-    "and results is a right answer of its own (leak-free cases); it has no part in accuracies. Cement masks that are "
-    "both empty are not compared; where only one is, Dice is 0 and the distance is not measurable. A field is scored "
-    "in detected leaks where the truth and the result both tell it; null is an answer, and right where the truth has "
-    "null too. Volumes and encroachment are compared in detected leaks, the told leak without its extra pieces."
+    "truth leaks count as missed; it can hold no false positive, so these and extra pieces are per case done. Truth "
+    "that cannot be read is listed and not scored; so are results without truth. A case without leaks in truth and "
+    "results is a right answer of its own (leak-free cases); it has no part in accuracies. Cement masks that are both"
+    " empty are not compared; where only one is, Dice is 0 and the distance is not measurable. A field is scored in "
+    "detected leaks where the truth and the result both tell it; null is an answer, and right where the truth has "
+    "null too. All right together passes over fields that truth does not tell. Volumes and encroachment are compared "
+    "in detected leaks, the told leak without its extra pieces."
 )
 
 

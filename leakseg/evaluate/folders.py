@@ -3,7 +3,7 @@
 A case is a folder with a document (``report.json``, ``truth.json`` or ``leaks.json``) that holds ``leaks``, each with
 ``id``, ``type`` and ``level``; beside it a labelmap whose voxel values are the ids. A table ``leaks.csv`` with the
 columns ``case_id``, ``id``, ``type`` and ``level`` does instead of the documents; a row without ``id`` names a case
-without leaks.
+without leaks. Truth may give each case a ``group`` (such as a slice thickness), scored on its own too.
 """
 
 from __future__ import annotations
@@ -109,7 +109,13 @@ def _from_document(path: Path, case_id: str) -> CaseEntry:
         leaks=_leaks(document["leaks"], path.name),
         leaks_file=_labelmap(path.parent, "leaks"),
         cement_file=_labelmap(path.parent, "cement"),
+        group=_group(document),
     )
+
+
+def _group(told: Mapping[str, Any]) -> str | None:
+    group = told.get("group")
+    return str(group) if isinstance(group, str | int | float) and group != "" else None
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -146,6 +152,7 @@ def _from_table(folder: Path) -> Iterator[CaseEntry | Problem]:
             leaks=leaks,
             leaks_file=_labelmap(beside, "leaks") or _first(folder / f"{case_id}{ending}" for ending in _ENDINGS),
             cement_file=_labelmap(beside, "cement"),
+            group=_group(uids),
         )
 
 

@@ -104,8 +104,9 @@ def _reliability(axes: Axes, bins: Sequence[Json]) -> None:
     above = np.maximum(np.array([one["high"] for one in bins]) - up, 0)
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     axes.errorbar(along, up, yerr=np.stack([below, above]), fmt="o", color=_COLOUR, capsize=3)
-    for x, y, one in zip(along, up, bins, strict=True):
-        axes.annotate(f"n={one['n']}", (x, y), textcoords="offset points", xytext=(6, -10), fontsize=8)
+    for x, y, one in zip(along, up - below, bins, strict=True):
+        text = f"n={one['n']}"
+        axes.annotate(text, (x, y), textcoords="offset points", xytext=(0, -11), ha="center", fontsize=8)
     axes.set_xlabel("Confidence")
     axes.set_ylabel("Share right (95 % Wilson)")
     axes.set_xlim(0, 1.02)

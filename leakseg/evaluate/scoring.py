@@ -28,6 +28,10 @@ class Scores:
     bad_results: tuple[Problem, ...]
     without_truth: tuple[str, ...]
 
+    def group(self, name: str) -> Scores:
+        """The cases of one group alone."""
+        return Scores(tuple(case for case in self.cases if case.group == name), (), (), ())
+
     def rows(self) -> tuple[LeakRow, ...]:
         """The leaks of all cases."""
         return tuple(row for case in self.cases for row in case.rows)
@@ -42,6 +46,7 @@ def score(truth: Cohort, results: Cohort) -> Scores:
         try:
             ours = _labels(one.leaks_file)
             cement = _labels(one.cement_file)
+            _check_ids(one, ours)
         except InputError as error:
             bad_truth.append(Problem(one.case_id, str(error)))
             continue
@@ -106,23 +111,34 @@ def _choose(one: CaseEntry, same_study: list[CaseEntry], same_id: CaseEntry | No
 
 def _score_case(one: CaseEntry, told: CaseEntry, ours: Labels | None, cement: Labels | None) -> CaseScore:
     theirs = _labels(told.leaks_file)
+    _check_ids(told, theirs)
     told = replace(told, leaks=_with_volumes(told.leaks, theirs))
     rows = match(one, told, ours, theirs)
     their_cement = _labels(told.cement_file)
     parts: dict[str, CementScore] = {}
     if cement is not None and their_cement is not None:
         parts = {name: compare_masks(cement, their_cement, values) for name, values in _CEMENT_PARTS.items()}
-    return CaseScore(one.case_id, "done", None, tuple(rows), parts)
+    return CaseScore(one.case_id, "done", None, tuple(rows), parts, one.group)
 
 
 def _unanswered(one: CaseEntry, told: CaseEntry) -> CaseScore:
     note = f"case {told.status.replace('_', ' ')}"
     rows = tuple(LeakRow(one.case_id, "missed", leak, note=note) for leak in one.leaks)
-    return CaseScore(one.case_id, told.status, told.reason, rows, {})
+    return CaseScore(one.case_id, told.status, told.reason, rows, {}, one.group)
 
 
 def _labels(path: Path | None) -> Labels | None:
     return read_labels(path) if path is not None else None
+
+
+def _check_ids(case: CaseEntry, labels: Labels | None) -> None:
+    strangers = set(labels.volumes_mm3) - {leak.id for leak in case.leaks} if labels is not None else set()
+    if strangers:
+        named = ", ".join(str(number) for number in sorted(strangers)[:5])
+        raise InputError(
+            f"The labelmap of leaks holds voxels of {named}, which the document does not list; each value must be "
+            "the id of a leak."
+        )
 
 
 def _with_volumes(leaks: tuple[LeakEntry, ...], labels: Labels | None) -> tuple[LeakEntry, ...]:

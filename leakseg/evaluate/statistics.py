@@ -154,6 +154,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
         return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
+def tidy_p(p: float) -> float:
+    """A p value to four significant digits."""
+    return float(f"{p:.4g}")
+
+
 def tidy(value: float | None) -> float | None:
     """Six decimals; None for what is not a finite number."""
     return None if value is None or not math.isfinite(value) else round(float(value), 6) + 0.0

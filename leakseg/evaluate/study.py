@@ -50,15 +50,23 @@ def evaluate(results: Path, truth: Path, against: Sequence[Path] = ()) -> Evalua
 
 def summarise(scores: Scores, others: dict[str, Scores] | None = None) -> Json:
     """Every figure of one cohort as plain data; the rules it was counted by stand first."""
+    groups = sorted({case.group for case in scores.cases if case.group is not None})
     return {
         "schema_version": SCHEMA_VERSION,
         "rules": {"matching": RULE, "policy": figures.POLICY, "intervals": INTERVALS, "comparison": COMPARISON},
+        **_figures(scores),
+        "groups": {name: _figures(scores.group(name)) for name in groups},
+        "comparisons": compare(scores, others or {}),
+    }
+
+
+def _figures(scores: Scores) -> Json:
+    return {
         "cases": figures.cases_told(scores),
         "detection": figures.detection(scores),
         "naming": figures.naming(scores),
         "measures": figures.measures(scores),
         "calibration": figures.calibration(scores),
-        "comparisons": compare(scores, others or {}),
     }
 
 

@@ -33,6 +33,7 @@ def make_tables(document: Json, scores: Scores) -> tuple[Table, ...]:
     """Every table, in the order of reading."""
     tables = [
         _headline(document),
+        *([_groups(document["groups"])] if document["groups"] else []),
         _cases(document["cases"]),
         *_detection(document["detection"]),
         *_naming(document["naming"]),
@@ -51,10 +52,20 @@ def make_tables(document: Json, scores: Scores) -> tuple[Table, ...]:
 
 
 def _headline(document: Json) -> Table:
+    rows = tuple((text, *_share(figure)) for text, figure in _headlines(document))
+    return Table("summary", "Summary", ("figure", *_SHARE), rows)
+
+
+def _groups(groups: Json) -> Table:
+    rows = [(name, text, *_share(figure)) for name, document in groups.items() for text, figure in _headlines(document)]
+    return Table("groups", "Summary by group", ("group", "figure", *_SHARE), tuple(rows))
+
+
+def _headlines(document: Json) -> list[tuple[str, Json]]:
     size = f"{MIN_SCORED_MM3:g}_mm3"
     found, named, measured = document["detection"], document["naming"], document["measures"]
     large = measured[f"volume_mm3_from_{MIN_MEASURED_MM3:g}_mm3"]
-    lines: list[tuple[str, Json]] = [
+    return [
         (f"sensitivity, leaks ≥ {MIN_SCORED_MM3:g} mm³", found["sensitivity"][f"from_{size}"]),
         ("false positives per case", found["false_positives_per_case"]),
         ("extra pieces per case", found["extra_pieces_per_case"]),
@@ -77,7 +88,6 @@ def _headline(document: Json) -> Table:
         ("cement, median Dice", measured["cement"]["all"]["median_dice"]),
         ("confidence, expected calibration error", document["calibration"]["expected_calibration_error"]),
     ]
-    return Table("summary", "Summary", ("figure", *_SHARE), tuple((text, *_share(figure)) for text, figure in lines))
 
 
 def _cases(told: Json) -> Table:

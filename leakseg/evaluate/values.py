@@ -40,7 +40,7 @@ class LeakEntry:
 
 @dataclass(frozen=True, eq=False)
 class CaseEntry:
-    """One case of the truth or of the results."""
+    """One case of the truth or of the results; truth may put it in a ``group``, which is scored on its own too."""
 
     case_id: str
     status: CaseStatus = "done"
@@ -50,6 +50,7 @@ class CaseEntry:
     leaks: tuple[LeakEntry, ...] = ()
     leaks_file: Path | None = None
     cement_file: Path | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,4 @@ class CaseScore:
     reason: str | None
     rows: tuple[LeakRow, ...]
     cement: Mapping[str, CementScore]
+    group: str | None = None

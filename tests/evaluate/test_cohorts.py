@@ -116,6 +116,31 @@ def test_a_damaged_result_counts_as_missed(bench, leak):
     assert [row.outcome for row in told.rows()] == ["missed"]
 
 
+def test_a_labelmap_with_a_leak_that_nobody_lists_is_told(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX, 2: FAR})
+    bench.truth_case("b", [leak(1)], {1: BOX})
+    bench.told_case("b", [leak(1)], {1: BOX, 9: FAR})
+    told = bench.score()
+    assert [(one.case_id, "voxels of 2" in one.message) for one in told.bad_truth] == [("a", True)]
+    assert [(one.case_id, "voxels of 9" in one.message) for one in told.bad_results] == [("b", True)]
+
+
+def test_groups_of_the_truth_are_scored_on_their_own_too(bench, leak):
+    for case_id, group in (("a", "thin"), ("b", "thick"), ("c", "thick")):
+        bench.truth_case(case_id, [leak(1)], {1: BOX}, group=group)
+    bench.told_case("a", [leak(1)], {1: BOX})
+    bench.told_case("b", [leak(1, "venous")], {1: BOX})
+    bench.told_case("c", [leak(1)], {1: BOX})
+    evaluation = evaluate(bench.results, bench.truth)
+    groups = evaluation.document["groups"]
+    assert {name: (one["naming"]["accuracy"]["k"], one["cases"]["done"]) for name, one in groups.items()} == {
+        "thick": (1, 2),
+        "thin": (1, 1),
+    }
+    (table,) = [table for table in evaluation.tables() if table.name == "groups"]
+    assert ("thick", "type accuracy, detected leaks", 0.5, 1, 2) in [row[:5] for row in table.rows]
+
+
 def test_a_table_and_labelmaps_by_case_id_are_enough_for_a_third_party(bench, leak):
     bench.told_case("a", [leak(1, side="left")], {1: BOX})
     bench.told_case("b", [])
