@@ -90,7 +90,9 @@ def test_a_run_leaves_what_the_contract_says(scans, tmp_path):
     assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
         "case-1", "case-2", "summary.csv", "leaks.csv", "run.json", "ledger.jsonl"
     }  # fmt: skip
-    assert {path.name for path in (out / "case-1").iterdir()} == {"report.json", "cement.nii.gz", "leaks.nii.gz"}
+    assert {path.name for path in (out / "case-1").iterdir()} == {
+        "report.json", "cement.nii.gz", "leaks.nii.gz", "features.csv"
+    }  # fmt: skip
     with (out / "summary.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["case_id"], row["status"]) for row in rows] == [("case-1", "done"), ("case-2", "done")]
@@ -145,7 +147,7 @@ def test_any_number_of_workers_gives_the_same_bytes(scans, tmp_path):
             {p.relative_to(out): p.read_bytes() for p in out.glob("case-*/*")} | {0: (out / "leaks.csv").read_bytes()}
         )
     assert results[0] == results[1]
-    assert len(results[0]) == 7
+    assert len(results[0]) == 9
 
 
 @pytest.mark.slow
