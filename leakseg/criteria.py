@@ -269,7 +269,7 @@ class QualityCriteria:
     """Slices at least this far apart are told as a warning."""
     clipped_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.01
     """More cement than this at the upper end of the stored range is told."""
-    bridging_share: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.2
+    bridging_share: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.05
     """Cement that touches two treated levels, the smaller contact at least this share, may come from either."""
 
 

@@ -1,0 +1,87 @@
+"""The spine read from masks: canal, bodies, pedicles, discs and foramina where the boxes were put."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from leakseg.analysis import describe_anatomy
+from leakseg.anatomy import Place, SpineMasks, VertebraLevel
+from leakseg.coordinates import CanalAxis
+from leakseg.criteria import Criteria
+from leakseg.errors import AnatomyError
+
+
+def _bent_axis() -> CanalAxis:
+    angle = np.linspace(-0.4, 0.4, 161)
+    line = np.stack([np.zeros_like(angle), 200 * np.cos(angle), 200 * np.sin(angle)], axis=1)
+    up = np.stack([np.zeros_like(angle), -np.sin(angle), np.cos(angle)], axis=1)
+    back = np.stack([np.zeros_like(angle), np.cos(angle), np.sin(angle)], axis=1)
+    left = np.tile([1.0, 0.0, 0.0], (len(angle), 1))
+    return CanalAxis(line, up, back, left)
+
+
+def test_canal_coordinates_come_back_on_a_bent_spine():
+    axis = _bent_axis()
+    suv = np.random.default_rng(0).uniform([5, -60, -40], [155, 40, 40], (500, 3))
+    assert np.abs(axis.to_canal(axis.to_patient(suv)) - suv).max() < 0.1
+
+
+@pytest.mark.parametrize("source", ["mask", "cord", "vertebrae"])
+def test_the_canal_is_found_from_each_source(spine, source: str):
+    masks = spine.masks(canal=source == "mask")
+    if source == "cord":
+        cord = spine.box((-5, 5), (-4, 4), (-1, 1e3))
+        masks = SpineMasks(spine.grid, masks.vertebrae, cord=cord)
+    found = describe_anatomy(masks, Criteria())
+    assert found.canal_from == source
+    middle = found.axis.points_mm[10:-10]
+    assert np.abs(middle[:, 0]).max() < 1.5
+    assert np.abs(middle[:, 1]).max() < 1.5
+    area = found.canal[20:-20].sum(axis=(1, 2)).mean()
+    assert area == pytest.approx(2 * spine.half_canal_mm * spine.canal_depth_mm, rel=0.15)
+
+
+def test_pedicles_and_bodies_have_their_true_size(spine):
+    found = describe_anatomy(spine.masks(), Criteria())
+    assert [vertebra.level for vertebra in found.vertebrae] == [VertebraLevel(level) for level in spine.levels]
+    for vertebra in found.vertebrae:
+        assert vertebra.body_half_width_mm == pytest.approx(spine.body_half_width_mm, abs=1.5)
+        assert vertebra.s_top_mm - vertebra.s_bottom_mm == pytest.approx(24.0, abs=2.0)
+        for pedicle in vertebra.pedicles.values():
+            assert pedicle.medial_mm == pytest.approx(spine.half_canal_mm, abs=1.5)
+            assert pedicle.lateral_mm == pytest.approx(spine.half_canal_mm + spine.pedicle_width_mm, abs=1.5)
+            assert pedicle.s_top_mm - pedicle.s_bottom_mm == pytest.approx(12.0, abs=2.5)
+        assert set(vertebra.pedicles) == {"left", "right"}
+
+
+@pytest.mark.parametrize(
+    ("point", "place"),
+    [
+        ((0, 0, 0), Place.CANAL),
+        ((7, -6, 17), Place.CANAL),
+        ((0, -23, -17), Place.DISC),
+        ((14, -4, -14), Place.FORAMEN),
+        ((-14, -4, -14), Place.FORAMEN),
+        ((30, -23, 0), Place.OUTSIDE),
+        ((0, -45, 0), Place.OUTSIDE),
+        ((25, 15, 0), Place.OUTSIDE),
+    ],
+)
+def test_each_point_has_its_place(spine, point: tuple[int, int, int], place: Place):
+    found = describe_anatomy(spine.masks(), Criteria())
+    patient = np.array([[point[0], point[1], spine.middle_z("L3") + point[2]]], dtype=float)
+    assert found.lattice.lookup(found.place, found.axis.to_canal(patient))[0] == place
+
+
+def test_a_missing_level_makes_no_disc(spine):
+    masks = spine.masks()
+    labels = np.where(masks.vertebrae == VertebraLevel.L3.number, 0, masks.vertebrae).astype(np.uint8)
+    found = describe_anatomy(SpineMasks(spine.grid, labels, canal=masks.canal), Criteria())
+    assert found.gaps == ()
+
+
+def test_bodies_alone_show_no_canal(spine):
+    labels = np.where(spine.box((-99, 99), (-99, -8), (-99, 1e3)), spine.masks().vertebrae, 0).astype(np.uint8)
+    with pytest.raises(AnatomyError, match="canal cannot be rebuilt"):
+        describe_anatomy(SpineMasks(spine.grid, labels), Criteria())

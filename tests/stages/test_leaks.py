@@ -1,0 +1,203 @@
+"""Painted cement in the spine of boxes: found, measured and classified as its place and shape say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from leakseg.analysis import analyse
+from leakseg.anatomy import VertebraLevel
+from leakseg.criteria import Criteria
+from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
+from leakseg.stages.classify import RuleClassifier
+from leakseg.stages.measure import exiting_root
+
+WALL_Y = -8.0
+LEAKED_HU = 900
+
+
+def run(spine, *cement, **options):
+    return analyse(spine.volume(*cement, **options), spine.masks(), Criteria(), RuleClassifier())
+
+
+def z(spine, level="L3"):
+    return spine.middle_z(level)
+
+
+def wall_channel(spine, level="L3"):
+    """Through the posterior wall at mid-height, as the basivertebral vein runs."""
+    return spine.box((-1.5, 1.5), (WALL_Y - 12, WALL_Y + 1), (z(spine, level) - 1.5, z(spine, level) + 1.5))
+
+
+def epidural(spine, x=(1.0, 7.0)):
+    return spine.box(x, (WALL_Y, WALL_Y + 4), (z(spine) - 8, z(spine) + 8))
+
+
+def test_no_cement_no_leak(spine):
+    found = run(spine)
+    assert found.leaks == ()
+    assert found.cement.total_volume_mm3 == 0
+    assert found.cement.threshold_hu is None
+    assert not any(level.treated for level in found.levels)
+
+
+def test_cement_inside_bone_is_no_leak(spine):
+    found = run(spine, spine.fill("L3"))
+    assert found.leaks == ()
+    assert [level.level.value for level in found.levels if level.treated] == ["L3"]
+    true_mm3 = float(spine.fill("L3").sum())
+    level = next(level for level in found.levels if level.treated)
+    assert level.cement_volume_mm3 == pytest.approx(true_mm3, rel=0.05)
+    assert level.fill_fraction == pytest.approx(true_mm3 / (40 * 30 * 24), rel=0.1)
+
+
+def test_cement_behind_an_intact_wall_is_no_leak(spine):
+    close = spine.box((-6, 6), (WALL_Y - 14, WALL_Y - 1), (z(spine) - 6, z(spine) + 6))
+    assert run(spine, close).leaks == ()
+
+
+def test_epidural_leak_with_all_its_measures(spine):
+    leak_mask = epidural(spine)
+    found = run(spine, spine.fill("L3"), wall_channel(spine), leak_mask)
+    (leak,) = found.leaks
+    assert (leak.type, leak.level.value, leak.segment, leak.side) == (LeakType.EPIDURAL, "L3", "L3", Side.LEFT)
+    assert leak.route == LeakRoute.BASIVERTEBRAL
+    assert leak.subtype == LeakSubtype.PARACENTRAL
+    assert leak.volume_mm3 == pytest.approx(float(leak_mask.sum()), rel=0.1)
+    assert leak.canal_encroachment_fraction == pytest.approx(24 / 320, abs=0.02)
+    assert leak.max_sagittal_diameter_mm == pytest.approx(4.0, abs=1.0)
+    assert leak.distance_to_canal_mm == 0.0
+    assert leak.exiting_root is None
+    assert leak.foraminal_occupation_fraction is None
+    assert leak.evidence
+    level = next(level for level in found.levels if level.level == VertebraLevel.L3)
+    assert level.canal_encroachment_fraction == pytest.approx(leak.canal_encroachment_fraction, abs=1e-6)
+    assert found.cement.leaked_volume_mm3 == pytest.approx(leak.volume_mm3, rel=0.02)
+    assert (found.leak_labels.labels > 0).sum() == pytest.approx(leak_mask.sum(), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("x", "side", "subtype"),
+    [
+        ((-7.0, -1.0), Side.RIGHT, LeakSubtype.PARACENTRAL),
+        ((-2.5, 2.5), Side.MIDLINE, LeakSubtype.CENTRAL),
+        ((-9.0, 9.0), Side.BILATERAL, LeakSubtype.CENTRAL),
+    ],
+)
+def test_side_and_subtype_in_the_canal(spine, x, side, subtype):
+    (leak,) = run(spine, spine.fill("L3"), wall_channel(spine), epidural(spine, x)).leaks
+    assert leak.side == side
+    if side != Side.BILATERAL:
+        assert leak.subtype == subtype
+
+
+@pytest.mark.parametrize(("sign", "side"), [(1, Side.LEFT), (-1, Side.RIGHT)])
+def test_foraminal_leak(spine, sign, side):
+    x = sorted((sign * 11.5, sign * 16.5))
+    leak_mask = spine.box(tuple(x), (WALL_Y, WALL_Y + 6), (z(spine) - 14, z(spine) - 6))
+    (leak,) = run(spine, spine.fill("L3"), leak_mask).leaks
+    assert (leak.type, leak.segment, leak.exiting_root, leak.side) == (LeakType.FORAMINAL, "L3/L4", "L3", side)
+    assert leak.level == VertebraLevel.L3
+    assert 0 < leak.foraminal_occupation_fraction < 1
+    assert leak.canal_encroachment_fraction is None
+
+
+def test_intradiscal_leak(spine):
+    through = spine.box((-3, 3), (WALL_Y - 18, WALL_Y - 12), (z(spine) - 14, z(spine)))
+    pool = spine.box((-8, 8), (WALL_Y - 22, WALL_Y - 8), (z(spine) - 19, z(spine) - 14))
+    (leak,) = run(spine, spine.fill("L3"), through, pool).leaks
+    assert (leak.type, leak.route, leak.segment) == (LeakType.INTRADISCAL, LeakRoute.DISC, "L3/L4")
+
+
+def test_segmental_vein_and_soft_tissue_lump(spine):
+    edge = spine.body_half_width_mm
+    vein = spine.box((edge - 12, edge + 1.5), (WALL_Y - 16, WALL_Y - 14), (z(spine) - 1, z(spine) + 1))
+    vein |= spine.box((edge + 0.5, edge + 3), (WALL_Y - 28, WALL_Y - 8), (z(spine) - 1.2, z(spine) + 1.2))
+    (leak,) = run(spine, spine.fill("L3"), vein).leaks
+    assert (leak.type, leak.subtype, leak.side) == (LeakType.VENOUS, LeakSubtype.SEGMENTAL, Side.LEFT)
+    lump = spine.ball((edge + 7.0, WALL_Y - 15, z(spine)), 7.0)
+    (leak,) = run(spine, spine.fill("L3", 11.0), lump).leaks
+    assert (leak.type, leak.subtype) == (LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE)
+
+
+def test_one_piece_in_two_places_is_two_leaks_of_one_component(spine):
+    low = z(spine) - 14
+    canal_part = spine.box((0, 10), (WALL_Y, WALL_Y + 6), (low, low + 8))
+    foramen_part = spine.box((10, 16), (WALL_Y, WALL_Y + 6), (low, low + 8))
+    leaks = run(spine, spine.fill("L3"), wall_channel(spine), canal_part, foramen_part).leaks
+    assert {leak.type for leak in leaks} == {LeakType.EPIDURAL, LeakType.FORAMINAL}
+    assert len({leak.component for leak in leaks}) == 1
+
+
+def test_small_pieces_count_as_leaked_volume_but_are_no_leaks(spine):
+    tiny = spine.box((2, 4), (WALL_Y, WALL_Y + 2), (z(spine) - 1, z(spine) + 1))
+    found = run(spine, spine.fill("L3"), wall_channel(spine), tiny)
+    assert found.leaks == ()
+
+
+def test_cement_that_bridges_two_treated_levels_goes_to_the_larger_contact(spine):
+    pool = spine.box((-6, 6), (WALL_Y - 20, WALL_Y - 10), (z(spine) - 22, z(spine) - 12))
+    wide = spine.box((-6, 6), (WALL_Y - 20, WALL_Y - 10), (z(spine) - 14, z(spine)))
+    narrow = spine.box((-2, 2), (WALL_Y - 16, WALL_Y - 12), (z(spine, "L4"), z(spine) - 20))
+    found = run(spine, spine.fill("L3"), spine.fill("L4"), pool, wide, narrow)
+    (leak,) = found.leaks
+    assert leak.level == VertebraLevel.L3
+    assert "bridged_levels" in {note.code for note in found.notes}
+
+
+def test_a_drop_behind_an_untreated_level_comes_from_the_nearest_treated_one(spine):
+    drop = spine.ball((0.0, -3.0, z(spine, "L2") - 2), 3.0)
+    found = run(spine, spine.fill("L3"), drop)
+    (leak,) = found.leaks
+    assert (leak.type, leak.level.value, leak.segment) == (LeakType.EPIDURAL, "L3", "L2")
+    assert "detached_leak" in {note.code for note in found.notes}
+
+
+def test_a_straight_rod_is_metal_and_no_leak(spine):
+    rod = spine.box((12.5, 15.5), (-30, 25), (z(spine) + 4, z(spine) + 7))
+    found = run(spine, spine.fill("L3"), other=((rod, 3071),))
+    assert found.cement.metal_volume_mm3 > 200
+    assert found.leaks == ()
+    assert "metal" in {note.code for note in found.notes}
+
+
+def test_unlabelled_bone_and_calcification_are_no_leaks(spine):
+    plaque = spine.box((-4, 4), (-50, -48), (z(spine) - 10, z(spine) + 10))
+    found = run(spine, spine.fill("L3"), other=((plaque, LEAKED_HU),))
+    assert found.leaks == ()
+
+
+def test_a_distant_piece_is_told(spine):
+    drop = spine.ball((30.0, -54.0, z(spine)), 3.0)
+    found = run(spine, spine.fill("L3"), drop)
+    assert found.leaks == ()
+    assert [note.code for note in found.notes if note.severity == "warning"] == ["distant_dense_object"]
+    assert found.needs_review
+
+
+def test_thick_slices_are_told(coarse_spine):
+    found = run(coarse_spine, coarse_spine.fill("L3"))
+    assert "slice_thickness" in {note.code for note in found.notes}
+
+
+@pytest.mark.parametrize("hu", [1100, 1400, 2600, 3071])
+def test_the_threshold_follows_the_cement(spine, hu):
+    leak_mask = epidural(spine)
+    (leak,) = run(spine, spine.fill("L3"), wall_channel(spine), leak_mask, hu=hu).leaks
+    assert leak.type == LeakType.EPIDURAL
+    assert leak.volume_mm3 == pytest.approx(float(leak_mask.sum()), rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "root"),
+    [("L1", "L2", "L1"), ("L5", "S1", "L5"), ("C5", "C6", "C6"), ("C7", "T1", "C8"), ("T12", "L1", "T12")],
+)
+def test_exiting_roots(upper, lower, root):
+    assert exiting_root(VertebraLevel(upper), VertebraLevel(lower)) == root
+
+
+def test_the_same_input_gives_the_same_answer(spine):
+    first = run(spine, spine.fill("L3"), wall_channel(spine), epidural(spine))
+    second = run(spine, spine.fill("L3"), wall_channel(spine), epidural(spine))
+    assert first.leaks == second.leaks
+    assert np.array_equal(first.leak_labels.labels, second.leak_labels.labels)
