@@ -6,7 +6,7 @@ Detection is over truth leaks, naming and measures over detected ones; every fig
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from leakseg.evaluate.statistics import (
     share,
     tidy,
 )
-from leakseg.evaluate.values import CaseScore, LeakRow
+from leakseg.evaluate.values import CaseScore, LeakRow, MatchedBy
 from leakseg.findings import LeakType
 
 SIZE_EDGES_MM3 = (10.0, 20.0, 50.0, 200.0, 1000.0)
@@ -31,6 +31,7 @@ MIN_SCORED_MM3 = 20.0
 MIN_MEASURED_MM3 = 50.0
 """Volume errors are told again for truth leaks of this size and more [convention]."""
 CONFIDENCE_BINS = 10
+WAYS = get_args(MatchedBy)
 ATTRIBUTES = ("type", "level", "segment", "side", "route", "subtype", "exiting_root")
 ALL_RIGHT = ("type", "level", "segment", "side")
 TYPES = tuple(str(kind) for kind in LeakType)
@@ -79,6 +80,9 @@ def cases_told(scores: Scores) -> Json:
         "bad_truth": [{"case_id": one.case_id, "reason": one.message} for one in scores.bad_truth],
         "bad_results": [{"case_id": one.case_id, "reason": one.message} for one in scores.bad_results],
         "without_truth": list(scores.without_truth),
+        "matched_by": {
+            way: [row.matched_by for row in scores.rows() if row.outcome == "detected"].count(way) for way in WAYS
+        },
     }
 
 

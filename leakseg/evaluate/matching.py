@@ -6,11 +6,12 @@ Own constants: the examiner shares none with the method.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from leakseg.errors import InputError
-from leakseg.evaluate.values import CaseEntry, LeakEntry, LeakRow
+from leakseg.evaluate.values import CaseEntry, LeakEntry, LeakRow, MatchedBy
 from leakseg.evaluate.voxels import Labels, overlaps_mm3
 from leakseg.geometry import FloatArray
 
@@ -24,12 +25,50 @@ RULE = (
     f"Where both have voxels: they must share at least {MIN_SHARED_FRACTION:.0%} of the smaller one's volume, and of "
     "all ways to pair the leaks of a case the one with the largest shared volume is taken (labelmaps are compared in "
     "patient mm, on whatever grid). Where either has none: by the distance of the centroids, at most "
-    f"{MAX_CENTROID_MM:g} mm, the pairing with the smallest distances. A told leak left over that shares as much with "
-    "a truth leak is an extra piece of it, listed and no false positive; any other left over is a false positive. A "
-    "truth leak left over is missed."
+    f"{MAX_CENTROID_MM:g} mm, the pairing with the smallest distances. Where either has no centroid too (a reader's "
+    "table): by words, the same level and as many of segment, side and type as can be; such matches are counted apart, "
+    "for they cannot differ in level and are kind to the rest. A told leak left over that shares as much with a truth "
+    "leak is an extra piece of it, listed and no false positive; any other left over is a false positive. A truth leak "
+    "left over is missed."
 )
 
 Score = Callable[[LeakEntry, LeakEntry], float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where the leaks of one case lie, and three measures of how near two of them are; 0 is apart."""
+
+    truth: Labels | None
+    told: Labels | None
+    shared_mm3: dict[tuple[int, int], float]
+
+    def overlap(self, one: LeakEntry, other: LeakEntry) -> float:
+        """Volume shared, mm3, where it is enough of the smaller leak."""
+        volume = self.shared_mm3.get((one.id, other.id), 0.0)
+        if not volume or self.truth is None or self.told is None:
+            return 0.0
+        smaller = min(self.truth.volumes_mm3[one.id], self.told.volumes_mm3[other.id])
+        return volume if volume >= MIN_SHARED_FRACTION * smaller else 0.0
+
+    def distance(self, one: LeakEntry, other: LeakEntry) -> float | None:
+        """Between the centroids, mm; None where either has none."""
+        ours, theirs = _centroid(one, self.truth), _centroid(other, self.told)
+        return None if ours is None or theirs is None else float(np.linalg.norm(ours - theirs))
+
+    def nearness(self, one: LeakEntry, other: LeakEntry) -> float:
+        """How far the centroids are from being too far apart, for leaks that voxels cannot settle."""
+        if _has_voxels(one, self.truth) and _has_voxels(other, self.told):
+            return 0.0
+        apart = self.distance(one, other)
+        return 0.0 if apart is None else max(MAX_CENTROID_MM * 1.000001 - apart, 0.0)
+
+    def likeness(self, one: LeakEntry, other: LeakEntry) -> float:
+        """How alike the places are told, for leaks without a centroid; the type settles what side leaves open."""
+        if one.level != other.level or self.distance(one, other) is not None:
+            return 0.0
+        same = {name: name in one.told and one.told[name] == other.told.get(name) for name in ("segment", "side")}
+        return 1.0 + same["segment"] + same["side"] + 0.1 * (one.type == other.type)
 
 
 def match(truth: CaseEntry, told: CaseEntry, truth_labels: Labels | None, told_labels: Labels | None) -> list[LeakRow]:
@@ -38,44 +77,40 @@ def match(truth: CaseEntry, told: CaseEntry, truth_labels: Labels | None, told_l
     Raises
     ------
     InputError
-        Where a leak has neither voxels nor a centroid, or the labelmaps lie apart.
+        Where a centroid is no point, or the labelmaps lie apart.
     """
+    shared: dict[tuple[int, int], float] = {}
     if truth_labels is not None and told_labels is not None:
         _check_same_place(truth_labels, told_labels)
-    shared = overlaps_mm3(truth_labels, told_labels) if truth_labels and told_labels else {}
+        shared = overlaps_mm3(truth_labels, told_labels)
+    places = _Places(truth_labels, told_labels, shared)
+    scores: dict[MatchedBy, Score] = {
+        "overlap": places.overlap,
+        "centroid": places.nearness,
+        "words": places.likeness,
+    }
+    found: dict[int, tuple[MatchedBy, LeakEntry]] = {}
+    for way, measure in scores.items():
+        taken = {other.id for _, other in found.values()}
+        left = [leak for leak in truth.leaks if leak.id not in found]
+        free = [leak for leak in told.leaks if leak.id not in taken]
+        found |= {number: (way, other) for number, other in _assign(left, free, measure).items()}
+    taken = {other.id for _, other in found.values()}
+    return [
+        *(_fate(truth.case_id, leak, told, places, found) for leak in truth.leaks),
+        *(_left_over(truth, leak, places.overlap) for leak in told.leaks if leak.id not in taken),
+    ]
 
-    def overlap(one: LeakEntry, other: LeakEntry) -> float:
-        volume = shared.get((one.id, other.id), 0.0)
-        if not volume or truth_labels is None or told_labels is None:
-            return 0.0
-        smaller = min(truth_labels.volumes_mm3[one.id], told_labels.volumes_mm3[other.id])
-        return volume if volume >= MIN_SHARED_FRACTION * smaller else 0.0
 
-    def distance(one: LeakEntry, other: LeakEntry) -> float:
-        return float(np.linalg.norm(_centroid(one, truth_labels) - _centroid(other, told_labels)))
-
-    def nearness(one: LeakEntry, other: LeakEntry) -> float:
-        if _has_voxels(one, truth_labels) and _has_voxels(other, told_labels):
-            return 0.0
-        return max(MAX_CENTROID_MM * 1.000001 - distance(one, other), 0.0)
-
-    pairs = _assign(truth.leaks, told.leaks, overlap)
-    left = tuple(leak for leak in truth.leaks if leak.id not in pairs)
-    free = tuple(leak for leak in told.leaks if leak not in pairs.values())
-    near = _assign(left, free, nearness)
-    rows = []
-    for leak in truth.leaks:
-        if leak.id in pairs:
-            other = pairs[leak.id]
-            rows.append(LeakRow(truth.case_id, "detected", leak, other, overlap_mm3=overlap(leak, other)))
-        elif leak.id in near:
-            other = near[leak.id]
-            rows.append(LeakRow(truth.case_id, "detected", leak, other, distance_mm=distance(leak, other)))
-        else:
-            rows.append(LeakRow(truth.case_id, "missed", leak, note=_whereabouts(leak, told, overlap, pairs)))
-    taken = {other.id for other in (*pairs.values(), *near.values())}
-    rows += [_left_over(truth, leak, overlap) for leak in told.leaks if leak.id not in taken]
-    return rows
+def _fate(
+    case_id: str, leak: LeakEntry, told: CaseEntry, places: _Places, found: dict[int, tuple[MatchedBy, LeakEntry]]
+) -> LeakRow:
+    if leak.id not in found:
+        return LeakRow(case_id, "missed", leak, note=_whereabouts(leak, told, places.overlap, found))
+    way, other = found[leak.id]
+    shares = places.overlap(leak, other) if way == "overlap" else None
+    apart = places.distance(leak, other) if way == "centroid" else None
+    return LeakRow(case_id, "detected", leak, other, way, shares, apart)
 
 
 def _assign(ours: Sequence[LeakEntry], theirs: Sequence[LeakEntry], score: Score) -> dict[int, LeakEntry]:
@@ -93,15 +128,17 @@ def _left_over(truth: CaseEntry, leak: LeakEntry, overlap: Score) -> LeakRow:
     owner = max(truth.leaks, key=lambda one: overlap(one, leak), default=None)
     if owner is None or not overlap(owner, leak):
         return LeakRow(truth.case_id, "false_positive", told=leak)
-    return LeakRow(truth.case_id, "extra_piece", owner, leak, overlap_mm3=overlap(owner, leak))
+    return LeakRow(truth.case_id, "extra_piece", owner, leak, "overlap", overlap(owner, leak))
 
 
-def _whereabouts(leak: LeakEntry, told: CaseEntry, overlap: Score, pairs: dict[int, LeakEntry]) -> str:
+def _whereabouts(
+    leak: LeakEntry, told: CaseEntry, overlap: Score, found: dict[int, tuple[MatchedBy, LeakEntry]]
+) -> str:
     """What the results have in the place of a missed leak."""
     best = max(told.leaks, key=lambda other: overlap(leak, other), default=None)
     if best is None or not overlap(leak, best):
         return "nothing told there"
-    owner = next(number for number, other in pairs.items() if other is best)
+    owner = next(number for number, (_, other) in found.items() if other is best)
     return f"told as part of leak {best.id} ({best.type}), which stands for truth leak {owner}"
 
 
@@ -109,16 +146,15 @@ def _has_voxels(leak: LeakEntry, labels: Labels | None) -> bool:
     return labels is not None and leak.id in labels.volumes_mm3
 
 
-def _centroid(leak: LeakEntry, labels: Labels | None) -> FloatArray:
+def _centroid(leak: LeakEntry, labels: Labels | None) -> FloatArray | None:
     if labels is not None and leak.id in labels.centroids_mm:
         return labels.centroids_mm[leak.id]
     told = leak.told.get("centroid_mm")
+    if told is None:
+        return None
     if isinstance(told, list | tuple) and len(told) == 3 and all(isinstance(value, int | float) for value in told):
         return np.asarray(told, dtype=np.float64)
-    raise InputError(
-        f"Leak {leak.id} cannot be matched: it has no voxels in a labelmap and no centroid_mm. "
-        "Put a labelmap leaks.nii.gz with the leaks' ids beside the document."
-    )
+    raise InputError(f"The centroid_mm of leak {leak.id} is not a point of three numbers in mm.")
 
 
 def _check_same_place(truth: Labels, told: Labels) -> None:

@@ -40,6 +40,7 @@ class Scores:
 def score(truth: Cohort, results: Cohort) -> Scores:
     """Score every truth case against its result."""
     pairs, without_truth = pair_cases(truth.cases, results)
+    claimed: set[str] = set()
     cases: list[CaseScore] = []
     bad_truth, bad_results = list(truth.problems), list(results.problems)
     for one, told in pairs:
@@ -51,6 +52,10 @@ def score(truth: Cohort, results: Cohort) -> Scores:
             bad_truth.append(Problem(one.case_id, str(error)))
             continue
         one = replace(one, leaks=_with_volumes(one.leaks, ours))  # noqa: PLW2901 # the same case, volumes filled in
+        if told.status != "no_result" and told.case_id in claimed:
+            bad_truth.append(Problem(one.case_id, f"Another truth case has the result '{told.case_id}' already."))
+            continue
+        claimed.add(told.case_id)
         if told.status != "done":
             cases.append(_unanswered(one, told))
             continue

@@ -24,7 +24,8 @@ _MIN_FINITE_SHARE = 0.9
 INTERVALS = (
     "95 % intervals: Wilson for shares, exact Poisson (Garwood) for rates per case, and for all else the percentile "
     f"bootstrap over cases ({RESAMPLES} resamples, seed {SEED}). Wilson and Poisson intervals take leaks as "
-    "independent; several leaks in one patient are not quite that."
+    "independent; several leaks in one patient are not quite that. A bootstrap of answers that are all alike has no "
+    "width, and proves none."
 )
 
 T = TypeVar("T")

@@ -97,7 +97,11 @@ def _cases(told: Json) -> Table:
     rows += [(one["case_id"], "truth unusable, not scored", None, one["reason"]) for one in told["bad_truth"]]
     rows += [(one, "no truth, not scored", None, None) for one in told["without_truth"]]
     counts = ", ".join(f"{told[status]} {status.replace('_', ' ')}" for status in _STATUSES if told[status])
-    note = f"{told['truth']} truth cases, {told['scored']} scored: {counts or 'none'}. The table lists the others."
+    ways = ", ".join(f"{count} by {way}" for way, count in told["matched_by"].items() if count) or "none"
+    note = (
+        f"{told['truth']} truth cases, {told['scored']} scored: {counts or 'none'}. The table lists the others. "
+        f"Leaks matched: {ways}."
+    )
     return Table("cases", "Cases", ("case_id", "status", "truth_leaks", "reason"), tuple(rows), note)
 
 
@@ -238,6 +242,7 @@ def _leaks(name: str, title: str, rows: Sequence[LeakRow]) -> Table:
         *(f"truth_{field}" for field in _FIELDS),
         *(f"told_{field}" for field in _FIELDS),
         "confidence",
+        "matched_by",
         "overlap_mm3",
         "distance_mm",
         "note",
@@ -253,6 +258,7 @@ def _leak(row: LeakRow) -> tuple[Cell, ...]:
         *_told(row.truth),
         *_told(row.told),
         confidence,
+        row.matched_by,
         _rounded(row.overlap_mm3),
         _rounded(row.distance_mm),
         row.note or _wrong(row),

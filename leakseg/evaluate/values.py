@@ -16,6 +16,8 @@ from leakseg.findings import LeakType
 Outcome: TypeAlias = Literal["detected", "missed", "false_positive", "extra_piece"]
 """How a leak fared: a truth leak is detected or missed; a told leak that stands for none is a false positive, or
 one more piece of a truth leak that another told leak stands for already."""
+MatchedBy: TypeAlias = Literal["overlap", "centroid", "words"]
+"""What matched two leaks: shared voxels, their centroids, or what is told of their place."""
 CaseStatus: TypeAlias = Literal["done", "refused", "failed", "no_result", "unreadable"]
 """How a truth case ended in the results; `no_result`: they do not name it; `unreadable`: theirs cannot be read."""
 
@@ -73,14 +75,15 @@ class Cohort:
 class LeakRow:
     """How one leak fared.
 
-    ``truth`` is None for a false positive, ``told`` for a miss. ``overlap_mm3`` or ``distance_mm`` is what matched
-    them; ``note`` says where a missed leak's cement went.
+    ``truth`` is None for a false positive, ``told`` for a miss. ``matched_by`` says what matched them, with
+    ``overlap_mm3`` or ``distance_mm`` where these did; ``note`` says where a missed leak's cement went.
     """
 
     case_id: str
     outcome: Outcome
     truth: LeakEntry | None = None
     told: LeakEntry | None = None
+    matched_by: MatchedBy | None = None
     overlap_mm3: float | None = None
     distance_mm: float | None = None
     note: str = ""

@@ -28,6 +28,15 @@ def test_a_case_id_of_another_study_is_no_pair(bench, leak):
     assert told.without_truth == ("a",)
 
 
+def test_two_truth_cases_do_not_share_a_result(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX}, study_instance_uid="1.2.3")
+    bench.truth_case("b", [leak(1)], {1: BOX}, study_instance_uid="1.2.3")
+    bench.told_case("x", [leak(1)], {1: BOX}, series={"study_instance_uid": "1.2.3"})
+    told = bench.score()
+    assert [case.case_id for case in told.cases] == ["a"]
+    assert [one.message for one in told.bad_truth] == ["Another truth case has the result 'x' already."]
+
+
 def test_of_several_series_the_one_that_truth_was_drawn_on_is_scored(bench, leak):
     bench.truth_case("a", [leak(1)], {1: BOX}, study_instance_uid="1.2", series_instance_uid="1.2.2")
     bench.told_case("x", [], series={"study_instance_uid": "1.2", "series_instance_uid": "1.2.1"})

@@ -71,12 +71,32 @@ def test_a_truth_leak_too_small_for_a_voxel_is_found_by_its_centroid(bench, leak
     assert outcomes(bench) == [("detected", 1, 1), ("detected", 2, 2)]
 
 
-def test_a_leak_without_place_is_told_and_its_case_counts_as_unreadable(bench, leak):
+def test_tables_of_two_readers_are_matched_by_words(bench, leak):
+    """Side before type: the reader who calls it venous on the right means the leak on the right."""
+    bench.truth_case("a", [leak(1, "epidural", side="left"), leak(2, "venous", side="right"), leak(3, "venous", "L3")])
+    told = [leak(1, "venous", side="left"), leak(2, "foraminal", side="right"), leak(3, "venous", "L2")]
+    bench.told_case("a", told)
+    assert outcomes(bench) == [
+        ("detected", 1, 1),
+        ("detected", 2, 2),
+        ("missed", 3, None),
+        ("false_positive", None, 3),
+    ]
+    assert {row.matched_by for row in bench.score().rows() if row.outcome == "detected"} == {"words"}
+
+
+def test_words_match_nothing_that_has_a_place(bench, leak):
     bench.truth_case("a", [leak(1)], {1: BOX})
-    bench.told_case("a", [leak(1)])
+    bench.told_case("a", [leak(1)], {1: FAR})
+    assert outcomes(bench) == [("missed", 1, None), ("false_positive", None, 1)]
+
+
+def test_a_centroid_that_is_no_point_is_told(bench, leak):
+    bench.truth_case("a", [leak(1)], {1: BOX})
+    bench.told_case("a", [leak(1, centroid_mm="left of it")])
     told = bench.score()
     assert [case.status for case in told.cases] == ["unreadable"]
-    assert "cannot be matched" in told.bad_results[0].message
+    assert "not a point" in told.bad_results[0].message
 
 
 def test_volumes_nobody_told_come_from_the_voxels(bench, leak):
