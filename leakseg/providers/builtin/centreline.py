@@ -20,6 +20,8 @@ RAY_MM = 26.0
 MIN_CHORD_MM, MAX_CHORD_MM, MAX_AP_CHORD_MM = 8.0, 34.0, 28.0
 NEAR_MM = 18.0
 BLOCKED = -30.0
+RUN_MM, LONGEST_BRIDGE_MM = 24.0, 100.0
+GOOD_SCORE, POOR_SCORE = 0.3, -0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
     reward = canal_reward(coarse, densities)
     path = viterbi(reward, blocked=reward <= BLOCKED / 2)
     score = np.array([reward[z, y, x] for z, y, x in path])
-    kept = _best_run(np.maximum(score, -2.0), int(24 / coarse.step_mm))
+    kept = _best_run(np.maximum(score, -2.0), coarse.step_mm)
     if kept is None:
         return None
     path, score = path[kept], score[kept]
@@ -179,18 +181,22 @@ def viterbi(reward: Image, *, blocked: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.array(path[::-1])
 
 
-def _best_run(score: FloatArray, window: int) -> slice | None:
-    """The run of highest total score whose running mean stays high; None where there is none."""
-    level = 0.3
-    mean = uniform_filter1d(score, max(1, window), mode="nearest") - level
-    best, best_sum, start = None, 0.0, None
-    for position in range(len(mean) + 1):
-        good = position < len(mean) and mean[position] > 0
-        if good and start is None:
-            start = position
-        elif not good and start is not None:
-            total = float(mean[start:position].sum())
-            if total > best_sum:
-                best, best_sum = slice(start, position), total
-            start = None
-    return best
+def _best_run(score: FloatArray, step_mm: float) -> slice | None:
+    """The run of highest total score whose running mean stays high; None where there is none.
+
+    Two such runs are one where the way between them is not too poor or too long: a laminectomy.
+    """
+    mean = uniform_filter1d(score, max(1, int(RUN_MM / step_mm)), mode="nearest")
+    high = np.flatnonzero(mean > GOOD_SCORE)
+    if len(high) == 0:
+        return None
+    runs = [[int(high[0]), int(high[0]) + 1]]
+    for position in high[1:]:
+        start = runs[-1][1]
+        near = (position - start) * step_mm <= LONGEST_BRIDGE_MM
+        if near and bool(np.all(mean[start:position] > POOR_SCORE)):
+            runs[-1][1] = int(position) + 1
+        else:
+            runs.append([int(position), int(position) + 1])
+    start, stop = max(runs, key=lambda run: float((mean[run[0] : run[1]] - GOOD_SCORE).sum()))
+    return slice(start, stop)

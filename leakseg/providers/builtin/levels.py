@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, percentile_filter
+from scipy.signal import find_peaks
 
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
@@ -21,9 +22,16 @@ TILTS_DEG = np.arange(-28.0, 29.0, 4.0)
 DEPTHS_MM = np.arange(3.0, 27.0)
 HALF_WIDTH_MM = 11.0
 SMALLEST_GAP_MM, LARGEST_GAP_MM = 13, 52
+TOLERANCE = 0.8
+"""An odd height costs no more than this: fractures make vertebrae low."""
 LEAST_CLEARNESS = 0.5
-LEAST_HEIGHT, GREATEST_HEIGHT = 0.85, 2.3
-"""A level with its disc, as a share of half its body's width: 1 in the lower lumbar, 2 in the upper thoracic spine."""
+LEAST_HEIGHT = 0.85
+GREATEST_HEIGHT = ((15.0, 2.3), (20.0, 1.65))
+"""A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
+NEIGHBOUR_RATIO = 0.77
+TALLEST_PEDICLE_MM = 18
+CLOSE_MM = 8
+"""Nearer to a cut, a second disc signal is the same disc."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +75,7 @@ def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
     N = len(signals.disc)
     at_cut = 1.3 * signals.disc - 0.7 * signals.pedicle - 0.4
     gaps = np.arange(SMALLEST_GAP_MM, largest_gap_mm + 1)
-    change = -0.006 * (gaps[:, None] - gaps[None, :]) ** 2 * (25 / gaps[:, None]) ** 2
+    change = -np.minimum(0.006 * (gaps[:, None] - gaps[None, :]) ** 2 * (25 / gaps[:, None]) ** 2, TOLERANCE)
     total = np.full((N, len(gaps)), -np.inf)
     came = np.full((N, len(gaps)), -1, np.int32)  # number of the gap before; -1: the cut below is the first
     upper_half, middle = _interval_maxima(signals, gaps)
@@ -75,7 +83,7 @@ def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
         width = 1.05 * signals.half_width_mm
         level = 0.8 * (upper_half[:, number] - 0.7) - np.maximum(middle[:, number] - 0.45, 0)
         level -= 0.0015 * float(np.maximum(gap - 40, 0)) ** 2 + 0.015 * float(np.maximum(18 - gap, 0)) ** 2
-        level -= 0.02 * np.maximum(width - gap, 0) ** 2
+        level -= np.minimum(0.02 * np.maximum(width - gap, 0) ** 2, TOLERANCE)
         upper_half[:, number] = level
     score = upper_half
     for position in range(SMALLEST_GAP_MM, N):
@@ -117,10 +125,21 @@ def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
     for number, gap in enumerate(gaps):
         beside = np.delete(gaps[max(0, number - 2) : number + 3], min(number, 2))
         width = signals.half_width_mm[int(cuts.s_mm[number] + gap / 2)]
-        trusted[number + 1] &= LEAST_HEIGHT * width <= gap <= GREATEST_HEIGHT * width
+        greatest = np.interp(width, *zip(*GREATEST_HEIGHT, strict=True))
+        trusted[number + 1] &= LEAST_HEIGHT * width <= gap <= greatest * width
+        trusted[number + 1] &= _one_row_of_pedicles(signals.pedicle, cuts.s_mm[number], cuts.s_mm[number + 1])
+        inner = slice(int(cuts.s_mm[number]) + CLOSE_MM, int(cuts.s_mm[number + 1]) - CLOSE_MM + 1)
+        passed_over = (signals.disc[inner] > 0.8) & (signals.pedicle[inner] < 0.35)
+        trusted[number + 1] &= not passed_over.any()
         if len(beside):
-            trusted[number + 1] &= 0.7 <= gap / np.median(beside) <= 1.4
+            trusted[number + 1] &= NEIGHBOUR_RATIO <= gap / np.median(beside) <= 1 / NEIGHBOUR_RATIO
     return trusted
+
+
+def _one_row_of_pedicles(pedicle: FloatArray, low: float, high: float) -> bool:
+    """Whether one row of pedicles lies between two cuts; its upper and lower cortex may peak apart."""
+    peaks, _ = find_peaks(pedicle[int(low) : int(high) + 1], height=0.6, prominence=0.3)
+    return len(peaks) == 0 or int(np.ptp(peaks)) <= TALLEST_PEDICLE_MM
 
 
 def _cuts(positions: list[int], signals: Signals, total: float) -> Cuts:
