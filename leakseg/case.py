@@ -9,7 +9,7 @@ import stat
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -19,6 +19,7 @@ from leakseg.anatomy import SpineMasks
 from leakseg.anchor import Anchor, apply_anchor
 from leakseg.config import AnalysisConfig
 from leakseg.criteria import Criteria
+from leakseg.dicom_series import DicomSeries, read_series
 from leakseg.errors import InputError, LeaksegError, OutputError
 from leakseg.findings import (
     CaseFindings,
@@ -33,7 +34,7 @@ from leakseg.protocols import LeakClassifier
 from leakseg.providers import MaskPlan, load_masks
 from leakseg.readers import read_volume
 from leakseg.volume import ScanSource, Volume
-from leakseg.writers import write_case
+from leakseg.writers import DICOM_WRITERS, write_case
 
 Status: TypeAlias = Literal["done", "refused", "failed", "skipped"]
 """As in contract.md: refused = the data cannot be used; failed = our own fault; skipped = done before."""
@@ -183,7 +184,9 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
     unfinished = request.out / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         unfinished.mkdir(mode=0o700)
-        _to_disk(*write_case(result, unfinished, request.config.write))
+        series, notes = _dicom_series(result, request)
+        told = replace(result, report=replace(result.report, quality=_unique((*result.report.quality, *notes))))
+        _to_disk(*write_case(told, unfinished, request.config.write, series))
         unfinished.chmod(stat.S_IMODE(request.out.stat().st_mode))
         _make_room(request.out, case_id)
         unfinished.rename(request.out / case_id)
@@ -192,6 +195,22 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return request.out / case_id
+
+
+def _dicom_series(result: CaseResult, request: CaseRequest) -> tuple[DicomSeries | None, tuple[QualityNote, ...]]:
+    """The series that a SEG and an SR refer to, where they are asked for, and which of them there cannot be."""
+    if not set(request.config.write) & set(DICOM_WRITERS):
+        return None, ()
+    if request.source.kind != "dicom":
+        sentence = "No DICOM SEG and no SR: the scan is no DICOM series that they could refer to."
+        return None, (QualityNote("no_dicom_results", "info", sentence),)
+    series = read_series(request.source, result.volume.grid)
+    if series is None:
+        sentence = "No DICOM SEG and no SR: the source does not name its study and its instances."
+        return None, (QualityNote("no_dicom_results", "info", sentence),)
+    if series.layout is None:
+        return series, (QualityNote("no_dicom_seg", "info", f"No DICOM SEG: {series.why_not}."),)
+    return series, ()
 
 
 def _to_disk(*paths: Path) -> None:

@@ -1,4 +1,7 @@
-"""No patient's name, number or date in anything a run leaves or says, whatever the files and folders are called."""
+"""No patient's name, number or date in anything a run leaves or says, whatever the files and folders are called.
+
+DICOM SEG and SR are the exception: they go back to the patient's own study.
+"""
 
 import gzip
 import shutil
@@ -23,6 +26,7 @@ PLANTED = {
     "StudyDescription": "Spine of Planted Marker",
     "SeriesDescription": "planted series",
 }
+DICOM_RESULTS = {"leaks.seg.dcm", "report.sr.dcm"}
 MARKS = (b"planted", b"19330401", b"4711", b"0815", b"marker")
 
 pytestmark = [
@@ -73,5 +77,9 @@ def test_nothing_of_the_patient_leaves_the_scans(hospital):
         data = path.read_bytes() if path.is_file() else b""
         left[name] = name.encode() + (gzip.decompress(data) if name.endswith(".gz") else data)
     assert any(name.endswith("report.json") for name in left)
+    results = {name: left.pop(name) for name in list(left) if Path(name).name in DICOM_RESULTS}
+    assert {Path(name).name for name in results} == DICOM_RESULTS
+    assert all(b"Planted^Marker" in data and b"PLANTED4711" in data for data in results.values())
+    assert not any(mark in name.lower().encode() for mark in MARKS for name in results)
     found = {(name, mark) for name, data in left.items() for mark in MARKS if mark in data.lower()}
     assert not found

@@ -1,0 +1,309 @@
+"""What DICOM results take over from the series they are about: who, which study, and where each slice lies.
+
+Headers are copies: the patient and study as the source names them, what must stand in every object but
+is absent or malformed there left empty, and the geometry as measured, never as told by SpacingBetweenSlices.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.geometry import FloatArray, Grid
+from leakseg.volume import ScanSource
+
+# fmt: off
+_NEVER_ABSENT = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
+    "StudyID", "ReferringPhysicianName",
+)
+"""Type 2 attributes of patient and study (PS3.3 C.7.1.1, C.7.2.1): always there, empty where unknown."""
+_WHERE_TOLD = ("IssuerOfPatientID", "StudyDescription", "PatientIdentityRemoved", "DeidentificationMethod")
+_MOMENTS = ("Content", "Acquisition", "Series", "Study")
+_TAGS = [
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+    "FrameOfReferenceUID", "PositionReferenceIndicator", "Modality", "Manufacturer", "Rows", "Columns",
+    "NumberOfFrames", "PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient",
+    "LossyImageCompression", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    *_NEVER_ABSENT, *_WHERE_TOLD, *(f"{moment}{part}" for moment in _MOMENTS for part in ("Date", "Time")),
+]
+# fmt: on
+_VALID = {
+    "Date": re.compile(r"\d{8}"),
+    "Time": re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"),
+    "PatientSex": re.compile(r"[MFO]"),
+    "PatientIdentityRemoved": re.compile(r"YES|NO"),
+}
+"""What values must look like, by the end of their keyword (PS3.5 6.2); others are left out."""
+_HALF_VOXEL = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the source's frames lie on the canonical grid.
+
+    Parameters
+    ----------
+    axes
+        The grid's axes that the stack, the rows and the columns of the frames follow.
+    flipped
+        Which of the three run the other way.
+    places
+        For each frame its place along the stack, counted as `planes` counts.
+    """
+
+    axes: tuple[int, int, int]
+    flipped: tuple[bool, bool, bool]
+    places: tuple[int, ...]
+
+    def planes(self, array: NDArray[Any]) -> NDArray[Any]:
+        """``(stack, rows, columns)`` view of an array on the canonical grid, as the source's frames lie."""
+        turned = np.transpose(array, self.axes)
+        return turned[tuple(slice(None, None, -1 if flip else 1) for flip in self.flipped)]
+
+
+@dataclass(frozen=True, eq=False)
+class DicomSeries:
+    """A series as results refer to it.
+
+    Parameters
+    ----------
+    headers
+        One a slice in the order of the stack, doubles left out; a single one for a multi-frame object.
+    layout
+        Where the headers' frames lie; None where voxels cannot be put back onto them exactly.
+    why_not
+        Why not, as part of a sentence.
+    date, time
+        The moment that results bear: the source's own, so that the same scan gives the same bytes and a
+        result sent again is the same object; the present one where the source is silent.
+    """
+
+    headers: tuple[Any, ...]
+    layout: Layout | None
+    why_not: str
+    date: str
+    time: str
+
+    @property
+    def first(self) -> Any:
+        """A header for what all slices share."""
+        return self.headers[0]
+
+    @property
+    def multi_frame(self) -> bool:
+        """Whether one object holds all slices."""
+        return "PerFrameFunctionalGroupsSequence" in self.first
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    dataset: Any
+    position: FloatArray
+    orientation: FloatArray
+    spacing: FloatArray
+    thickness: float
+
+
+def read_series(source: ScanSource, grid: Grid) -> DicomSeries | None:
+    """Headers of a DICOM scan, completed, and where its frames lie on the grid it was analysed on.
+
+    Returns
+    -------
+    DicomSeries or None
+        None where the source names no study or no instances that a result could refer to.
+    """
+    with quiet():
+        datasets = list(_datasets(source))
+        frames = [frame for dataset in datasets for frame in _frames(dataset)]
+        if not frames or any(not _text(one, key) for one in datasets for key in ("StudyInstanceUID", "SOPInstanceUID")):
+            return None
+        layout, why_not = _layout(frames, datasets, grid)
+        headers = _headers(frames, datasets, layout, grid)
+        date, time = _moment(datasets[0])
+    return DicomSeries(headers, layout, why_not, date, time)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let pydicom pass malformed values without warnings that name files and values: they are judged here."""
+    from pydicom.config import disable_value_validation
+
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _datasets(source: ScanSource) -> Iterator[Any]:
+    import pydicom
+
+    for path in source.files:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=not _marked(path))
+        if source.series_instance_uid in {None, _text(dataset, "SeriesInstanceUID")}:
+            yield dataset
+
+
+def _marked(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def _frames(dataset: Any) -> Iterator[_Frame]:
+    shared = [item for group in dataset.get("SharedFunctionalGroupsSequence") or () for item in _macros(group)]
+    for group in dataset.get("PerFrameFunctionalGroupsSequence") or ():
+        yield _frame(dataset, [*_macros(group), *shared, dataset])
+    if "PerFrameFunctionalGroupsSequence" not in dataset:
+        yield _frame(dataset, [dataset])
+
+
+def _macros(group: Any) -> list[Any]:
+    return [element.value[0] for element in group if element.VR == "SQ" and element.value]
+
+
+def _frame(dataset: Any, layers: list[Any]) -> _Frame:
+    def numbers(keyword: str) -> FloatArray:
+        value = next(layer.get(keyword) for layer in layers if layer.get(keyword) not in (None, ""))
+        return np.array(value, dtype=np.float64)
+
+    try:
+        thickness = float(numbers("SliceThickness"))
+    except (StopIteration, TypeError, ValueError):
+        thickness = 0.0
+    return _Frame(
+        dataset,
+        numbers("ImagePositionPatient"),
+        numbers("ImageOrientationPatient"),
+        numbers("PixelSpacing"),
+        thickness,
+    )
+
+
+def _layout(frames: list[_Frame], datasets: list[Any], grid: Grid) -> tuple[Layout | None, str]:
+    uids = {_text(dataset, "FrameOfReferenceUID") for dataset in datasets}
+    if len(uids) > 1 or not all(uids):
+        return None, "the source does not name one frame of reference"
+    if len(frames) > len(datasets) > 1:
+        return None, "the series is spread over several multi-frame objects"
+    first = frames[0]
+    rows, columns = int(first.dataset.Rows), int(first.dataset.Columns)
+    steps = grid.inverse[:3, :3] @ np.stack(
+        [first.orientation[3:] * first.spacing[0], first.orientation[:3] * first.spacing[1]], axis=1
+    )
+    row_axis, column_axis = (int(axis) for axis in np.argmax(np.abs(steps), axis=0))
+    if row_axis == column_axis or (grid.shape[row_axis], grid.shape[column_axis]) != (rows, columns):
+        return None, "the scan was resampled onto a straight grid, and its voxels have no exact place in the source"
+    stack_axis = 3 - row_axis - column_axis
+    axes = (stack_axis, row_axis, column_axis)
+    starts = grid.to_index([frame.position for frame in frames])
+    ends = starts + steps @ [rows - 1, columns - 1]
+    places = np.rint(starts[:, stack_axis])
+    flipped = (False, bool(steps[row_axis, 0] < 0), bool(steps[column_axis, 1] < 0))
+    off = [np.abs(starts[:, stack_axis] - places), np.abs(ends[:, stack_axis] - places)]
+    for axis, flip in zip(axes[1:], flipped[1:], strict=True):
+        last = grid.shape[axis] - 1
+        off += [np.abs(starts[:, axis] - (last if flip else 0)), np.abs(ends[:, axis] - (0 if flip else last))]
+    if max(float(one.max()) for one in off) >= _HALF_VOXEL:
+        return None, "the analysed voxels do not lie on the source's slices"
+    if len(frames) > len(datasets) and len(set(places)) < len(frames):
+        return None, "two frames of the multi-frame object lie in one place"
+    return Layout(axes, flipped, tuple(int(place) for place in places)), ""
+
+
+def _headers(frames: list[_Frame], datasets: list[Any], layout: Layout | None, grid: Grid) -> tuple[Any, ...]:
+    """Copies that hold what results take over; one orientation and pixel spacing for all."""
+    from pydicom.dataset import Dataset
+
+    first = frames[0]
+    common = _common(datasets[0])
+    spacing = grid.spacing_mm[layout.axes[0]] if layout else grid.spacing_mm[0]
+    measures = {
+        "PixelSpacing": _decimals(first.spacing),
+        "SliceThickness": _decimals([first.thickness if first.thickness > 0 else spacing])[0],
+        "SpacingBetweenSlices": _decimals([spacing])[0],
+    }
+    orientation = {"ImageOrientationPatient": _decimals(first.orientation)}
+    if len(frames) > len(datasets):
+        common.NumberOfFrames = len(frames)
+        common.SharedFunctionalGroupsSequence = [
+            _item(PlaneOrientationSequence=[_item(**orientation)], PixelMeasuresSequence=[_item(**measures)])
+        ]
+        common.PerFrameFunctionalGroupsSequence = [
+            _item(PlanePositionSequence=[_item(ImagePositionPatient=_decimals(frame.position))]) for frame in frames
+        ]
+        return (common,)
+    for keyword, value in (measures | orientation).items():
+        setattr(common, keyword, value)
+    own = {"SOPClassUID", "SOPInstanceUID"}
+    elements = {element.tag: element for element in common if element.keyword not in own}
+    headers = []
+    for frame in frames:
+        header = Dataset(dict(elements))
+        header.SOPClassUID, header.SOPInstanceUID = frame.dataset.SOPClassUID, frame.dataset.SOPInstanceUID
+        header.ImagePositionPatient = _decimals(frame.position)
+        headers.append(header)
+    return tuple(headers)
+
+
+def _common(dataset: Any) -> Any:
+    """What all slices share, every value one that may be written; text as Unicode."""
+    values: dict[str, Any] = {key: _checked(dataset, key) for key in (*_NEVER_ABSENT, *_WHERE_TOLD)}
+    if values["PatientIdentityRemoved"] == "YES":
+        values["DeidentificationMethod"] = values["DeidentificationMethod"] or "Not told by the source"
+    values = {key: value for key, value in values.items() if value or key in _NEVER_ABSENT}
+    common = _item(**values)
+    common.SpecificCharacterSet = "ISO_IR 192"
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"):
+        setattr(common, keyword, _text(dataset, keyword))
+    if frame := _text(dataset, "FrameOfReferenceUID"):
+        common.FrameOfReferenceUID = frame
+    common.PositionReferenceIndicator = ""
+    common.LossyImageCompression = "01" if _text(dataset, "LossyImageCompression") == "01" else "00"
+    common.Rows, common.Columns = int(dataset.Rows), int(dataset.Columns)
+    return common
+
+
+def _checked(dataset: Any, keyword: str) -> str:
+    text = _text(dataset, keyword)
+    pattern = next((valid for end, valid in _VALID.items() if keyword.endswith(end)), None)
+    return text if pattern is None or pattern.fullmatch(text) else ""
+
+
+def _moment(dataset: Any) -> tuple[str, str]:
+    for moment in _MOMENTS:
+        if date := _checked(dataset, f"{moment}Date"):
+            return date, _checked(dataset, f"{moment}Time") or "000000"
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%d}", f"{now:%H%M%S}"
+
+
+def _text(dataset: Mapping[str, Any] | Any, keyword: str) -> str:
+    try:
+        value = dataset.get(keyword)
+        return "" if value is None else str(value).strip(" \0")
+    except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError):
+        return ""
+
+
+def _decimals(values: Any) -> list[Any]:
+    """Decimal strings (DS) of at most 16 characters."""
+    from pydicom.valuerep import DSfloat
+
+    return [DSfloat(float(value), auto_format=True) for value in values]
+
+
+def _item(**values: Any) -> Any:
+    from pydicom.dataset import Dataset
+
+    dataset = Dataset()
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset
