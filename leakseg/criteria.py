@@ -155,6 +155,8 @@ class CementCriteria:
     """A piece outside bone touches cement inside bone where the gap is at most this."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""
+    detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 8.0
+    """... this near to bone, and whole within the view (vessel walls calcify farther out) ..."""
     detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
     """... in canal and foramina, where nothing else is dense, this near."""
     detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8

@@ -17,6 +17,7 @@ from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.volume import Volume
 
 _TOLD_MM3 = 10.0
+_STANDING_OUT = 3
 
 
 def find_leaked_cement(
@@ -55,7 +56,8 @@ def find_leaked_cement(
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         own = pieces[box] == number
         size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
-        if size_mm3 < 2.0 or from_bone[box][own].max() <= stands_out_mm:
+        standing_out = int((from_bone[box][own] > stands_out_mm).sum())
+        if size_mm3 < 2.0 or standing_out < (1 if coarse else _STANDING_OUT):
             continue
         middle, dense_end = np.percentile(share[box][own], [50, 90])
         if dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share):
@@ -75,9 +77,12 @@ def find_leaked_cement(
         if neural:
             keep[number] = dense and spread <= criteria.max_spread_neural
             continue
+        cut_off = any(part.start == 0 or part.stop == size for part, size in zip(box, pieces.shape, strict=True))
         nearby = dense and distance <= criteria.detached_reach_mm and spread <= criteria.max_spread_neural
         keep[number] = (
             nearby
+            and not cut_off
+            and float(from_bone[box][own].min()) <= criteria.detached_bone_mm
             and dense_end <= criteria.detached_max_core_share
             and middle >= criteria.detached_middle_share
             and spread <= criteria.max_spread
