@@ -1,0 +1,100 @@
+"""Criteria of the masks given, the masks drawn, and the spine read from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+
+from leakseg.criteria.marks import CONVENTION, Source, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskCriteria:
+    """When given masks are told as doubtful, and when they cannot be this spine's."""
+
+    min_level_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 300.0
+    """Smaller levels are specks: they count in no check of order, size or gaps."""
+    far_piece_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
+    """A piece of a level farther than this from its largest piece is told ..."""
+    min_piece_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.02
+    """... where it holds at least this share of the level."""
+    max_size_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.8
+    """A level this many times larger or smaller than its neighbours is told."""
+    min_place_margin: Annotated[
+        float,
+        Ge(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here: true masks 0.06 and more on verse005 and totalsegmentator_ct, displaced ones under 0"),
+    ] = 0.02
+    """The masks' contrast with their surroundings beats that of any place 6 to 15 mm away by at least this."""
+    max_near_gain: Annotated[
+        float,
+        Ge(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here, as min_place_margin: true masks 0, 3 mm off 0.02 and more"),
+    ] = 0.005
+    """Masks whose contrast grows by more than this when moved by 3 mm are told."""
+    max_mirror_gain: Annotated[
+        float, Ge(0), Le(1), Unit("1"), Source("measured here, as min_place_margin: mirrored masks gain 0.1 and more")
+    ] = 0.03
+    """Masks whose contrast grows by more than this when mirrored left to right are refused."""
+    max_canal_distance_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 15.0
+    """A canal mask whose middle voxel is farther than this from every vertebra lies elsewhere."""
+    max_canal_bone_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.2
+    """A canal mask that shares more than this of its voxels with vertebrae is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltinCriteria:
+    """What the built-in segmentation must see before it believes in a spine."""
+
+    min_centreline_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 15.0
+    """A shorter canal is no spine."""
+    min_body_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 1500.0
+    """A vertebra of which less body than this is in view is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpineCriteria:
+    """How the canal, the bodies, the pedicles and the foramina are read from the masks."""
+
+    min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
+    """The canal must be followed at least this far."""
+    axis_smoothing_mm: Annotated[float, Ge(5), Unit("mm"), CONVENTION] = 15.0
+    """Half window of the quadratic that smooths the canal's centreline."""
+    axis_margin_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 8.0
+    """The axis is continued this far beyond the vertebrae in view."""
+    ring_closing_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """Gaps of the bony ring up to twice this are closed when the canal is looked for in the vertebra masks."""
+    min_canal_area_mm2: Annotated[
+        float, Gt(0), Unit("mm2"), Source("convention; normal bony canals measure 150 mm2 and more")
+    ] = 60.0
+    """Smaller holes of the vertebrae are no canal."""
+    max_canal_area_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 1200.0
+    """Larger holes of the vertebrae are no canal."""
+    min_canal_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
+    """Bone nearer to the axis is no wall."""
+    max_canal_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 24.0
+    """Bone farther from the axis is no wall."""
+    min_ring_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
+    """A section whose rays meet bone in at least this share shows the canal."""
+    far_hit_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.7
+    """Bone farther than this many times the section's middle radius is seen through a foramen."""
+    canal_memory_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0
+    """The wall is carried over from sections up to this far away."""
+    wall_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """Bone counts as the wall where it lies within this of the wall carried over."""
+    pedicle_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 6.0
+    """Pedicles are looked for in this depth behind the posterior wall."""
+    min_pedicle_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
+    """Lower runs of bone beside the canal are no pedicle."""
+    max_pedicle_width_mm: Annotated[float, Gt(0), Unit("mm"), Source("Zindrick 1987, Spine 12:160-166")] = 29.0
+    """Bone farther lateral of the medial pedicle wall is transverse process."""
+    max_disc_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 22.0
+    """A wider space between two bodies is no disc: a level is missing from the masks."""
+    foramen_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 16.0
+    """A foramen reaches at most this far behind the posterior wall where no facet closes it."""

@@ -1,0 +1,104 @@
+"""Criteria of cement, beside the spine and far from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+
+from leakseg.criteria.marks import CONVENTION, Source, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class CementCriteria:
+    """Which voxels are cement. No HU here separates cement: the scan's own densities do (see anatomy)."""
+
+    search_margin_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
+    """Leaks are looked for this far around the vertebrae."""
+    deep_mm: Annotated[float, Gt(0), Unit("mm"), Source("measured here: cement-free verse005, cortex ends at 5 mm")] = (
+        5.0
+    )
+    """Bone deeper than this under the vertebra's surface is cancellous: the place to tell cement from bone."""
+    seed_above_cancellous_hu: Annotated[
+        float, Gt(0), Unit("HU"), Source("measured here: cement-free verse005 and totalsegmentator_ct reach 480 HU")
+    ] = 550.0
+    """Cement is sought where deep bone lies this far above the scan's cancellous bone."""
+    min_seed_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 700.0
+    """Deep bone under this is no cement in any scan."""
+    min_seed_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 40.0
+    """Smaller deep dense pieces are bone islands or noise."""
+    min_seed_voxels: Annotated[int, Ge(1), Unit("1"), CONVENTION] = 8
+    """Deep dense pieces of fewer voxels are noise."""
+    edge_share: Annotated[float, Gt(0), Le(1), Unit("1"), Source("half maximum: the edge of a blurred step")] = 0.5
+    """The threshold lies this share of the way from the surroundings to the cement's own density."""
+    rim_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
+    """Bone this near to the vertebra's surface may be cortex and needs the cortical threshold."""
+    cortex_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 97.0
+    """This percentile of the rim of untreated vertebrae stands for cortex."""
+    bone_edge_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
+    """A piece outside bone must stand out from every bone mask by more than this (a mask's rim is no leak)."""
+    coarse_voxel_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
+    """From this voxel size on a leak may be a single voxel thick: it need not stand out by more ..."""
+    coarse_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.38
+    """... and its dense end reaches only this share, for every voxel of it is blurred."""
+    coarse_contact_voxels: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.7
+    """The rim of bone between inner cement and a leak may be this many voxels wide."""
+    near_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
+    """Voxels outside bone this near to a mask may be blurred cortex and need the cortical threshold."""
+    max_spread_touching: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 10.0
+    """Less dense matter hanging together with a piece that touches inner cement: at most this many times its size."""
+    large_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 400.0
+    """A piece larger than this is thick somewhere, and its median is not blurred: ..."""
+    large_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
+    """... it must reach this share of the cement's density, else it is unlabelled bone."""
+    strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.3
+    """Strands thinner than a few voxels are followed down to this share of the cement's density."""
+    hang_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.18
+    """Matter above this share hangs together with a piece (see max_spread)."""
+    min_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
+    """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
+    contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
+    """A piece outside bone touches cement inside bone where the gap is at most this."""
+    detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
+    """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""
+    detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 8.0
+    """... this near to bone, and whole within the view (vessel walls calcify farther out) ..."""
+    detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
+    """... in canal and foramina, where nothing else is dense, this near."""
+    detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
+    """The dense end of a detached piece reaches this share of the cement's density ..."""
+    detached_max_core_share: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.15
+    """... and not more than this: denser ones are calcification, clips or teeth."""
+    detached_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """The median of a detached piece reaches this share: a drop is even, a plaque is not."""
+    max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
+    """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
+    max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0
+    """... and in canal and foramina this many times; unlabelled bone goes on, a drop of cement ends."""
+    metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
+    """Metal: straight dense pieces at least this long ..."""
+    metal_max_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
+    """... and at most this thick."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistantCriteria:
+    """What counts as a distant dense piece: cement that may have travelled by vein."""
+
+    distant_min_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10.0
+    """Smaller dense pieces are calcified plaque or noise."""
+    distant_max_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10000.0
+    """Larger dense pieces are implants or contrast."""
+    distant_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
+    """The dense end of a distant piece reaches this share of the cement's density ..."""
+    distant_max_core_share: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.15
+    """... and not more than this."""
+    distant_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """The median of a distant piece reaches this share: cement is even, a calcified plaque is not."""
+    distant_max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 4.0
+    """Less dense matter hanging together with it: at most this many times its size; bone goes on."""
+    distant_min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
+    """Nearer to the canal than this a piece lies beside the vertebrae and is judged as a leak."""
+    lateral_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 160.0
+    """Looked for up to this far to both sides of the canal (arms lie farther out)."""

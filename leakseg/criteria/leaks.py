@@ -1,0 +1,84 @@
+"""Criteria of leaks: which count, how they are named, when a human reader is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+
+from leakseg.criteria.marks import CONVENTION, Source, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakCriteria:
+    """Which cement outside bone counts as a leak."""
+
+    min_leak_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10.0
+    """Smaller pieces outside bone are counted in the leaked volume but are no leaks."""
+    min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    """Cement counts in a second place only where it reaches this far across the border into it."""
+    join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    """Pieces in one place with a smaller gap between them are one leak."""
+    touch_canal_mm: Annotated[
+        float, Ge(0), Unit("mm"), Source("convention; the wall between sections is interpolated")
+    ] = 1.5
+    """Cement outside bone within this of the canal's interpolated wall touches the canal."""
+    min_treated_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 200.0
+    """A vertebra with at least this much cement inside its bone counts as treated."""
+    treated_rim_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0
+    """Cement this near to a vertebra's outline that goes on outside does not make it treated."""
+    side_share: Annotated[float, Gt(0.5), Le(1), Unit("1"), CONVENTION] = 0.8
+    """A leak lies left or right where at least this share of its volume does."""
+    bilateral_share: Annotated[float, Gt(0), Le(0.5), Unit("1"), CONVENTION] = 0.2
+    """A canal leak is bilateral where each lateral third of the canal holds this share of it."""
+    profuse_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 1000.0
+    """Cement in canal and foramina over this volume is called profuse."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyCriteria:
+    """How the rules name type, subtype and route of a leak (definitions and literature: Yeom 2003, Lee zones)."""
+
+    vein_min_elongation: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.5
+    """A strand is at least this many times as long as wide."""
+    vein_max_width_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 7.0
+    """Wider cement is a lump, no vein."""
+    segmental_max_rise: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 0.6
+    """A segmental vein runs along the side: its rise is at most this share of its length."""
+    lengthwise_min_rise: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 0.65
+    """Lengthwise veins rise by at least this share of their length."""
+    front_max_angle_deg: Annotated[float, Gt(0), Unit("deg"), CONVENTION] = 55.0
+    """Up to this angle round the body counts as its front."""
+    away_min_radius_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.45
+    """Strands farther from the body's centre than this many body radii run away from the body."""
+    track_min_behind_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """A needle's track lies behind the posterior wall with at least this share."""
+    track_min_elongation: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.0
+    """A needle's track is at least this many times as long as wide."""
+    basivertebral_max_beside_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 7.0
+    """The basivertebral vein leaves the posterior wall within this of the midline ..."""
+    basivertebral_height_margin: Annotated[
+        float, Ge(0), Le(0.5), Unit("1"), Source("anatomy: middle third of the height")
+    ] = 0.3
+    """... and at least this share of the height away from both endplates."""
+    narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), Source("measured here: implants in verse005")] = 22.0
+    """Broader contact with inner cement is a defect of the cortex, no vein."""
+    breach_behind_wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
+    """Cement breached a pedicle's medial wall where its exit lies this far behind the posterior wall ..."""
+    breach_pedicle_margin: Annotated[float, Ge(0), Unit("1"), Source("measured here: implants in verse005")] = 0.25
+    """... and at the pedicle's height: above its lowest quarter, up to a quarter over its top."""
+    wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
+    """Cement left through a wall where its exit lies within this of it."""
+    central_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
+    """Cement in front of the sac has at least this share in the front half of the canal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewCriteria:
+    """When a case asks for a human reader."""
+
+    min_confidence: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """A leak whose confidence is under this asks for a review."""
+    min_label_confidence: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """A level whose name is less sure than this asks for a review."""
