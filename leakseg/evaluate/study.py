@@ -16,7 +16,8 @@ from leakseg.evaluate.pages import csv_text, html_page, markdown
 from leakseg.evaluate.plots import draw_plots
 from leakseg.evaluate.scoring import Scores, score
 from leakseg.evaluate.statistics import INTERVALS, Json
-from leakseg.evaluate.tables import Table, make_tables
+from leakseg.evaluate.table import Table
+from leakseg.evaluate.tables import make_tables
 
 SCHEMA_VERSION = "1.0"
 HEADING = "Evaluation of cement leaks against truth"

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from leakseg.evaluate.compare import COMPARISON
 from leakseg.evaluate.figures import ATTRIBUTES, CONFIDENCE_BINS, MIN_MEASURED_MM3, MIN_SCORED_MM3
+from leakseg.evaluate.listings import case_listing, cases_not_done, leak_listings
 from leakseg.evaluate.scoring import Scores
 from leakseg.evaluate.statistics import Json
-from leakseg.evaluate.values import LeakEntry, LeakRow
+from leakseg.evaluate.table import Cell, Table
 
-Cell = str | int | float | None
 _SHARE = ("value", "k", "n", "low_95", "high_95")
-_FIELDS = ("id", *ATTRIBUTES, "volume_mm3", "canal_encroachment_fraction")
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table; ``name`` is its CSV file's, ``figure`` the plot that belongs to it."""
-
-    name: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
-    figure: str | None = None
 
 
 def make_tables(document: Json, scores: Scores) -> tuple[Table, ...]:
@@ -34,7 +19,7 @@ def make_tables(document: Json, scores: Scores) -> tuple[Table, ...]:
     tables = [
         _headline(document),
         *([_groups(document["groups"])] if document["groups"] else []),
-        _cases(document["cases"]),
+        cases_not_done(document["cases"]),
         *_detection(document["detection"]),
         *_naming(document["naming"]),
         *_measures(document["measures"]),
@@ -42,13 +27,7 @@ def make_tables(document: Json, scores: Scores) -> tuple[Table, ...]:
     ]
     if document["comparisons"]:
         tables.append(_comparisons(document["comparisons"]))
-    rows = scores.rows()
-    tables += [
-        _leaks("misses", "Misses and wrong names, one by one", [row for row in rows if _is_miss(row)]),
-        _leaks("unmatched", "False positives and extra pieces", [row for row in rows if _is_unmatched(row)]),
-        _leaks("leaks", "Every leak", rows),
-    ]
-    return tuple(tables)
+    return (*tables, *leak_listings(scores), case_listing(scores))
 
 
 def _headline(document: Json) -> Table:
@@ -88,24 +67,6 @@ def _headlines(document: Json) -> list[tuple[str, Json]]:
         ("cement, median Dice", measured["cement"]["all"]["median_dice"]),
         ("confidence, expected calibration error", document["calibration"]["expected_calibration_error"]),
     ]
-
-
-def _cases(told: Json) -> Table:
-    rows: list[tuple[Cell, ...]] = [
-        (one["case_id"], one["status"], one["truth_leaks"], one["reason"]) for one in told["not_done"]
-    ]
-    rows += [(one["case_id"], "truth unusable, not scored", None, one["reason"]) for one in told["bad_truth"]]
-    rows += [(one, "no truth, not scored", None, None) for one in told["without_truth"]]
-    counts = ", ".join(f"{told[status]} {status.replace('_', ' ')}" for status in _STATUSES if told[status])
-    ways = ", ".join(f"{count} by {way}" for way, count in told["matched_by"].items() if count) or "none"
-    note = (
-        f"{told['truth']} truth cases, {told['scored']} scored: {counts or 'none'}. The table lists the others. "
-        f"Leaks matched: {ways}."
-    )
-    return Table("cases", "Cases", ("case_id", "status", "truth_leaks", "reason"), tuple(rows), note)
-
-
-_STATUSES = ("done", "refused", "failed", "no_result", "unreadable")
 
 
 def _detection(found: Json) -> tuple[Table, ...]:
@@ -192,7 +153,7 @@ def _measures(measured: Json) -> tuple[Table, ...]:
         ),
         Table(
             "cement",
-            "Cement masks, case by case",
+            "Cement masks",
             ("part", "figure", *_SHARE, "cases_both_empty"),
             tuple(cement),
             "Distances in mm between the masks' borders: mean of both directions, and the 95th percentile.",
@@ -235,64 +196,9 @@ def _comparisons(entries: Iterable[Json]) -> Table:
     )
 
 
-def _leaks(name: str, title: str, rows: Sequence[LeakRow]) -> Table:
-    columns = (
-        "case_id",
-        "outcome",
-        *(f"truth_{field}" for field in _FIELDS),
-        *(f"told_{field}" for field in _FIELDS),
-        "confidence",
-        "matched_by",
-        "overlap_mm3",
-        "distance_mm",
-        "note",
-    )
-    return Table(name, title, columns, tuple(_leak(row) for row in rows))
-
-
-def _leak(row: LeakRow) -> tuple[Cell, ...]:
-    confidence = row.told.number("confidence") if row.told else None
-    return (
-        row.case_id,
-        row.outcome,
-        *_told(row.truth),
-        *_told(row.told),
-        confidence,
-        row.matched_by,
-        _rounded(row.overlap_mm3),
-        _rounded(row.distance_mm),
-        row.note or _wrong(row),
-    )
-
-
-def _told(leak: LeakEntry | None) -> tuple[Cell, ...]:
-    return tuple(None if leak is None else _rounded(leak.told.get(field)) for field in _FIELDS)
-
-
-def _is_miss(row: LeakRow) -> bool:
-    return row.outcome == "missed" or (row.outcome == "detected" and bool(_wrong(row)))
-
-
-def _is_unmatched(row: LeakRow) -> bool:
-    return row.outcome in {"false_positive", "extra_piece"}
-
-
-def _wrong(row: LeakRow) -> str:
-    """Which fields a detected leak has wrong."""
-    if row.outcome != "detected" or row.truth is None or row.told is None:
-        return ""
-    truth, told = row.truth.told, row.told.told
-    wrong = [name for name in ATTRIBUTES if name in truth and name in told and truth[name] != told[name]]
-    return f"wrong {', '.join(wrong)}" if wrong else ""
-
-
 def _share(one: Json) -> tuple[Cell, ...]:
     return (one["value"], one.get("k"), one["n"], one["low"], one["high"])
 
 
 def _bin(low: float, high: float | None) -> str:
     return f"{low:g} mm³ and more" if high is None else f"{low:g} to under {high:g} mm³"
-
-
-def _rounded(value: Any) -> Cell:
-    return round(value, 4) + 0.0 if isinstance(value, float) else value

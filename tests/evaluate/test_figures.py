@@ -152,6 +152,25 @@ def test_dice_and_surface_distance_of_two_shifted_cubes(bench):
     assert (same.dice, same.surface_distance_mm, same.hausdorff95_mm) == (1.0, 0.0, 0.0)
 
 
+def test_distances_are_those_between_the_borders_point_by_point(bench):
+    """Every border voxel of a ball against every one of another, by brute force."""
+    from scipy.spatial.distance import cdist
+
+    grid = bench.grid((24, 24, 24), 0.8, (5.0, -3.0, 100.0))
+    k, j, i = np.indices(grid.shape)
+    balls = [(k - 11) ** 2 + (j - 11) ** 2 + (i - centre) ** 2 <= radius**2 for centre, radius in ((10, 7), (13, 6))]
+    neighbours = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+    borders = [
+        grid.to_patient(np.argwhere(ball & ~np.all([np.roll(ball, step, (0, 1, 2)) for step in neighbours], axis=0)))
+        for ball in balls
+    ]
+    apart = cdist(*borders)
+    told = compare_masks(*(labels_of(grid, ball.astype(int)) for ball in balls), (1,))
+    assert told.surface_distance_mm == pytest.approx((apart.min(axis=0).mean() + apart.min(axis=1).mean()) / 2)
+    assert told.hausdorff95_mm == pytest.approx(max(np.percentile(apart.min(axis=axis), 95) for axis in (0, 1)))
+    assert told.dice == pytest.approx(2 * (balls[0] & balls[1]).sum() / (balls[0].sum() + balls[1].sum()))
+
+
 def test_empty_masks_are_not_compared_and_half_empty_ones_are_zero(bench):
     grid = bench.grid((6, 6, 6))
     none, some = np.zeros(grid.shape, int), np.zeros(grid.shape, int)
@@ -173,6 +192,9 @@ def test_cement_is_compared_whole_and_outside_bone(bench):
         bench.cement(bench.results / case_id / "cement.nii.gz", labels)
     cement = evaluate(bench.results, bench.truth).document["measures"]["cement"]
     assert cement["all"]["median_dice"]["value"] == 1.0
+    (table,) = [table for table in evaluate(bench.results, bench.truth).tables() if table.name == "per_case"]
+    by_case = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [(row["all_dice"], row["outside_bone_dice"]) for row in by_case] == [(1.0, 0.0), (1.0, None)]
     assert (cement["outside_bone"]["both_empty"], cement["outside_bone"]["median_dice"]["value"]) == (1, 0.0)
 
 

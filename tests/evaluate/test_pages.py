@@ -9,7 +9,7 @@ import pytest
 
 from leakseg.cli import run_command
 from leakseg.evaluate.pages import csv_text, markdown
-from leakseg.evaluate.tables import Table
+from leakseg.evaluate.table import Table
 
 BOX = ((2, 7), (2, 7), (2, 7))
 FAR = ((20, 25), (20, 25), (20, 25))

@@ -37,6 +37,16 @@ def test_kappa_by_hand():
     assert statistics.kappa(pairs, ("a", "b", "c")) == pytest.approx((0.7 - 0.5) / (1 - 0.5))
 
 
+def test_kappa_is_that_of_scikit_learn():
+    from sklearn.metrics import cohen_kappa_score
+
+    rng = np.random.default_rng(3)
+    first = rng.choice(list("abcde"), 200)
+    second = np.where(rng.uniform(size=200) < 0.7, first, rng.choice(list("abcde"), 200))
+    told = statistics.kappa(list(zip(first, second, strict=True)), tuple("abcdef"))
+    assert told == pytest.approx(cohen_kappa_score(first, second))
+
+
 def test_kappa_of_one_single_name_is_not_measurable():
     assert statistics.kappa([("a", "a")] * 3, ("a", "b")) is None
     assert statistics.kappa([], ("a", "b")) is None
