@@ -5,13 +5,14 @@ Works on the coarse block of the whole scan, in its voxels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter, uniform_filter1d
 
 from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.contrast import broad_bright, dimmed
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.working import Block, Image
 
@@ -20,21 +21,40 @@ RAY_MM = 26.0
 MIN_CHORD_MM, MAX_CHORD_MM, MAX_AP_CHORD_MM = 8.0, 34.0, 28.0
 NEAR_MM = 18.0
 BLOCKED = -30.0
+PLAIN_SHARE = 0.6
+"""A canal found in this share of the slices needs no second look."""
 RUN_MM, LONGEST_BRIDGE_MM = 24.0, 100.0
 GOOD_SCORE, POOR_SCORE = 0.3, -0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Centreline:
-    """``points_mm`` ``(N, 3)`` grid mm from caudal to cranial, one a coarse slice, with its ``score`` ``(N,)``."""
+    """``points_mm`` ``(N, 3)`` grid mm from caudal to cranial, one a coarse slice, with its ``score`` ``(N,)``.
+
+    ``through_contrast`` is true where the canal was only found with bright, broad regions dimmed.
+    """
 
     points_mm: FloatArray
     score: FloatArray
+    through_contrast: bool = False
 
 
 def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
-    """The canal's course through the scan, or None where nothing looks like a canal."""
-    reward = canal_reward(coarse, densities)
+    """The canal's course through the scan, or None where nothing looks like a canal.
+
+    Where it covers little of the scan, a canal full of contrast medium is looked for as well.
+    """
+    plain = _best_path(coarse, canal_reward(coarse, densities))
+    if plain is not None and len(plain.points_mm) > PLAIN_SHARE * len(coarse.hu):
+        return plain
+    dim = dimmed(coarse, densities, broad_bright(coarse, densities))
+    other = _best_path(coarse, canal_reward(coarse, densities, dim))
+    if other is None or (plain is not None and other.score.sum() < 1.5 * plain.score.sum()):
+        return plain
+    return replace(other, through_contrast=True)
+
+
+def _best_path(coarse: Block, reward: Image) -> Centreline | None:
     path = viterbi(reward, blocked=reward <= BLOCKED / 2)
     score = np.array([reward[z, y, x] for z, y, x in path])
     kept = _best_run(np.maximum(score, -2.0), coarse.step_mm)
@@ -44,9 +64,13 @@ def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
     return Centreline(coarse.origin_mm + path * coarse.step_mm, score)
 
 
-def canal_reward(coarse: Block, densities: Densities) -> Image:
-    """How much each voxel looks like the middle of the canal; `BLOCKED` in bone and air."""
-    hu = gaussian_filter(np.clip(coarse.hu, -300, 1100), 0.5)
+def canal_reward(coarse: Block, densities: Densities, tube: Block | None = None) -> Image:
+    """How much each voxel looks like the middle of the canal; `BLOCKED` in bone and air.
+
+    ``tube``: the block in which the canal is dark, where that is not the scan itself.
+    """
+    bright = np.clip(coarse.hu, -300, 1100)
+    hu = gaussian_filter(bright if tube is None else np.clip(tube.hu, -300, 1100), 0.5)
     soft = densities.soft_hu
     bone = hu > soft + 90
     step = coarse.step_mm
@@ -55,8 +79,8 @@ def canal_reward(coarse: Block, densities: Densities) -> Image:
     near = (features.chords + features.near) / 2
     near = (near + uniform_filter1d(maximum_filter(near, (z16, 1, 1)), 3, axis=0)) / 2
     centred = uniform_filter1d(features.centring, z16, axis=0) * features.chords
-    front = _box_mean(np.clip(hu - soft, -100, 350), (32, 24, 22), -21, step)
-    behind = _box_mean(np.clip(hu - soft - 60, 0, 300), (24, 16, 16), 18, step)
+    front = _box_mean(np.clip(bright - soft, -100, 350), (32, 24, 22), -21, step)
+    behind = _box_mean(np.clip(bright - soft - 60, 0, 300), (24, 16, 16), 18, step)
     plausible = (near > 0.6) & ~bone & (hu > soft - 200)
     if plausible.sum() < 50:
         plausible = ~bone

@@ -20,6 +20,7 @@ from leakseg.providers.builtin.assemble import onto_grid
 from leakseg.providers.builtin.bodies import find_endplates, trace_outline
 from leakseg.providers.builtin.canal import find_cement, trace_wall
 from leakseg.providers.builtin.centreline import find_centreline
+from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import measure_densities
 from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks
@@ -73,6 +74,8 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     if line is None or np.ptp(line.points_mm[:, 0]) < limits.min_centreline_mm:
         raise AnatomyError(_NO_SPINE.format(f"less than {limits.min_centreline_mm:g} mm of a spinal canal"))
     block = _window(volume, line.points_mm)
+    if line.through_contrast:
+        block = dim_sac(block, densities, line.points_mm)
     cement = find_cement(block)
     frames, wall = trace_wall(block, make_frames(robust_smooth(line.points_mm)), densities, cement)
     straight = straighten(block, frames, U_MM, V_MM)
