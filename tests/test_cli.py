@@ -218,7 +218,6 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
         (["run", "scans"], "Missing option '-o'"),
         (["run", "scans", "-o", "out", "--colour"], "No such option"),
         (["run", "scans", "-o", "out", "--workers", "many"], "--workers"),
-        (["run", "scans", "-o", "out", "--write", "json,seg"], "does not write 'seg' yet"),
         (["run", "scans", "-o", "out", "--write", "pdf"], "no writer 'pdf'"),
         (["run", "scans", "-o", "out", "--classifier", "oracle"], "no leak classifier 'oracle'"),
         (["run", "scans", "-o", "out", "--label-scheme", "guess"], "no label scheme named 'guess'"),

@@ -53,7 +53,6 @@ def test_choices_win_over_the_recipe_and_none_is_no_choice(tmp_path):
         ('masks = "auto"', ["masks"]),
         ("masks = 1979-05-27", ["masks"]),
         ('write = ["json", "pdf"]', ["pdf"]),
-        ('write = ["html"]', ["html", "yet"]),
         ("x = = 1", ["TOML"]),
     ],
 )

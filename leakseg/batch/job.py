@@ -100,12 +100,29 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         except KeyboardInterrupt:
             complete = False
         ended.sort(key=lambda one: one.case_id)
-        if "csv" in job.config.write:
-            with writing("The tables"):
-                csv_tables.write((table_case(one, out) for one in ended), out)
+        write_batch(ended, out, job.config.write)
         document = record.document(ended, complete=complete)
         write_json(out / RUN, document)
         return JobResult(document, tuple(ended), complete)
+
+
+def write_batch(ended: Iterable[CaseOutcome], out: Path, names: Iterable[str]) -> None:
+    """Write what is told of the cases together: the tables and the page of all cases.
+
+    Raises
+    ------
+    OutputError
+        Where the disk does not take it.
+    """
+    cases = tuple(table_case(one, out) for one in ended)
+    if "csv" in names:
+        with writing("The tables"):
+            csv_tables.write(cases, out)
+    if "html" in names:
+        from leakseg.writers import html
+
+        with writing("The page of all cases"):
+            html.write_index(cases, out)
 
 
 def table_case(one: CaseOutcome, out: Path) -> csv_tables.TableCase:

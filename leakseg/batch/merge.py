@@ -10,12 +10,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from leakseg.batch.job import JobResult, table_case
+from leakseg.batch.job import JobResult, write_batch
 from leakseg.batch.ledger import NAME as LEDGER
 from leakseg.batch.output import RUN, claimed, write_json, writing
 from leakseg.case import TEMPORARY, CaseOutcome, set_aside
 from leakseg.errors import ConfigError
-from leakseg.writers import csv_tables
 
 _SAME = ("leakseg", "recipe_digest")
 
@@ -41,7 +40,7 @@ def merge(parts: Sequence[Path], out: Path) -> JobResult:
         outcomes = [_outcome(case, document["recipe_digest"]) for case in document["cases"]]
         with writing("The joined results"):
             _join_ledgers(parts, out)
-            csv_tables.write((table_case(one, out) for one in outcomes), out)
+        write_batch(outcomes, out, {"csv", *document["recipe"]["write"]})
         write_json(out / RUN, document)
     return JobResult(document, tuple(outcomes), complete=True)
 

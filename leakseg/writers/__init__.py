@@ -15,19 +15,18 @@ if TYPE_CHECKING:
 CaseWriter: TypeAlias = "Callable[[CaseResult, Path], tuple[Path, ...]]"
 """Writes one case's files of one format into a folder."""
 
-CASE_WRITERS = ("nifti", "csv", "seg", "sr", "json")
+CASE_WRITERS = ("nifti", "csv", "png", "seg", "sr", "html", "json")
 """Formats of one case, in the order of writing: the SR after the SEG that it refers to, and report.json last,
 for it marks the case complete."""
-BATCH_WRITERS = ("csv",)
-"""Formats of a whole run; ``csv`` leaves a table in each case's folder too."""
+BATCH_WRITERS = ("csv", "html")
+"""Formats of a whole run; both leave a file in each case's folder too."""
 DICOM_WRITERS = ("seg", "sr")
 """Formats that refer to the DICOM series they are about, and are not written where there is none."""
-_PLANNED = ("html", "png")
 
 
 def default_names() -> tuple[str, ...]:
     """Every writer there is."""
-    return ("json", "csv", "nifti", "seg", "sr")
+    return ("json", "csv", "nifti", "seg", "sr", "html", "png")
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -39,8 +38,6 @@ def check_names(names: Sequence[str]) -> None:
         Where there is none.
     """
     for name in names:
-        if name in _PLANNED:
-            raise ConfigError(f"This version of leakseg does not write '{name}' yet; it writes {_listed()}.")
         if name not in (*CASE_WRITERS, *BATCH_WRITERS):
             raise ConfigError(f"There is no writer '{name}'; leakseg writes {_listed()}.")
 
@@ -65,22 +62,27 @@ def _listed() -> str:
 
 
 def _case_writer(name: str, series: DicomSeries | None) -> CaseWriter:
+    if name in DICOM_WRITERS:
+        return _dicom_writer(name, series)
+    writer: CaseWriter
+    if name == "png":
+        from leakseg.writers.png_pictures import write as writer
+    elif name == "html":
+        from leakseg.writers.html import write as writer
+    elif name == "nifti":
+        from leakseg.writers.nifti_masks import write as writer
+    elif name == "csv":
+        from leakseg.writers.features_csv import write as writer
+    else:
+        from leakseg.writers.json_report import write as writer
+    return writer
+
+
+def _dicom_writer(name: str, series: DicomSeries | None) -> CaseWriter:
     if name == "seg":
         from leakseg.writers import dicom_seg
 
         return lambda result, folder: dicom_seg.write(result, series, folder)
-    if name == "sr":
-        from leakseg.writers import dicom_sr
+    from leakseg.writers import dicom_sr
 
-        return lambda result, folder: dicom_sr.write(result, series, folder)
-    if name == "nifti":
-        from leakseg.writers import nifti_masks
-
-        return nifti_masks.write
-    if name == "csv":
-        from leakseg.writers import features_csv
-
-        return features_csv.write
-    from leakseg.writers import json_report
-
-    return json_report.write
+    return lambda result, folder: dicom_sr.write(result, series, folder)

@@ -1,0 +1,158 @@
+"""Vertebrae, canal and cement in three dimensions, as a surgeon looks at a reconstruction: bone like glass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor
+from scipy import ndimage
+
+from leakseg.findings import CaseResult
+from leakseg.pictures import canvas
+from leakseg.pictures.planes import CANAL_COLOUR, METAL_COLOUR
+from leakseg.pictures.region import Region, bounds, widened
+from leakseg.wording import COLOURS
+
+_STEP_MM = 1.0
+_ZOOM = 4
+_BONE, _CEMENT = "#E8DCC4", "#F7F7F7"
+_BACK = "#10141A"
+_VIEWS = (("from the left and behind", 50.0), ("from the front", 180.0), ("from the right and behind", -50.0))
+"""Turns about the body's long axis; 0 looks from behind."""
+_MAX_MM = 260.0
+_OUTLINE = 0.45
+
+Field = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """What one look sees of one thing: depth in steps (NaN beside it) and brightness 0 to 1, picture rows down."""
+
+    depth: Field
+    light: Field
+
+
+def solid_picture(result: CaseResult, region: Region) -> Image.Image:
+    """Three looks side by side, from both sides behind and from the front."""
+    small, spacing = _thinned(_near_findings(region))
+    things: list[tuple[Field, str]] = [(_field(small.cement == 1), _CEMENT), (_field(small.cement == 3), METAL_COLOUR)]
+    things += [(_field(small.leaks == leak.id), COLOURS[leak.type]) for leak in result.report.leaks]
+    bone = _field(small.vertebrae > 0)
+    canal = None if small.canal is None else _field(small.canal)
+    panels = [_look(bone, canal, things, spacing, turn, title) for title, turn in _VIEWS]
+    page = Image.new("RGB", (sum(panel.size[0] for panel in panels), panels[0].size[1]), _BACK)
+    left = 0
+    for panel in panels:
+        page.paste(panel, (left, 0))
+        left += panel.size[0]
+    return page
+
+
+def _near_findings(region: Region) -> Region:
+    """The vertebrae round the cement; all of them where they are few or there is none."""
+    box = bounds(region.cement) if region.grid.shape[0] * region.grid.spacing_mm[0] > _MAX_MM else None
+    whole = bounds((region.vertebrae > 0) | (region.leaks > 0))
+    if box is None or whole is None:
+        return region.crop(widened([whole] if whole else [], region.grid, 4.0))
+    layers = widened([box], region.grid, 40.0)[0]
+    return region.crop(widened([(layers, whole[1], whole[2])], region.grid, 0.0))
+
+
+def _thinned(region: Region) -> tuple[Region, float]:
+    """The region on a cubic grid by nearest neighbour, and that grid's step."""
+    spacing = region.grid.spacing_mm
+    length = max(size * step for size, step in zip(region.grid.shape, spacing, strict=True))
+    step = max(_STEP_MM, length / 240)
+    picks = [
+        np.minimum((np.arange(int(size * part / step) or 1) * step / part).round().astype(int), size - 1)
+        for size, part in zip(region.grid.shape, spacing, strict=True)
+    ]
+    at = np.ix_(*picks)
+    canal = None if region.canal is None else region.canal[at]
+    return Region(
+        region.grid, region.hu[:1, :1, :1], region.vertebrae[at], canal, region.cement[at], region.leaks[at]
+    ), step
+
+
+def _field(mask: NDArray[np.bool_]) -> Field:
+    """A soft-edged mask, at least half where the mask is: small things do not melt away."""
+    if not mask.any():
+        return np.zeros((0, 0, 0), np.float32)
+    soft = ndimage.gaussian_filter(mask.astype(np.float32), 0.8, truncate=2.0)
+    return np.asarray(soft / max(0.5, min(1.0, 2 * float(soft[mask].mean()))), dtype=np.float32)
+
+
+def _look(
+    bone: Field, canal: Field | None, things: list[tuple[Field, str]], step_mm: float, turn: float, title: str
+) -> Image.Image:
+    """One look at all things from one side."""
+    behind = _surface(bone, turn)
+    page = np.empty((*behind.depth.shape, 3), np.float32)
+    page[:] = ImageColor.getrgb(_BACK)
+    nearest = np.full(behind.depth.shape, np.inf, np.float32)
+    if canal is not None and canal.size:
+        _paint(page, _surface(canal, turn), CANAL_COLOUR, 0.45, None)
+    for field, colour in things:
+        if field.size:
+            _paint(page, _surface(field, turn), colour, 1.0, nearest)
+    in_front = behind.depth < nearest - 1.0
+    seen = np.where(in_front, behind.depth, np.nan).astype(np.float32)
+    _paint(page, Surface(seen, behind.light), _BONE, 0.42, None)
+    picture = Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
+    canvas.write(picture, (8, 6), title, 15, ink=canvas.FAINT)
+    canvas.scale_bar(picture, step_mm / _ZOOM)
+    return picture
+
+
+def _paint(page: Field, surface: Surface, colour: str, opacity: float, nearest: Field | None) -> None:
+    hit = np.isfinite(surface.depth)
+    if nearest is not None:
+        hit &= surface.depth < nearest
+        nearest[hit] = surface.depth[hit]
+    shade = surface.light[hit][:, None] * np.array(ImageColor.getrgb(colour)[:3], np.float32)
+    page[hit] = (1 - opacity) * page[hit] + opacity * shade
+
+
+def _surface(field: Field, turn: float) -> Surface:
+    """Where rays from behind, turned about the body's axis, first meet the field's half level."""
+    layers, rows, columns = field.shape
+    side = int(np.ceil(np.hypot(rows, columns))) | 1
+    angle = np.radians(turn)
+    across, depth = np.meshgrid(np.arange(side) - side // 2, np.arange(side) - side // 2, indexing="ij")
+    # Seen from behind, the patient's left is on the left, and depth runs to the front.
+    left = -across * np.cos(angle) - depth * np.sin(angle)
+    back = -depth * np.cos(angle) + across * np.sin(angle)
+    j, i = np.rint(back + rows / 2).astype(int), np.rint(left + columns / 2).astype(int)
+    valid = (j >= 0) & (j < rows) & (i >= 0) & (i < columns)
+    flat = np.where(valid, j * columns + i, rows * columns)
+    padded = np.concatenate([field.reshape(layers, -1), np.zeros((layers, 1), np.float32)], axis=1)
+    rays = padded[::-1][:, flat]
+    solid = rays >= 0.5
+    hit = np.asarray(solid.any(axis=2))
+    first = solid.argmax(axis=2)
+    before = np.take_along_axis(rays, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
+    here = np.take_along_axis(rays, first[..., None], axis=2)[..., 0]
+    exact = first - np.clip((here - 0.5) / np.maximum(here - before, 1e-3), 0, 1)
+    return _lit(exact.astype(np.float32), hit)
+
+
+def _lit(depth: Field, hit: NDArray[np.bool_]) -> Surface:
+    """Depth and brightness on the picture's finer pixels, light coming from the looker's upper left."""
+    weight = ndimage.gaussian_filter(hit.astype(np.float32), 0.9)
+    filled = ndimage.gaussian_filter(np.where(hit, depth, 0.0).astype(np.float32), 0.9) / np.maximum(weight, 1e-3)
+    down, right = np.gradient(filled)
+    edge = 1.0 / np.sqrt(1.0 + down**2 + right**2)
+    light = np.clip(0.4 + 0.6 * edge * (1.0 + 0.4 * down + 0.35 * right), 0.3, 1.0)
+    large = (hit.shape[1] * _ZOOM, hit.shape[0] * _ZOOM)
+    seen = np.asarray(_resized(weight, large)) > _OUTLINE
+    far = np.asarray(_resized(filled.astype(np.float32), large))
+    return Surface(
+        np.where(seen, far, np.nan).astype(np.float32), np.asarray(_resized(light.astype(np.float32), large))
+    )
+
+
+def _resized(values: Field, size: tuple[int, int]) -> Image.Image:
+    return Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)

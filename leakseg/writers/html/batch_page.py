@@ -1,0 +1,172 @@
+"""``index.html`` of a run: every case, worst first, with counts and plots; refused and failed ones with reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from leakseg import wording
+from leakseg.anatomy import VertebraLevel
+from leakseg.findings import DISCLAIMER, CaseReport, LeakType
+from leakseg.writers.html.case_page import NAME as CASE_PAGE
+from leakseg.writers.html.case_page import THUMBNAIL
+from leakseg.writers.html.library import script, template
+
+NAME = "index.html"
+_BAR_WIDTH, _BAR_HEIGHT, _BAR_GAP, _NAME_WIDTH = 220, 16, 4, 110
+
+
+class IndexCase(Protocol):
+    """One case of a run; ``report`` is its report.json, where it has one."""
+
+    @property
+    def case_id(self) -> str:
+        """Also the name of its folder."""
+
+    @property
+    def status(self) -> str:
+        """``done``, ``refused``, ``failed`` or ``skipped``."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no result."""
+
+    @property
+    def report(self) -> Mapping[str, Any] | None:
+        """The case's report.json."""
+
+
+def write(cases: Iterable[IndexCase], folder: Path) -> tuple[Path, ...]:
+    """Write the page at once whole; it names files in the cases' folders by relative links."""
+    rows, missing = [], []
+    reports = []
+    for case in cases:
+        if case.report is None:
+            missing.append({"case_id": case.case_id, "status": case.status, "reason": case.reason or ""})
+        else:
+            report = _parsed(case.report)
+            reports.append(report)
+            rows.append((_rank(report), _row(report, folder)))
+    rows.sort(key=lambda row: (row[0], row[1]["case_id"]))
+    for position, (_, row) in enumerate(rows):
+        row["rank"] = position
+    table, table_hash = script("table.js")
+    theme, theme_hash = script("theme.js")
+    text = template("index.html.j2").render(
+        rows=[row for _, row in rows],
+        missing=sorted(missing, key=lambda case: (case["status"], case["case_id"])),
+        counts=_counts(reports, len(missing)),
+        plots=_plots(reports),
+        types=[str(kind) for kind in wording.SEVERITY],
+        levels=sorted(
+            {level for _, row in rows for level in row["levels"]}, key=lambda name: VertebraLevel(name).number
+        ),
+        disclaimer=DISCLAIMER,
+        table=table,
+        theme=theme,
+        hashes=(table_hash, theme_hash),
+    )
+    path = folder / NAME
+    unfinished = folder / f".{NAME}.tmp"
+    unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
+    unfinished.replace(path)
+    return (path,)
+
+
+def _parsed(document: Mapping[str, Any]) -> CaseReport:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(CaseReport).validate_python(dict(document))
+
+
+def _rank(report: CaseReport) -> tuple[float, ...]:
+    """Sorts worst first: leaks next to nerves by share of the canal, other leaks by volume, then doubt."""
+    leaks = wording.worst_first(report.leaks)
+    canal = max((leak.canal_encroachment_fraction or 0.0 for leak in leaks), default=0.0)
+    worst = wording.severity_rank(leaks[0].type) if leaks else len(wording.SEVERITY)
+    neural = worst <= wording.severity_rank(LeakType.FORAMINAL)
+    return (0 if neural else 1, -canal, worst, -report.cement.leaked_volume_mm3, 0 if report.needs_review else 1)
+
+
+def _row(report: CaseReport, folder: Path) -> dict[str, Any]:
+    leaks = wording.worst_first(report.leaks)
+    address = quote(report.case_id)
+    case = folder / report.case_id
+    canal = [leak.canal_encroachment_fraction for leak in leaks if leak.canal_encroachment_fraction is not None]
+    return {
+        "case_id": report.case_id,
+        "verdict": wording.verdict(report),
+        "page": f"{address}/{CASE_PAGE}" if (case / CASE_PAGE).is_file() else f"{address}/report.json",
+        "thumbnail": f"{address}/{THUMBNAIL}" if (case / THUMBNAIL).is_file() else None,
+        "types": list(dict.fromkeys(str(leak.type) for leak in leaks)),
+        "colours": [wording.COLOURS[kind] for kind in dict.fromkeys(leak.type for leak in leaks)],
+        "levels": list(dict.fromkeys(str(leak.level) for leak in leaks))
+        or [str(level.level) for level in report.levels if level.treated],
+        "leaks": len(leaks),
+        "volume": report.cement.leaked_volume_mm3,
+        "canal": max(canal) if canal else None,
+        "review": report.needs_review,
+        "notes": [note.message for note in report.quality if note.severity != "info"],
+    }
+
+
+def _counts(reports: list[CaseReport], missing: int) -> list[tuple[str, int]]:
+    return [
+        ("cases", len(reports) + missing),
+        ("with leaks", sum(bool(report.leaks) for report in reports)),
+        ("cement, no leak", sum(not report.leaks and report.cement.total_volume_mm3 > 0 for report in reports)),
+        ("no cement", sum(report.cement.total_volume_mm3 <= 0 for report in reports)),
+        ("need review", sum(report.needs_review for report in reports)),
+        ("not analysed", missing),
+    ]
+
+
+def _plots(reports: list[CaseReport]) -> list[dict[str, Any]]:
+    """Bars by type and by level, as numbers that the template draws."""
+    leaks = [leak for report in reports for leak in report.leaks]
+    if not leaks:
+        return []
+    types = Counter(leak.type for leak in leaks)
+    levels = Counter(leak.level for leak in leaks)
+    canal = Counter(
+        min(4, int(leak.canal_encroachment_fraction * 10))
+        for leak in leaks
+        if leak.type == LeakType.EPIDURAL and leak.canal_encroachment_fraction is not None
+    )
+    shares = ("under 10 %", "10 to 20 %", "20 to 30 %", "30 to 40 %", "40 % and more")
+    plots = [
+        _bars("Leaks by type", [(str(kind), types[kind], wording.COLOURS[kind]) for kind in wording.SEVERITY]),
+        _bars(
+            "Leaks by vertebra of origin",
+            [(str(level), levels[level], "#0072B2") for level in sorted(levels, key=lambda level: level.number)],
+        ),
+    ]
+    if canal:
+        colour = wording.COLOURS[LeakType.EPIDURAL]
+        plots.append(
+            _bars(
+                "Epidural leaks by share of the canal",
+                [(name, canal[n], colour) for n, name in enumerate(shares)],
+            )
+        )
+    return plots
+
+
+def _bars(title: str, values: list[tuple[str, int, str]]) -> dict[str, Any]:
+    most = max(count for _, count, _ in values)
+    step = _BAR_HEIGHT + _BAR_GAP
+    bars = [
+        {"name": name, "count": count, "colour": colour, "y": n * step, "width": round(_BAR_WIDTH * count / most, 1)}
+        for n, (name, count, colour) in enumerate(values)
+    ]
+    return {
+        "title": title,
+        "bars": bars,
+        "width": _NAME_WIDTH + _BAR_WIDTH + 50,
+        "height": len(bars) * step,
+        "left": _NAME_WIDTH,
+        "bar": _BAR_HEIGHT,
+    }

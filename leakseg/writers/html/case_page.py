@@ -1,0 +1,130 @@
+"""``report.html``: the verdict first, then each leak with its pictures, its measures and why it is called so."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leakseg import wording
+from leakseg.findings import CaseReport, CaseResult
+from leakseg.pictures import album
+from leakseg.pictures.album import Album
+from leakseg.pictures.key_image import axial_panel
+from leakseg.writers.html.library import plotly_js, script, template
+from leakseg.writers.html.scene import scene
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+NAME, THUMBNAIL = "report.html", "thumbnail.jpg"
+MAX_PICTURE_BYTES = 1_500_000
+"""Pictures inside the page, before base64; more of them are stored with less quality, to keep a page under 6 MB."""
+_QUALITIES = ((85, 1.0), (70, 1.0), (55, 0.75), (45, 0.5), (35, 0.35), (30, 0.25))
+_THUMBNAIL = 200
+
+
+def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
+    """Write the page and the thumbnail that the run's index shows; the same result gives the same bytes."""
+    pictures = album(result)
+    page = folder / NAME
+    page.write_text(case_page(result), encoding="utf-8", errors="backslashreplace")
+    thumbnail = folder / THUMBNAIL
+    thumbnail.write_bytes(_jpeg(_thumbnail(result.report, pictures), 80, 1.0))
+    return page, thumbnail
+
+
+def case_page(result: CaseResult) -> str:
+    """The page's HTML: one text that needs nothing else."""
+    report = result.report
+    pictures = album(result)
+    embedded = _embedded(pictures)
+    viewer, viewer_hash = script("viewer.js")
+    theme, theme_hash = script("theme.js")
+    return template("report.html.j2").render(
+        report=report,
+        title=wording.verdict(report),
+        more=[wording.leak_phrase(leak) for leak in wording.worst_first(report.leaks)[1:]],
+        leaks=[_leak(leak, embedded) for leak in wording.worst_first(report.leaks)],
+        doubts=_doubts(report),
+        remarks=[note.message for note in report.quality if note.severity == "info"],
+        levels=report.levels,
+        percent=wording.percent,
+        levels_picture=embedded["levels"],
+        solid_picture=embedded["solid"],
+        criteria=sorted(report.criteria.items()),
+        canal_drawn=result.masks.canal is not None,
+        scene=json.dumps(scene(result), separators=(",", ":")),
+        plotly=plotly_js(),
+        viewer=viewer,
+        theme=theme,
+        hashes=(viewer_hash, theme_hash),
+    )
+
+
+def _leak(leak: Any, embedded: dict[str, str]) -> dict[str, Any]:
+    title = wording.leak_title(leak)
+    return {
+        "id": leak.id,
+        "title": title,
+        "colour": wording.COLOURS[leak.type],
+        "picture": embedded.get(f"leak-{leak.id}"),
+        "alt": f"{title}: axial slice in bone and in soft-tissue window, sagittal and coronal slice through the leak, "
+        "outlined in the colour of its type; the patient's left is on the picture's right.",
+        "measures": wording.measures(leak),
+        "evidence": [wording.evidence_row(evidence) for evidence in leak.evidence],
+    }
+
+
+def _doubts(report: CaseReport) -> list[str]:
+    """Why a person must look, each in a sentence; empty where leakseg has no doubt."""
+    limit = report.criteria.get("min_confidence")
+    doubts = [note.message for note in report.quality if note.severity != "info"]
+    if isinstance(limit, int | float):
+        doubts += [
+            f"{wording.leak_title(leak)}: confidence in the type is {wording.percent(leak.confidence)}, "
+            f"under {wording.percent(float(limit))}."
+            for leak in report.leaks
+            if leak.confidence is not None and leak.confidence < limit
+        ]
+    named = report.criteria.get("min_label_confidence")
+    if isinstance(named, int | float):
+        doubts += [
+            f"The name of level {level.level} is sure to {wording.percent(level.label_confidence)} only."
+            for level in report.levels
+            if level.label_confidence is not None and level.label_confidence < named
+        ]
+    if report.needs_review and not doubts:
+        doubts.append("The analysis asks for a review of this case.")
+    return doubts
+
+
+def _embedded(pictures: Album) -> dict[str, str]:
+    """All pictures as data URLs, as good as their number allows."""
+    named = {f"leak-{number}": picture for number, picture in pictures.leaks.items()}
+    named |= {"levels": pictures.levels, "solid": pictures.solid}
+    files: dict[str, bytes] = {}
+    for quality, scale in _QUALITIES:
+        files = {name: _jpeg(picture, quality, scale) for name, picture in named.items()}
+        if sum(map(len, files.values())) <= MAX_PICTURE_BYTES:
+            break
+    return {name: "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii") for name, data in files.items()}
+
+
+def _thumbnail(report: CaseReport, pictures: Album) -> Image.Image:
+    """The worst leak's axial slice, or the levels."""
+    shown = [leak for leak in wording.worst_first(report.leaks) if leak.id in pictures.leaks]
+    picture = axial_panel(pictures.leaks[shown[0].id]) if shown else pictures.levels
+    small = picture.copy()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return small
+
+
+def _jpeg(picture: Image.Image, quality: int, scale: float) -> bytes:
+    if scale < 1:
+        picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=quality, subsampling=0)
+    return stream.getvalue()
