@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from math import isnan
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,8 @@ _TABLE = "leaks.csv"
 _RUN = "run.json"
 _ENDINGS = (".nii.gz", ".nii", ".nrrd")
 _NUMBERS = ("volume_mm3", "canal_encroachment_fraction", "confidence")
+_RUN_FIELDS = ("case_id", "status", "reason")
+_UIDS = ("study_instance_uid", "series_instance_uid")
 _REFUSALS = {"refused", "failed"}
 
 Role = Literal["results", "truth"]
@@ -104,18 +106,18 @@ def _from_document(path: Path, case_id: str) -> CaseEntry:
     named = document.get("case_id")
     return CaseEntry(
         case_id=named if isinstance(named, str) and named else case_id,
-        study_instance_uid=uids.get("study_instance_uid") or None,
-        series_instance_uid=uids.get("series_instance_uid") or None,
+        study_instance_uid=_text(uids, "study_instance_uid"),
+        series_instance_uid=_text(uids, "series_instance_uid"),
         leaks=_leaks(document["leaks"], path.name),
         leaks_file=_labelmap(path.parent, "leaks"),
         cement_file=_labelmap(path.parent, "cement"),
-        group=_group(document),
+        group=_text(document, "group"),
     )
 
 
-def _group(told: Mapping[str, Any]) -> str | None:
-    group = told.get("group")
-    return str(group) if isinstance(group, str | int | float) and group != "" else None
+def _text(told: Mapping[str, Any], name: str) -> str | None:
+    value = told.get(name)
+    return str(value) if isinstance(value, str | int | float) and value != "" else None
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -136,6 +138,8 @@ def _from_table(folder: Path) -> Iterator[CaseEntry | Problem]:
         raise ConfigError(f"{_TABLE} in '{folder}' cannot be read as a table in UTF-8.") from error
     if rows and not {"case_id", "id", "type", "level"} <= set(rows[0]):
         raise ConfigError(f"{_TABLE} in '{folder}' needs the columns case_id, id, type and level.")
+    if not all(row["case_id"] for row in rows):
+        raise ConfigError(f"{_TABLE} in '{folder}' has a row without case_id.")
     for case_id in sorted({row["case_id"] for row in rows}):
         told = [_from_row(row) for row in rows if row["case_id"] == case_id and row["id"]]
         uids = next(row for row in rows if row["case_id"] == case_id)
@@ -147,12 +151,12 @@ def _from_table(folder: Path) -> Iterator[CaseEntry | Problem]:
         beside = folder / case_id
         yield CaseEntry(
             case_id,
-            study_instance_uid=uids.get("study_instance_uid") or None,
-            series_instance_uid=uids.get("series_instance_uid") or None,
+            study_instance_uid=_text(uids, "study_instance_uid"),
+            series_instance_uid=_text(uids, "series_instance_uid"),
             leaks=leaks,
             leaks_file=_labelmap(beside, "leaks") or _first(folder / f"{case_id}{ending}" for ending in _ENDINGS),
             cement_file=_labelmap(beside, "cement"),
-            group=_group(uids),
+            group=_text(uids, "group"),
         )
 
 
@@ -198,8 +202,10 @@ def _leak(item: Any, position: int, where: str) -> LeakEntry:
         raise InputError(f"Leak {number} in {where} has no known level; expected a name such as L1.") from None
     for name in _NUMBERS:
         value = item.get(name)
-        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or isnan(value)):
+        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value)):
             raise InputError(f"Leak {number} in {where}: {name} is not a number.")
+    if not 0 <= (item.get("confidence") or 0) <= 1:
+        raise InputError(f"Leak {number} in {where}: confidence is not between 0 and 1.")
     return LeakEntry(number, kind, level, item)
 
 
@@ -208,17 +214,20 @@ def _not_done(folder: Path) -> Iterator[CaseEntry]:
     if not (folder / _RUN).is_file():
         return
     try:
-        listed = _json(folder / _RUN).get("cases", [])
-    except InputError as error:
-        raise ConfigError(f"{error} Refused and failed cases of '{folder}' would be lost.") from error
+        listed = _json(folder / _RUN)["cases"]
+        listed = [{name: case[name] for name in (*_RUN_FIELDS, *_UIDS)} for case in listed]
+    except (InputError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{_RUN} in '{folder}' is damaged: which cases were refused or failed cannot be told. Run leakseg again."
+        ) from error
     for case in listed:
-        if case.get("status") in _REFUSALS:
+        if case["status"] in _REFUSALS:
             yield CaseEntry(
                 case["case_id"],
                 status=case["status"],
-                reason=case.get("reason"),
-                study_instance_uid=case.get("study_instance_uid"),
-                series_instance_uid=case.get("series_instance_uid"),
+                reason=case["reason"],
+                study_instance_uid=_text(case, "study_instance_uid"),
+                series_instance_uid=_text(case, "series_instance_uid"),
             )
 
 

@@ -5,6 +5,7 @@ Own constants: the examiner shares none with the method.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -152,9 +153,13 @@ def _centroid(leak: LeakEntry, labels: Labels | None) -> FloatArray | None:
     told = leak.told.get("centroid_mm")
     if told is None:
         return None
-    if isinstance(told, list | tuple) and len(told) == 3 and all(isinstance(value, int | float) for value in told):
+    if isinstance(told, list | tuple) and len(told) == 3 and all(_is_finite(value) for value in told):
         return np.asarray(told, dtype=np.float64)
     raise InputError(f"The centroid_mm of leak {leak.id} is not a point of three numbers in mm.")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _check_same_place(truth: Labels, told: Labels) -> None:

@@ -3,12 +3,17 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from leakseg.errors import ConfigError
 from leakseg.evaluate import evaluate, figures
 from leakseg.evaluate.folders import read_cohort
+from leakseg.evaluate.listings import case_listing, leak_listings
+from leakseg.evaluate.scoring import score
 
 BOX = ((2, 7), (2, 7), (2, 7))
+NO_UIDS = {"study_instance_uid": None, "series_instance_uid": None}
 FAR = ((20, 25), (20, 25), (20, 25))
 
 
@@ -49,9 +54,9 @@ def test_refused_failed_and_missing_cases_count_and_are_listed(bench, leak):
         bench.truth_case(case_id, [leak(1, volume_mm3=125.0)], {1: BOX})
     bench.told_case("done", [leak(1)], {1: BOX})
     ended = [
-        {"case_id": "refused", "status": "refused", "reason": "Slice missing.", "study_instance_uid": None},
-        {"case_id": "failed", "status": "failed", "reason": "A fault.", "study_instance_uid": None},
-        {"case_id": "done", "status": "done", "reason": None, "study_instance_uid": None},
+        {"case_id": "refused", "status": "refused", "reason": "Slice missing.", **NO_UIDS},
+        {"case_id": "failed", "status": "failed", "reason": "A fault.", **NO_UIDS},
+        {"case_id": "done", "status": "done", "reason": None, **NO_UIDS},
     ]
     (bench.results / "run.json").write_text(json.dumps({"cases": ended}))
     document = evaluate(bench.results, bench.truth).document
@@ -161,6 +166,43 @@ def test_a_table_and_labelmaps_by_case_id_are_enough_for_a_third_party(bench, le
     assert document["naming"]["fields"]["side"]["k"] == 1
     assert document["naming"]["fields"]["route"]["n"] == 0, "nobody told a route"
     assert document["detection"]["leak_free_cases_told_so"]["k"] == 1
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["venous", "L1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = ["id", "type", "level", "side", "volume_mm3", "confidence", "centroid_mm", "canal_encroachment_fraction"]
+LEAKS = st.lists(st.dictionaries(st.sampled_from(NAMES), VALUES) | st.fixed_dictionaries(
+    {"id": st.integers(1, 3), "type": st.just("venous"), "level": st.just("L1")},
+    optional=dict.fromkeys(NAMES[3:], VALUES),
+) | VALUES, max_size=3)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    leaks=LEAKS | VALUES,
+    more=st.dictionaries(st.sampled_from(["case_id", "series", "study_instance_uid", "group"]), VALUES),
+)
+def test_whatever_a_document_holds_it_is_scored_or_told(bench, leaks, more):
+    for side in ("truth", "results"):
+        folder = bench.truth.parent / "fuzz" / side / "a"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "leaks.json").write_text(json.dumps({"case_id": "a", "leaks": leaks, **more}))
+    truth, results = (read_cohort(bench.truth.parent / "fuzz" / side, side) for side in ("truth", "results"))
+    told = score(truth, results)
+    assert len(told.cases) + len(told.bad_truth) == 1
+    assert all(problem.message.endswith(".") for problem in (*told.bad_truth, *told.bad_results))
+    case_listing(told), leak_listings(told)
+
+
+@pytest.mark.parametrize("text", ["torn", "{}", '{"cases": [1]}', '{"cases": [{"status": "refused"}]}'])
+def test_a_damaged_run_json_is_told_for_refused_cases_would_be_lost(bench, leak, text):
+    bench.told_case("a", [])
+    (bench.results / "run.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"run.json in .* is damaged"):
+        read_cohort(bench.results, "results")
 
 
 def test_folders_without_cases_are_told(bench, tmp_path):

@@ -91,9 +91,10 @@ def test_words_match_nothing_that_has_a_place(bench, leak):
     assert outcomes(bench) == [("missed", 1, None), ("false_positive", None, 1)]
 
 
-def test_a_centroid_that_is_no_point_is_told(bench, leak):
+@pytest.mark.parametrize("centroid_mm", ["left of it", [1, 2], [1, 2, float("nan")], [1, 2, "3"]])
+def test_a_centroid_that_is_no_point_is_told(bench, leak, centroid_mm):
     bench.truth_case("a", [leak(1)], {1: BOX})
-    bench.told_case("a", [leak(1, centroid_mm="left of it")])
+    bench.told_case("a", [leak(1, centroid_mm=centroid_mm)])
     told = bench.score()
     assert [case.status for case in told.cases] == ["unreadable"]
     assert "not a point" in told.bad_results[0].message
