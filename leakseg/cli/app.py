@@ -122,7 +122,10 @@ def merge(
 def phantom_make(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for scans/, masks/ and truth/.")],
     count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How many cases.")] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="S", help="The same seed gives the same bytes; default: the recipe's, else 1."),
+    ] = None,
     leaks: Annotated[
         str | None,
         typer.Option("--leaks", metavar="TYPES", help="Leak types, comma-separated; none: treated, no leak."),

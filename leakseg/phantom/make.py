@@ -24,6 +24,8 @@ from leakseg.volume import SeriesInfo, Volume
 
 _SPINES, _PLANS = 5, 3
 """How many spines are tried for a case, and how many plans in each."""
+_UNTREATED = (VertebraLevel.L2, VertebraLevel.L3, VertebraLevel.L4)
+"""Levels in view where a recipe neither names nor treats any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +122,10 @@ def grid_round(spine: Spine, scanner: ScannerRecipe) -> Grid:
 
 
 def _in_view(case: CaseRecipe) -> tuple[VertebraLevel, ...]:
-    """The treated levels with one neighbour on either side, as far as they can be built."""
+    """The treated levels with one neighbour on either side, as far as they can be built; none treated: L2 to L4."""
     known = list(SIZES)
+    if not case.treated:
+        return _UNTREATED
     try:
         places = [known.index(level) for level in case.treated]
     except ValueError:
