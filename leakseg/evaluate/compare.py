@@ -13,7 +13,8 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {"detected": (), "type right": ("type
 
 COMPARISON = (
     f"McNemar's exact test over the truth leaks of {MIN_SCORED_MM3:g} mm³ and more that both results were scored on; a "
-    "missed leak is not right. p after Holm is corrected for the number of tests in this table."
+    "missed leak is not right, nor is one of a case without a result. p after Holm is corrected for the number of tests "
+    "in this table."
 )
 
 
@@ -29,6 +30,7 @@ def compare(scores: Scores, others: Mapping[str, Scores]) -> list[Json]:
             entries.append(
                 {
                     "against": name,
+                    "others_cases_done": sum(case.status == "done" for case in other.cases),
                     "question": question,
                     "these": share(sum(ours[leak] for leak in shared), len(shared)),
                     "others": share(sum(theirs[leak] for leak in shared), len(shared)),

@@ -177,10 +177,22 @@ def _comparisons(entries: Iterable[Json]) -> Table:
     return Table(
         "comparisons",
         "Against other results",
-        ("against", "question", "these_k", "others_k", "n", "only_these_right", "only_others_right", "p", "p_holm"),
+        (
+            "against",
+            "others_cases_done",
+            "question",
+            "these_k",
+            "others_k",
+            "n",
+            "only_these_right",
+            "only_others_right",
+            "p",
+            "p_holm",
+        ),
         tuple(
             (
                 one["against"],
+                one["others_cases_done"],
                 one["question"],
                 one["these"]["k"],
                 one["others"]["k"],

@@ -210,5 +210,6 @@ def test_other_results_are_compared_by_mcnemar(cohort, leak, tmp_path):
     assert (detected["against"], detected["question"]) == ("theirs", "detected")
     assert [(one["only_these_right"], one["only_others_right"]) for one in (detected, named)] == [(1, 1), (1, 1)]
     assert (detected["p"], detected["these"]["n"]) == (1.0, 6)
+    assert detected["others_cases_done"] == 3, "case d is not among theirs"
     assert (right["only_these_right"], right["only_others_right"]) == (1, 2)
     assert right["p"] == pytest.approx(1.0)
