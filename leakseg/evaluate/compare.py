@@ -13,8 +13,8 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {"detected": (), "type right": ("type
 
 COMPARISON = (
     f"McNemar's exact test over the truth leaks of {MIN_SCORED_MM3:g} mm³ and more that both results were scored on; a "
-    "missed leak is not right, nor is one of a case without a result. p after Holm is corrected for the number of tests "
-    "in this table."
+    "missed leak is not right, nor is one of a case without a result. p after Holm is corrected for the number of "
+    "tests in this table."
 )
 
 
