@@ -498,7 +498,8 @@ def test_a_real_scanners_headers(named, tmp_path):
     folder = DATA / "thoracic_dicom"
     if not folder.is_dir():
         pytest.skip("the shared public data are not beside the project")
-    images = [pydicom.dcmread(path) for path in sorted(folder.glob("*.dcm"))[100:140]]
+    heights = {path: pydicom.dcmread(path, stop_before_pixels=True).SliceLocation for path in folder.glob("*.dcm")}
+    images = [pydicom.dcmread(path) for path in sorted(heights, key=heights.__getitem__)[100:140]]
     for image in images:
         image.FrameOfReferenceUID = f"{UID}.4" if named else image.FrameOfReferenceUID
     result, out = written(save(images, tmp_path / "scan"), tmp_path / "out", centre=None)
