@@ -16,7 +16,7 @@ class LeakCriteria:
 
     min_leak_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10.0
     """Smaller pieces outside bone are counted in the leaked volume but are no leaks."""
-    min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """Cement counts in a second place only where it reaches this far across the border into it."""
     join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
     """Pieces in one place with a smaller gap between them are one leak."""

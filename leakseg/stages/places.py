@@ -98,9 +98,9 @@ def _disc_nodes(upper: NDArray[np.bool_], lower: NDArray[np.bool_], lattice: Lat
     top = np.where(lower.any(axis=0), lattice.shape[0] - 1 - np.argmax(lower[::-1], axis=0), -1)
     upper_print = (bottom >= 0) & (bottom <= np.percentile(bottom[bottom >= 0], 50) + 8)
     lower_print = (top >= 0) & (top >= np.percentile(top[top >= 0], 50) - 8)
-    near_upper = ndimage.binary_dilation(upper_print, iterations=_OUTLINE_PLAY)
+    near_upper = ndimage.binary_dilation(upper_print)
     outline = (upper_print | lower_print) & near_upper
-    outline = ndimage.binary_closing(np.pad(outline, 8), iterations=4)[8:-8, 8:-8]
+    outline = ndimage.binary_closing(np.pad(outline, 8), iterations=3)[8:-8, 8:-8]
     outline = ndimage.binary_opening(ndimage.binary_fill_holes(outline), iterations=2)
     bottom = np.minimum(_spread(bottom, upper_print), _endplate(bottom, upper_print) + _ENDPLATE_PLAY)
     top = np.maximum(_spread(top, lower_print), _endplate(top, lower_print) - _ENDPLATE_PLAY)
