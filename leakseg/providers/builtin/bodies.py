@@ -97,8 +97,13 @@ def trace_outline(
     return Outline(middle, np.asarray(fine - EDGE_INSET_MM, dtype=np.float64))
 
 
-def find_endplates(straight: Straight, wall: Wall, outline: Outline, cuts: Cuts, densities: Densities) -> Endplates:
-    """Height maps of the endplates: the first rise from the disc toward the bright plate."""
+def find_endplates(
+    straight: Straight, cement: NDArray[np.bool_], wall: Wall, outline: Outline, cuts: Cuts, densities: Densities
+) -> Endplates:
+    """Height maps of the endplates: the first rise from the disc toward the bright plate.
+
+    Where ``cement`` (same shape as the straightened scan) hides them, they are carried over from around.
+    """
     rows = straight.u_mm <= 0
     u, v = straight.u_mm[rows], straight.v_mm
     below, above = [], []
@@ -115,8 +120,9 @@ def find_endplates(straight: Straight, wall: Wall, outline: Outline, cuts: Cuts,
         disc = np.median(columns[:, :, REACH - 1 : REACH + 2], axis=2)
         typical = float(np.median(disc[inside])) if inside.any() else densities.soft_hu
         disc = np.clip(gaussian_filter(disc, 2), typical - 60, typical + 60)
-        above.append(plane + _surface(columns[:, :, REACH:], disc, inside))
-        below.append(plane - _surface(columns[:, :, REACH::-1], disc, inside))
+        hidden = _columns(cement[:, rows].astype(np.float32), plane) > 0.3
+        above.append(plane + _surface(columns[:, :, REACH:], disc, inside & ~hidden[:, :, REACH:].any(axis=2)))
+        below.append(plane - _surface(columns[:, :, REACH::-1], disc, inside & ~hidden[:, :, REACH::-1].any(axis=2)))
     shape = (0, *grid_u.shape)
     return Endplates(u, v, np.array(below) if below else np.zeros(shape), np.array(above) if above else np.zeros(shape))
 

@@ -26,7 +26,7 @@ TOLERANCE = 0.8
 """An odd height costs no more than this: fractures make vertebrae low."""
 LEAST_CLEARNESS = 0.5
 LEAST_HEIGHT = 0.85
-GREATEST_HEIGHT = ((15.0, 2.3), (20.0, 1.65))
+BODY_WIDTHS_MM, GREATEST_HEIGHT = (15.0, 20.0), (2.3, 1.65)
 """A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
 NEIGHBOUR_RATIO = 0.77
 TALLEST_PEDICLE_MM = 18
@@ -125,7 +125,7 @@ def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
     for number, gap in enumerate(gaps):
         beside = np.delete(gaps[max(0, number - 2) : number + 3], min(number, 2))
         width = signals.half_width_mm[int(cuts.s_mm[number] + gap / 2)]
-        greatest = np.interp(width, *zip(*GREATEST_HEIGHT, strict=True))
+        greatest = float(np.interp(width, BODY_WIDTHS_MM, GREATEST_HEIGHT))
         trusted[number + 1] &= LEAST_HEIGHT * width <= gap <= greatest * width
         trusted[number + 1] &= _one_row_of_pedicles(signals.pedicle, cuts.s_mm[number], cuts.s_mm[number + 1])
         inner = slice(int(cuts.s_mm[number]) + CLOSE_MM, int(cuts.s_mm[number + 1]) - CLOSE_MM + 1)

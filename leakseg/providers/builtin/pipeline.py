@@ -19,6 +19,7 @@ from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.assemble import onto_grid
 from leakseg.providers.builtin.bodies import find_endplates, trace_outline
 from leakseg.providers.builtin.canal import find_cement, trace_wall
+from leakseg.providers.builtin.cement import find_bone_cement, without_cement
 from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import measure_densities
@@ -83,8 +84,10 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     cuts = find_cuts(signals)
     if len(cuts.s_mm) == 0:
         raise AnatomyError(_NO_SPINE.format("a canal, but no disc between two vertebral bodies"))
-    outline = trace_outline(block, frames, wall, signals, cuts, densities)
-    endplates = find_endplates(straight, wall, outline, cuts, densities)
+    filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities)
+    outline = trace_outline(without_cement(block, filling, densities), frames, wall, signals, cuts, densities)
+    hidden = _straight_cement(block, frames, filling)
+    endplates = find_endplates(straight, hidden, wall, outline, cuts, densities)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities)
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
     naming = name_levels(landmarks, signals.half_width_mm[middle], trusted_levels(cuts, signals))
@@ -92,7 +95,9 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     ribbed |= np.array([level is not None and level.startswith("T") for level in naming.levels]) & (
         len(naming.landmarks) > 0
     )
-    shapes = draw_vertebrae(block, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed)
+    shapes = draw_vertebrae(
+        block, filling, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
+    )
     return _finish(volume, block, shapes, naming, limits)
 
 

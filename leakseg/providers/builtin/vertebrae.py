@@ -38,6 +38,7 @@ class Shapes:
 
 def draw_vertebrae(
     block: Block,
+    cement: NDArray[np.bool_],
     straight: Straight,
     frames: Frames,
     wall: Wall,
@@ -48,7 +49,10 @@ def draw_vertebrae(
     densities: Densities,
     rib_bearing: NDArray[np.bool_],
 ) -> Shapes:
-    """Every vertebra with its posterior elements, the canal, the bodies and the discs."""
+    """Every vertebra with its posterior elements, the canal, the bodies and the discs.
+
+    ``cement`` is vertebra only where it lies in the outline of a body, or enclosed by bone.
+    """
     suv = canal_field(block, frames)
     s, u, v = (suv[..., axis] for axis in range(3))
     smooth = gaussian_filter(block.hu, 0.5)
@@ -58,7 +62,7 @@ def draw_vertebrae(
     points = suv.reshape(-1, 3)[at]
     del suv, s, u, v, near
     hu = smooth.ravel()[at]
-    bone = hu > densities.bone_hu
+    bone = (hu > densities.bone_hu) & ~cement.ravel()[at]
     deep = wall.depth(points)
     canal = deep > 0
     canal |= _leaks_at_wall(block, at, deep, densities)

@@ -1,0 +1,64 @@
+"""Bone cement, told by what fills the bodies: it must not count as bone where it lies outside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import Frames, Straight
+from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.working import Block
+
+SEED_ABOVE_SOFT_HU = 650.0
+LEAST_SEED_MM3 = 60.0
+LEAST_PIECE_MM3 = 15.0
+CORE_SHARE = 0.3
+"""This share of a detached piece is as dense as cement; dense facets only reach that here and there."""
+CLEAR_OF_DISC_MM = 6.0
+MARROW_ABOVE_SOFT_HU = 120.0
+
+
+def find_bone_cement(
+    block: Block, straight: Straight, frames: Frames, wall: Wall, signals: Signals, cuts: Cuts, densities: Densities
+) -> NDArray[np.bool_]:
+    """Cement on the fine block, wherever it lies, with the rim that its blur brightens; empty where none was given.
+
+    Cement is sought deep in the bodies, where no cortex is; what is as dense elsewhere is cement too.
+    """
+    import cc3d
+
+    N = len(frames)
+    s, u, v = np.arange(N)[:, None, None], straight.u_mm[None, :, None], straight.v_mm[None, None, :]
+    half = signals.half_width_mm[:, None, None]
+    ahead = -u - wall.front_mm[:, None, None]
+    deep = (np.abs(v) < 0.65 * half) & (ahead > 5) & (ahead < 1.1 * half)
+    for cut in cuts.s_mm:
+        deep &= np.abs(s - cut) > CLEAR_OF_DISC_MM
+    seeds = deep & (np.nan_to_num(straight.hu, nan=-1000) > densities.soft_hu + SEED_ABOVE_SOFT_HU)
+    none = np.zeros(block.hu.shape, bool)
+    if seeds.sum() < LEAST_SEED_MM3:
+        return none
+    plateau = float(np.percentile(straight.hu[seeds], 75))
+    dense = block.hu > (plateau + densities.soft_hu + 250) / 2
+    pieces = cc3d.connected_components(dense, connectivity=26)
+    rows, over, across = np.nonzero(seeds)
+    places = frames.points_mm[rows] + straight.u_mm[over, None] * frames.back[rows]
+    index = np.rint(block.to_index(places + straight.v_mm[across, None] * frames.left[rows])).astype(np.int64)
+    index = np.clip(index, 0, np.array(block.hu.shape) - 1)
+    count = int(pieces.max()) + 1
+    kept = np.bincount(pieces[tuple(index.T)], minlength=count) * block.step_mm**3 >= LEAST_SEED_MM3 / 4
+    size = np.bincount(pieces.ravel(), minlength=count)
+    core = np.bincount(pieces[block.hu > 0.85 * plateau], minlength=count)
+    kept |= (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
+    kept[0] = False
+    return np.asarray(binary_dilation(kept[pieces]), dtype=bool)
+
+
+def without_cement(block: Block, cement: NDArray[np.bool_], densities: Densities) -> Block:
+    """The block with something like marrow in place of cement."""
+    return replace(block, hu=np.where(cement, np.float32(densities.soft_hu + MARROW_ABOVE_SOFT_HU), block.hu))

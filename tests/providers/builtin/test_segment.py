@@ -1,0 +1,92 @@
+"""What holds for any scan: no spine is told, frames are right-angled, the canal is followed through a made spine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from leakseg.errors import AnatomyError
+from leakseg.geometry import Grid
+from leakseg.phantom.make import make_cohort
+from leakseg.phantom.recipe import DrawRecipe, PhantomRecipe
+from leakseg.providers.builtin import BuiltinMasks, segment
+from leakseg.providers.builtin.frames import canal_field, make_frames, to_canal
+from leakseg.providers.builtin.working import Block
+from leakseg.volume import Volume
+
+SPL = np.array([[0.0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+
+
+def volume(hu: NDArray[np.int16]) -> Volume:
+    return Volume(Grid((hu.shape[0], hu.shape[1], hu.shape[2]), SPL), hu)
+
+
+@pytest.mark.parametrize("kind", ["air", "water", "noise"])
+def test_a_scan_without_a_spine_is_refused_with_a_reason(kind: str) -> None:
+    shape = (60, 80, 80)
+    hu = {
+        "air": np.full(shape, -1000),
+        "water": np.zeros(shape),
+        "noise": np.random.default_rng(0).normal(40, 30, shape),
+    }[kind]
+    with pytest.raises(AnatomyError, match="No spine could be found"):
+        segment(volume(hu.astype(np.int16)))
+
+
+@pytest.mark.parametrize("sections", [48, 72, 73])
+def test_frames_are_right_angled_and_their_coordinates_come_back(sections: int) -> None:
+    z = np.arange(float(sections))
+    frames = make_frames(np.stack([z, 40 + 6 * np.sin(z / 20), 40 + 3 * np.cos(z / 25)], axis=1))
+    assert np.allclose(np.einsum("ij,ij->i", frames.up, frames.back), 0, atol=1e-9)
+    assert np.allclose(np.einsum("ij,ij->i", frames.up, frames.left), 0, atol=1e-9)
+    assert (frames.left[:, 2] > 0.9).all()
+    u, v = np.array([[-12.0, 5.0, 9.0]]), np.array([[8.0, -7.0, 3.0]])
+    inner = slice(10, -10)
+    back = to_canal(frames, frames.place(u, v)[inner].reshape(-1, 3)).reshape(-1, 3, 3)
+    assert np.allclose(back[..., 0], np.arange(len(frames))[inner, None], atol=0.1)
+    assert np.allclose(back[..., 1], u, atol=0.1)
+    assert np.allclose(back[..., 2], v, atol=0.1)
+
+
+def test_the_interpolated_field_agrees_with_the_exact_one() -> None:
+    z = np.arange(50.0)
+    frames = make_frames(np.stack([z, 20 + z * z / 150, 20 + 0 * z], axis=1))
+    block = Block(np.zeros((50, 45, 41), np.float32), np.zeros(3), 1.0)
+    index = np.array([[25, 20, 20], [13, 7, 33], [49, 44, 40]])
+    field = canal_field(block, frames)[tuple(index.T)]
+    assert np.allclose(field, to_canal(frames, index.astype(float)), atol=0.15)
+
+
+@pytest.fixture(scope="module")
+def phantom_and_masks() -> tuple[Any, BuiltinMasks]:
+    """A short lumbar spine with cement that leaked into a foramen, and no landmark in view."""
+    made = next(make_cohort(PhantomRecipe(draw=DrawRecipe(count=1, leaks=("foraminal",))), 11))
+    return made.phantom, segment(made.phantom.volume)
+
+
+def test_every_vertebra_of_a_phantom_is_found_once(phantom_and_masks: tuple[Any, BuiltinMasks]) -> None:
+    phantom, drawn = phantom_and_masks
+    taken = []
+    for level in phantom.masks.levels():
+        truth = phantom.masks.vertebrae == level.number
+        number = int(np.bincount(drawn.masks.vertebrae[truth])[1:].argmax()) + 1
+        found = drawn.masks.vertebrae == number
+        assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.75
+        taken.append(number)
+    assert taken == list(range(taken[0], taken[0] + len(taken)))
+
+
+def test_leaked_cement_is_no_vertebra(phantom_and_masks: tuple[Any, BuiltinMasks]) -> None:
+    phantom, drawn = phantom_and_masks
+    leak = phantom.leak_labels > 0
+    assert leak.any()
+    assert (drawn.masks.vertebrae[leak] > 0).mean() < 0.4
+
+
+def test_names_without_a_landmark_are_told_as_doubtful(phantom_and_masks: tuple[Any, BuiltinMasks]) -> None:
+    _, drawn = phantom_and_masks
+    assert "level_uncertain" in [note.code for note in drawn.notes if note.severity == "warning"]
+    assert all(value is not None and value < 0.7 for value in drawn.masks.label_confidence.values())
