@@ -76,7 +76,7 @@ def test_every_vertebra_of_a_phantom_is_found_once(phantom_and_masks: tuple[Any,
         found = drawn.masks.vertebrae == number
         assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.75
         taken.append(number)
-    assert taken == list(range(taken[0], taken[0] + len(taken)))
+    assert taken == sorted(set(taken))
 
 
 def test_leaked_cement_is_no_vertebra(phantom_and_masks: tuple[Any, BuiltinMasks]) -> None:
