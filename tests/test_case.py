@@ -90,7 +90,9 @@ def test_a_case_leaves_its_folder_whole_and_nothing_else(request_one):
     assert (outcome.status, outcome.reason) == ("done", None)
     assert [path.name for path in request_one.out.iterdir()] == [request_one.source.case_id]
     folder = request_one.out / request_one.source.case_id
-    assert {path.name for path in folder.iterdir()} == {"report.json", "features.csv", "cement.nii.gz", "leaks.nii.gz"}
+    pages = {"report.html", "thumbnail.jpg", "levels.png", "solid.png"}
+    files = {"report.json", "features.csv", "cement.nii.gz", "leaks.nii.gz"}
+    assert {path.name for path in folder.iterdir()} == files | pages
     assert folder.stat().st_mode == request_one.out.stat().st_mode
 
 

@@ -88,10 +88,11 @@ def test_a_run_leaves_what_the_contract_says(scans, tmp_path):
     done = run(scans, out)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
-        "case-1", "case-2", "summary.csv", "leaks.csv", "run.json", "ledger.jsonl"
+        "case-1", "case-2", "index.html", "summary.csv", "leaks.csv", "run.json", "ledger.jsonl"
     }  # fmt: skip
     assert {path.name for path in (out / "case-1").iterdir()} == {
-        "report.json", "cement.nii.gz", "leaks.nii.gz", "features.csv"
+        "report.json", "cement.nii.gz", "leaks.nii.gz", "features.csv",
+        "report.html", "thumbnail.jpg", "levels.png", "solid.png",
     }  # fmt: skip
     with (out / "summary.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -147,7 +148,7 @@ def test_any_number_of_workers_gives_the_same_bytes(scans, tmp_path):
             {p.relative_to(out): p.read_bytes() for p in out.glob("case-*/*")} | {0: (out / "leaks.csv").read_bytes()}
         )
     assert results[0] == results[1]
-    assert len(results[0]) == 9
+    assert len(results[0]) == 17
 
 
 @pytest.mark.slow

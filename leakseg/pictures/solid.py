@@ -12,7 +12,7 @@ from scipy import ndimage
 from leakseg.findings import CaseResult
 from leakseg.pictures import canvas
 from leakseg.pictures.planes import CANAL_COLOUR, METAL_COLOUR
-from leakseg.pictures.region import Region, bounds, widened
+from leakseg.pictures.region import Region, bounds, level_boxes, widened
 from leakseg.wording import COLOURS
 
 _STEP_MM = 1.0
@@ -43,12 +43,21 @@ def solid_picture(result: CaseResult, region: Region) -> Image.Image:
     bone = _field(small.vertebrae > 0)
     canal = None if small.canal is None else _field(small.canal)
     panels = [_look(bone, canal, things, spacing, turn, title) for title, turn in _VIEWS]
+    for panel in panels:
+        _name_levels(panel, small.vertebrae)
     page = Image.new("RGB", (sum(panel.size[0] for panel in panels), panels[0].size[1]), _BACK)
     left = 0
     for panel in panels:
         page.paste(panel, (left, 0))
         left += panel.size[0]
     return page
+
+
+def _name_levels(panel: Image.Image, vertebrae: NDArray[np.uint8]) -> None:
+    """Level names at the left edge, at the height of each vertebra's middle."""
+    for level, box in level_boxes(vertebrae).items():
+        middle = vertebrae.shape[0] - (box[0].start + box[0].stop) / 2
+        canvas.write(panel, (8, middle * _ZOOM), level, 15, "lm")
 
 
 def _near_findings(region: Region) -> Region:
@@ -100,7 +109,7 @@ def _look(
             _paint(page, _surface(field, turn), colour, 1.0, nearest)
     in_front = behind.depth < nearest - 1.0
     seen = np.where(in_front, behind.depth, np.nan).astype(np.float32)
-    _paint(page, Surface(seen, behind.light), _BONE, 0.42, None)
+    _paint(page, Surface(seen, behind.light), _BONE, 0.55, None)
     picture = Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
     canvas.write(picture, (8, 6), title, 15, ink=canvas.FAINT)
     canvas.scale_bar(picture, step_mm / _ZOOM)
