@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, binary_opening
 
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
@@ -40,6 +40,7 @@ def find_bone_cement(
     for cut in cuts.s_mm:
         deep &= np.abs(s - cut) > CLEAR_OF_DISC_MM
     seeds = deep & (np.nan_to_num(straight.hu, nan=-1000) > densities.soft_hu + SEED_ABOVE_SOFT_HU)
+    seeds = binary_opening(seeds, np.ones((3, 3, 3), bool))  # lumps, no endplates where a disc was missed
     none = np.zeros(block.hu.shape, bool)
     if seeds.sum() < LEAST_SEED_MM3:
         return none
