@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,13 +28,6 @@ _NEVER_ABSENT = (
 """Type 2 attributes of patient and study (PS3.3 C.7.1.1, C.7.2.1): always there, empty where unknown."""
 _WHERE_TOLD = ("IssuerOfPatientID", "StudyDescription", "PatientIdentityRemoved", "DeidentificationMethod")
 _MOMENTS = ("Content", "Acquisition", "Series", "Study")
-_TAGS = [
-    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
-    "FrameOfReferenceUID", "PositionReferenceIndicator", "Modality", "Manufacturer", "Rows", "Columns",
-    "NumberOfFrames", "PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient",
-    "LossyImageCompression", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    *_NEVER_ABSENT, *_WHERE_TOLD, *(f"{moment}{part}" for moment in _MOMENTS for part in ("Date", "Time")),
-]
 # fmt: on
 _VALID = {
     "Date": re.compile(r"\d{8}"),
@@ -72,15 +64,26 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False)
+class Slice:
+    """What is a slice's own; a multi-frame object is one slice here, and its position its first frame's."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    position_mm: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class DicomSeries:
     """A series as results refer to it.
 
     Parameters
     ----------
-    headers
-        One a slice in the order of the stack, doubles left out; a single one for a multi-frame object.
+    common
+        Header of what all slices share; the whole header of a multi-frame object.
+    slices
+        One a file, in the order in which `layout` speaks of them.
     layout
-        Where the headers' frames lie; None where voxels cannot be put back onto them exactly.
+        Where the source's frames lie; None where voxels cannot be put back onto them exactly.
     why_not
         Why not, as part of a sentence.
     date, time
@@ -88,30 +91,55 @@ class DicomSeries:
         result sent again is the same object; the present one where the source is silent.
     """
 
-    headers: tuple[Any, ...]
+    common: Any
+    slices: tuple[Slice, ...]
     layout: Layout | None
     why_not: str
     date: str
     time: str
 
     @property
-    def first(self) -> Any:
-        """A header for what all slices share."""
-        return self.headers[0]
-
-    @property
     def multi_frame(self) -> bool:
         """Whether one object holds all slices."""
-        return "PerFrameFunctionalGroupsSequence" in self.first
+        return "PerFrameFunctionalGroupsSequence" in self.common
+
+    def header(self, number: int) -> Any:
+        """The header of one slice, whole."""
+        from pydicom.dataset import Dataset
+
+        one = self.slices[number]
+        header = Dataset({element.tag: element for element in self.common})
+        header.SOPClassUID, header.SOPInstanceUID = one.sop_class_uid, one.sop_instance_uid
+        if not self.multi_frame:
+            header.ImagePositionPatient = _decimals(one.position_mm)
+        return header
 
 
 @dataclass(frozen=True, eq=False)
 class _Frame:
+    """A frame's file and place; ``layers`` are the datasets that speak of it, the most particular first."""
+
     dataset: Any
     position: FloatArray
-    orientation: FloatArray
-    spacing: FloatArray
-    thickness: float
+    layers: tuple[Any, ...]
+
+    @property
+    def orientation(self) -> FloatArray:
+        """Unit vectors along a row and down a column."""
+        return _numbers(self.layers, "ImageOrientationPatient")
+
+    @property
+    def spacing(self) -> FloatArray:
+        """Distance between rows and between columns."""
+        return _numbers(self.layers, "PixelSpacing")
+
+    @property
+    def thickness(self) -> float:
+        """SliceThickness, 0 where the source does not say."""
+        try:
+            return max(float(_numbers(self.layers, "SliceThickness")), 0.0)
+        except (StopIteration, TypeError, ValueError):
+            return 0.0
 
 
 def read_series(source: ScanSource, grid: Grid) -> DicomSeries | None:
@@ -125,12 +153,14 @@ def read_series(source: ScanSource, grid: Grid) -> DicomSeries | None:
     with quiet():
         datasets = list(_datasets(source))
         frames = [frame for dataset in datasets for frame in _frames(dataset)]
-        if not frames or any(not _text(one, key) for one in datasets for key in ("StudyInstanceUID", "SOPInstanceUID")):
+        first = {id(frame.dataset): frame.position for frame in reversed(frames)}
+        slices = tuple(Slice(_uid(one, "SOPClassUID"), _uid(one, "SOPInstanceUID"), first[id(one)]) for one in datasets)
+        if not slices or not _uid(datasets[0], "StudyInstanceUID") or not all(one.sop_instance_uid for one in slices):
             return None
         layout, why_not = _layout(frames, datasets, grid)
-        headers = _headers(frames, datasets, layout, grid)
+        common = _common(frames, datasets, layout, grid)
         date, time = _moment(datasets[0])
-    return DicomSeries(headers, layout, why_not, date, time)
+    return DicomSeries(common, slices, layout, why_not, date, time)
 
 
 @contextmanager
@@ -147,57 +177,38 @@ def _datasets(source: ScanSource) -> Iterator[Any]:
     import pydicom
 
     for path in source.files:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=not _marked(path))
-        if source.series_instance_uid in {None, _text(dataset, "SeriesInstanceUID")}:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+        if source.series_instance_uid in {None, _uid(dataset, "SeriesInstanceUID")}:
             yield dataset
-
-
-def _marked(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
 
 
 def _frames(dataset: Any) -> Iterator[_Frame]:
     shared = [item for group in dataset.get("SharedFunctionalGroupsSequence") or () for item in _macros(group)]
-    for group in dataset.get("PerFrameFunctionalGroupsSequence") or ():
-        yield _frame(dataset, [*_macros(group), *shared, dataset])
-    if "PerFrameFunctionalGroupsSequence" not in dataset:
-        yield _frame(dataset, [dataset])
+    groups = [_macros(group) for group in dataset.get("PerFrameFunctionalGroupsSequence") or ()]
+    for macros in groups or [[]]:
+        layers = (*macros, *shared, dataset)
+        yield _Frame(dataset, _numbers(layers, "ImagePositionPatient"), layers)
 
 
 def _macros(group: Any) -> list[Any]:
     return [element.value[0] for element in group if element.VR == "SQ" and element.value]
 
 
-def _frame(dataset: Any, layers: list[Any]) -> _Frame:
-    def numbers(keyword: str) -> FloatArray:
-        value = next(layer.get(keyword) for layer in layers if layer.get(keyword) not in (None, ""))
-        return np.array(value, dtype=np.float64)
-
-    try:
-        thickness = float(numbers("SliceThickness"))
-    except (StopIteration, TypeError, ValueError):
-        thickness = 0.0
-    return _Frame(
-        dataset,
-        numbers("ImagePositionPatient"),
-        numbers("ImageOrientationPatient"),
-        numbers("PixelSpacing"),
-        thickness,
-    )
+def _numbers(layers: tuple[Any, ...], keyword: str) -> FloatArray:
+    values = (layer.get(keyword) for layer in layers)
+    return np.array(next(value for value in values if value not in (None, "")), dtype=np.float64)
 
 
 def _layout(frames: list[_Frame], datasets: list[Any], grid: Grid) -> tuple[Layout | None, str]:
-    uids = {_text(dataset, "FrameOfReferenceUID") for dataset in datasets}
+    uids = {_uid(dataset, "FrameOfReferenceUID") for dataset in datasets}
     if len(uids) > 1 or not all(uids):
         return None, "the source does not name one frame of reference"
     if len(frames) > len(datasets) > 1:
         return None, "the series is spread over several multi-frame objects"
     first = frames[0]
     rows, columns = int(first.dataset.Rows), int(first.dataset.Columns)
-    steps = grid.inverse[:3, :3] @ np.stack(
-        [first.orientation[3:] * first.spacing[0], first.orientation[:3] * first.spacing[1]], axis=1
-    )
+    orientation, spacing = first.orientation, first.spacing
+    steps = grid.inverse[:3, :3] @ np.stack([orientation[3:] * spacing[0], orientation[:3] * spacing[1]], axis=1)
     row_axis, column_axis = (int(axis) for axis in np.argmax(np.abs(steps), axis=0))
     if row_axis == column_axis or (grid.shape[row_axis], grid.shape[column_axis]) != (rows, columns):
         return None, "the scan was resampled onto a straight grid, and its voxels have no exact place in the source"
@@ -218,42 +229,32 @@ def _layout(frames: list[_Frame], datasets: list[Any], grid: Grid) -> tuple[Layo
     return Layout(axes, flipped, tuple(int(place) for place in places)), ""
 
 
-def _headers(frames: list[_Frame], datasets: list[Any], layout: Layout | None, grid: Grid) -> tuple[Any, ...]:
-    """Copies that hold what results take over; one orientation and pixel spacing for all."""
-    from pydicom.dataset import Dataset
-
+def _common(frames: list[_Frame], datasets: list[Any], layout: Layout | None, grid: Grid) -> Any:
+    """One orientation, one pixel spacing and the measured distance between slices for all."""
     first = frames[0]
-    common = _common(datasets[0])
+    common = _identity(datasets[0])
     spacing = grid.spacing_mm[layout.axes[0]] if layout else grid.spacing_mm[0]
     measures = {
         "PixelSpacing": _decimals(first.spacing),
-        "SliceThickness": _decimals([first.thickness if first.thickness > 0 else spacing])[0],
+        "SliceThickness": _decimals([first.thickness or spacing])[0],
         "SpacingBetweenSlices": _decimals([spacing])[0],
     }
     orientation = {"ImageOrientationPatient": _decimals(first.orientation)}
-    if len(frames) > len(datasets):
-        common.NumberOfFrames = len(frames)
-        common.SharedFunctionalGroupsSequence = [
-            _item(PlaneOrientationSequence=[_item(**orientation)], PixelMeasuresSequence=[_item(**measures)])
-        ]
-        common.PerFrameFunctionalGroupsSequence = [
-            _item(PlanePositionSequence=[_item(ImagePositionPatient=_decimals(frame.position))]) for frame in frames
-        ]
-        return (common,)
-    for keyword, value in (measures | orientation).items():
-        setattr(common, keyword, value)
-    own = {"SOPClassUID", "SOPInstanceUID"}
-    elements = {element.tag: element for element in common if element.keyword not in own}
-    headers = []
-    for frame in frames:
-        header = Dataset(dict(elements))
-        header.SOPClassUID, header.SOPInstanceUID = frame.dataset.SOPClassUID, frame.dataset.SOPInstanceUID
-        header.ImagePositionPatient = _decimals(frame.position)
-        headers.append(header)
-    return tuple(headers)
+    if len(frames) == len(datasets):
+        for keyword, value in (measures | orientation).items():
+            setattr(common, keyword, value)
+        return common
+    common.NumberOfFrames = len(frames)
+    common.SharedFunctionalGroupsSequence = [
+        _item(PlaneOrientationSequence=[_item(**orientation)], PixelMeasuresSequence=[_item(**measures)])
+    ]
+    common.PerFrameFunctionalGroupsSequence = [
+        _item(PlanePositionSequence=[_item(ImagePositionPatient=_decimals(frame.position))]) for frame in frames
+    ]
+    return common
 
 
-def _common(dataset: Any) -> Any:
+def _identity(dataset: Any) -> Any:
     """What all slices share, every value one that may be written; text as Unicode."""
     values: dict[str, Any] = {key: _checked(dataset, key) for key in (*_NEVER_ABSENT, *_WHERE_TOLD)}
     if values["PatientIdentityRemoved"] == "YES":
@@ -261,7 +262,7 @@ def _common(dataset: Any) -> Any:
     values = {key: value for key, value in values.items() if value or key in _NEVER_ABSENT}
     common = _item(**values)
     common.SpecificCharacterSet = "ISO_IR 192"
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"):
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "Modality"):
         setattr(common, keyword, _text(dataset, keyword))
     if frame := _text(dataset, "FrameOfReferenceUID"):
         common.FrameOfReferenceUID = frame
@@ -291,6 +292,13 @@ def _text(dataset: Mapping[str, Any] | Any, keyword: str) -> str:
         return "" if value is None else str(value).strip(" \0")
     except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError):
         return ""
+
+
+def _uid(dataset: Any, keyword: str) -> str:
+    """As `_text`, without the cost of pydicom's conversions: it is asked of every slice."""
+    element = dataset.get_item(keyword)
+    value = None if element is None else element.value
+    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
 
 
 def _decimals(values: Any) -> list[Any]:

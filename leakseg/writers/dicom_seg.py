@@ -51,64 +51,97 @@ def write(result: CaseResult, series: DicomSeries | None, folder: Path) -> tuple
     drawn = _drawn(result, series.layout)
     if drawn is None:
         return ()
-    segments, planes, places = drawn
     with quiet():
-        seg = _object(result, series, segments, planes, places)
+        seg = _object(result, series, series.layout, drawn)
         path = folder / NAME
         seg.save_as(path)
     return (path,)
 
 
-def _drawn(result: CaseResult, layout: Layout) -> tuple[list[_Segment], NDArray[Any], NDArray[np.intp]] | None:
-    """Segments that show, ``(slices, rows, columns)`` segment numbers, and each slice's place in the stack."""
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """Segment numbers within a window of the source's stack; the rest of the stack shows nothing.
+
+    ``numbers`` is ``(slices, rows, columns)``, ``places`` each slice's place in the stack, ``rows`` and
+    ``columns`` where the window lies in a slice.
+    """
+
+    segments: list[_Segment]
+    numbers: NDArray[Any]
+    places: NDArray[np.intp]
+    rows: slice
+    columns: slice
+
+    def frame(self, position: int, shape: tuple[int, int]) -> NDArray[Any]:
+        """A whole slice."""
+        frame = np.zeros(shape, self.numbers.dtype)
+        frame[self.rows, self.columns] = self.numbers[position]
+        return frame
+
+
+def _drawn(result: CaseResult, layout: Layout) -> _Drawing | None:
     cement = layout.planes(result.findings.cement_labels.labels)
     leaks = layout.planes(result.findings.leak_labels.labels)
-    masks = result.masks
-    shown = (cement == _INSIDE).any(axis=(1, 2)) | leaks.any(axis=(1, 2))
-    if not shown.any():
+    masks = (result.masks.vertebrae, result.masks.canal) if result.masks.from_builtin else (None, None)
+    vertebrae, canal = (None if mask is None else layout.planes(mask) for mask in masks)
+    window = _window([array for array in (cement, leaks, vertebrae, canal) if array is not None])
+    if window is None:
         return None
-    if masks.from_builtin:
-        vertebrae = layout.planes(masks.vertebrae)
-        canal = None if masks.canal is None else layout.planes(masks.canal)
-        shown |= vertebrae.any(axis=(1, 2))
-        shown |= False if canal is None else canal.any(axis=(1, 2))
-    places = np.intersect1d(np.flatnonzero(shown), layout.places)
-    segments = list(_segments(result))
+    inside, leaked = cement[window] == _INSIDE, leaks[window]
+    if not (inside.any() or leaked.any()):
+        return None
+    numbers = np.zeros(leaked.shape, np.uint16)
+    levels: list[VertebraLevel] = []
+    if vertebrae is not None:
+        vertebrae = vertebrae[window]
+        levels = [VertebraLevel.from_number(int(one)) for one in np.unique(vertebrae) if one]
+    segments = list(_segments(result, levels))
     number = {segment.tracking_id: position + 1 for position, segment in enumerate(segments)}
-    planes = np.zeros((len(places), *cement.shape[1:]), np.uint8 if len(segments) < 256 else np.uint16)
-    if masks.from_builtin:
-        planes[:] = _table(vertebrae, {level.number: number[str(level)] for level in masks.levels()})[vertebrae[places]]
-        if canal is not None:
-            planes[canal[places]] = number["canal"]
-    planes[cement[places] == _INSIDE] = number["cement inside bone"]
-    told = {leak.id: number[f"leak {leak.id}"] for leak in result.report.leaks}
-    leaked = _table(leaks, told)[leaks[places]]
-    np.copyto(planes, leaked, where=leaked > 0, casting="same_kind")
-    return _only_shown(segments, planes, places)
+    if vertebrae is not None:
+        numbers[:] = _table(vertebrae, {level.number: number[str(level)] for level in levels})[vertebrae]
+    if canal is not None:
+        numbers[canal[window]] = number["canal"]
+    numbers[inside] = number["cement inside bone"]
+    told = _table(leaked, {leak.id: number[f"leak {leak.id}"] for leak in result.report.leaks})[leaked]
+    np.copyto(numbers, told, where=told > 0)
+    return _only_shown(segments, numbers, layout, window)
+
+
+def _window(arrays: list[NDArray[Any]]) -> tuple[slice, slice, slice] | None:
+    """The smallest window of the stack that holds everything that is drawn."""
+    shown = [[array.max(axis=(1, 2)) > 0, array.max(axis=0) > 0] for array in arrays]
+    along = np.logical_or.reduce([one for one, _ in shown])
+    across = np.logical_or.reduce([one for _, one in shown])
+    if not along.any():
+        return None
+    found = [np.flatnonzero(one) for one in (along, across.any(axis=1), across.any(axis=0))]
+    stack, rows, columns = (slice(int(one[0]), int(one[-1]) + 1) for one in found)
+    return stack, rows, columns
 
 
 def _only_shown(
-    segments: list[_Segment], planes: NDArray[Any], places: NDArray[np.intp]
-) -> tuple[list[_Segment], NDArray[Any], NDArray[np.intp]] | None:
-    counts = np.bincount(planes.ravel(), minlength=len(segments) + 1)[1:]
-    present = np.flatnonzero(counts)
-    if len(present) == len(segments):
-        return segments, planes, places
-    table = np.zeros(len(segments) + 1, planes.dtype)
+    segments: list[_Segment], numbers: NDArray[Any], layout: Layout, window: tuple[slice, slice, slice]
+) -> _Drawing | None:
+    """Leave out slices that show nothing or were never acquired, and segments that show nowhere."""
+    first = window[0].start
+    places = np.intersect1d(np.flatnonzero(numbers.any(axis=(1, 2))) + first, layout.places)
+    numbers = numbers[places - first]
+    present = np.flatnonzero(np.bincount(numbers.ravel(), minlength=len(segments) + 1)[1:])
+    table = np.zeros(len(segments) + 1, np.uint8 if len(present) < 256 else np.uint16)
     table[present + 1] = np.arange(1, len(present) + 1)
-    return ([segments[one] for one in present], table[planes], places) if len(present) else None
+    shown = [segments[one] for one in present]
+    return _Drawing(shown, table[numbers], places, window[1], window[2]) if shown else None
 
 
-def _table(labels: NDArray[Any], numbers: dict[int, int]) -> NDArray[Any]:
+def _table(labels: NDArray[Any], numbers: dict[int, int]) -> NDArray[np.uint16]:
     """Segment number by label; labels that are no segment become 0."""
-    highest = max(int(labels.max(initial=0)), *numbers, 0)
-    table = np.zeros(highest + 1, np.uint8 if len(numbers) < 200 else np.uint16)
+    table = np.zeros(max(int(labels.max(initial=0)), *numbers, 0) + 1, np.uint16)
     for label, number in numbers.items():
         table[label] = number
     return table
 
 
-def _segments(result: CaseResult) -> Iterator[_Segment]:
+def _segments(result: CaseResult, levels: list[VertebraLevel]) -> Iterator[_Segment]:
     labels: dict[str, int] = {}
     for leak in result.report.leaks:
         label = leak_label(leak)
@@ -124,11 +157,9 @@ def _segments(result: CaseResult) -> Iterator[_Segment]:
         )
     inside = "cement inside bone"
     yield _Segment(inside, inside, terms.PHYSICAL_OBJECT, terms.CEMENT_IN_BONE, _CEMENT_COLOUR, terms.VERTEBRA)
-    if not result.masks.from_builtin:
-        return
-    for level in result.masks.levels():
+    for level in levels:
         yield _vertebra(level)
-    if result.masks.canal is not None:
+    if result.masks.from_builtin and result.masks.canal is not None:
         kind = terms.VERTEBRAL_CANAL
         yield _Segment("spinal canal", "canal", terms.ANATOMICAL_STRUCTURE, kind, _CANAL_COLOUR)
 
@@ -143,41 +174,24 @@ def _vertebra(level: VertebraLevel) -> _Segment:
     return _Segment(f"{level} vertebra", str(level), terms.ANATOMICAL_STRUCTURE, kind, _BONE_COLOUR)
 
 
-def _object(
-    result: CaseResult,
-    series: DicomSeries,
-    segments: list[_Segment],
-    planes: NDArray[Any],
-    places: NDArray[np.intp],
-) -> Any:
+def _object(result: CaseResult, series: DicomSeries, layout: Layout, drawn: _Drawing) -> Any:
     from highdicom.coding_schemes import CodingSchemeIdentificationItem
     from highdicom.seg import Segmentation, SegmentationTypeValues
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    layout = series.layout
-    assert layout is not None
     version = result.report.provenance.leakseg
-    digest = hashlib.sha256(planes.data).hexdigest()
-    content = [version, repr(segments), repr(places.tolist()), digest, series.date, series.time]
-    identity = [str(series.first.SeriesInstanceUID), "SEG", *content]
-    order = {place: position for position, place in enumerate(places.tolist())}
-    if series.multi_frame:
-        sources: list[Any] = list(series.headers)
-        frames = np.zeros((len(layout.places), *planes.shape[1:]), planes.dtype)
-        for frame, place in enumerate(layout.places):
-            if place in order:
-                frames[frame] = planes[order[place]]
-    else:
-        header_at = dict(zip(reversed(layout.places), reversed(series.headers), strict=True))
-        sources = [header_at[place] for place in places.tolist()]
-        frames = planes
+    sources, frames = _frames(series, layout, drawn)
+    window = f"{drawn.places.tolist()} {drawn.rows} {drawn.columns}"
+    digest = hashlib.sha256(np.ascontiguousarray(drawn.numbers).data).hexdigest()
+    content = [version, repr(drawn.segments), window, digest, series.date, series.time]
+    identity = [str(series.common.SeriesInstanceUID), "SEG", *content]
     seg = Segmentation(
         source_images=sources,
         pixel_array=frames,
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[
             _description(one, position + 1, version, generate_uid(entropy_srcs=[*identity, one.tracking_id]))
-            for position, one in enumerate(segments)
+            for position, one in enumerate(drawn.segments)
         ],
         series_instance_uid=generate_uid(entropy_srcs=[*identity, "series"]),
         series_number=_SERIES_NUMBER,
@@ -198,6 +212,21 @@ def _object(
     )
     _same_every_time(seg, generate_uid(entropy_srcs=[*identity, "dimensions"]))
     return seg
+
+
+def _frames(series: DicomSeries, layout: Layout, drawn: _Drawing) -> tuple[list[Any], NDArray[Any]]:
+    """Headers, and ``(frames, rows, columns)`` segment numbers to go with them."""
+    shape = (int(series.common.Rows), int(series.common.Columns))
+    order = {place: position for position, place in enumerate(drawn.places.tolist())}
+    if series.multi_frame:
+        frames = np.zeros((len(layout.places), *shape), drawn.numbers.dtype)
+        for frame, place in enumerate(layout.places):
+            if place in order:
+                frames[frame] = drawn.frame(order[place], shape)
+        return [series.header(0)], frames
+    slice_at = {place: number for number, place in reversed(list(enumerate(layout.places)))}
+    frames = np.stack([drawn.frame(position, shape) for position in order.values()])
+    return [series.header(slice_at[place]) for place in order], frames
 
 
 def _description(segment: _Segment, number: int, version: str, uid: str) -> Any:

@@ -76,7 +76,7 @@ def _document(report: CaseReport, series: DicomSeries, seg: Any | None) -> Any:
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     same = replace(report, case_id="", provenance=replace(report.provenance, input_digest=""))
-    identity = [str(series.first.SeriesInstanceUID), "SR", repr(same), series.date, series.time]
+    identity = [str(series.common.SeriesInstanceUID), "SR", repr(same), series.date, series.time]
     identity.append("" if seg is None else str(seg.SOPInstanceUID))
     made_by = report.provenance
     device = Device(
@@ -94,7 +94,7 @@ def _document(report: CaseReport, series: DicomSeries, seg: Any | None) -> Any:
     )
     content[0].ContentSequence.extend(_texts(report))
     document = Comprehensive3DSR(
-        evidence=[*series.headers, *([] if seg is None else [seg])],
+        evidence=[*(series.header(number) for number in range(len(series.slices))), *([] if seg is None else [seg])],
         content=content,
         series_instance_uid=generate_uid(entropy_srcs=[*identity, "series"]),
         series_number=_SERIES_NUMBER,
@@ -210,7 +210,7 @@ def _group(
         sop_class_uid=seg.SOPClassUID,
         sop_instance_uid=seg.SOPInstanceUID,
         segment_number=int(segment.SegmentNumber),
-        source_series=sr.SourceSeriesForSegmentation(series.first.SeriesInstanceUID),
+        source_series=sr.SourceSeriesForSegmentation(series.common.SeriesInstanceUID),
     )
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=reference, **common)
 
@@ -227,7 +227,7 @@ def _place_in_words_and_space(leak: Leak, series: DicomSeries) -> Iterator[Any]:
 
     told = "; ".join(f"{name}: {value}" for name, value in measures(leak))
     yield _text(("DCM", "121106", "Comment"), f"{leak_phrase(leak)}. {told}")
-    frame = series.first.get("FrameOfReferenceUID")
+    frame = series.common.get("FrameOfReferenceUID")
     if frame:
         yield Scoord3DContentItem(
             name=codes.DCM.CenterOfMass,
