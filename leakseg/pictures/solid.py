@@ -39,7 +39,10 @@ def solid_picture(result: CaseResult, region: Region) -> Image.Image:
     """Three looks side by side, from both sides behind and from the front."""
     small, spacing = _thinned(_near_findings(region))
     things: list[tuple[Field, str]] = [(_field(small.cement == 1), _CEMENT), (_field(small.cement == 3), METAL_COLOUR)]
-    things += [(_field(small.leaks == leak.id), COLOURS[leak.type]) for leak in result.report.leaks]
+    for kind, colour in COLOURS.items():
+        ids = [leak.id for leak in result.report.leaks if leak.type == kind]
+        if ids:
+            things.append((_field(np.isin(small.leaks, ids)), colour))
     bone = _field(small.vertebrae > 0)
     canal = None if small.canal is None else _field(small.canal)
     panels = [_look(bone, canal, things, spacing, turn, title) for title, turn in _VIEWS]
