@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,11 @@ _MOMENTS = ("Content", "Acquisition", "Series", "Study")
 # fmt: on
 _VALID = {
     "Date": re.compile(r"\d{8}"),
-    "Time": re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"),
+    "Time": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?"),
     "PatientSex": re.compile(r"[MFO]"),
     "PatientIdentityRemoved": re.compile(r"YES|NO"),
 }
 """What values must look like, by the end of their keyword (PS3.5 6.2); others are left out."""
-_HALF_VOXEL = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,17 +124,14 @@ class _Frame:
 
     @property
     def orientation(self) -> FloatArray:
-        """Unit vectors along a row and down a column."""
         return _numbers(self.layers, "ImageOrientationPatient")
 
     @property
     def spacing(self) -> FloatArray:
-        """Distance between rows and between columns."""
         return _numbers(self.layers, "PixelSpacing")
 
     @property
     def thickness(self) -> float:
-        """SliceThickness, 0 where the source does not say."""
         try:
             return max(float(_numbers(self.layers, "SliceThickness")), 0.0)
         except (StopIteration, TypeError, ValueError):
@@ -159,8 +155,8 @@ def read_series(source: ScanSource, grid: Grid) -> DicomSeries | None:
             return None
         layout, why_not = _layout(frames, datasets, grid)
         common = _common(frames, datasets, layout, grid)
-        date, time = _moment(datasets[0])
-    return DicomSeries(common, slices, layout, why_not, date, time)
+        moment = _moment(datasets[0])
+    return DicomSeries(common, slices, layout, why_not, *moment)
 
 
 @contextmanager
@@ -222,7 +218,7 @@ def _layout(frames: list[_Frame], datasets: list[Any], grid: Grid) -> tuple[Layo
     for axis, flip in zip(axes[1:], flipped[1:], strict=True):
         last = grid.shape[axis] - 1
         off += [np.abs(starts[:, axis] - (last if flip else 0)), np.abs(ends[:, axis] - (0 if flip else last))]
-    if max(float(one.max()) for one in off) >= _HALF_VOXEL:
+    if max(float(one.max()) for one in off) >= 0.5:
         return None, "the analysed voxels do not lie on the source's slices"
     if len(frames) > len(datasets) and len(set(places)) < len(frames):
         return None, "two frames of the multi-frame object lie in one place"
@@ -275,21 +271,29 @@ def _identity(dataset: Any) -> Any:
 def _checked(dataset: Any, keyword: str) -> str:
     text = _text(dataset, keyword)
     pattern = next((valid for end, valid in _VALID.items() if keyword.endswith(end)), None)
+    try:
+        if keyword.endswith("Date"):
+            date.fromisoformat(text)  # no 30th of February
+    except ValueError:
+        return ""
     return text if pattern is None or pattern.fullmatch(text) else ""
 
 
 def _moment(dataset: Any) -> tuple[str, str]:
     for moment in _MOMENTS:
-        if date := _checked(dataset, f"{moment}Date"):
-            return date, _checked(dataset, f"{moment}Time") or "000000"
+        if day := _checked(dataset, f"{moment}Date"):
+            return day, _checked(dataset, f"{moment}Time") or "000000"
     now = datetime.now(UTC)
     return f"{now:%Y%m%d}", f"{now:%H%M%S}"
 
 
-def _text(dataset: Mapping[str, Any] | Any, keyword: str) -> str:
+def _text(dataset: Any, keyword: str) -> str:
+    from pydicom.multival import MultiValue
+
     try:
         value = dataset.get(keyword)
-        return "" if value is None else str(value).strip(" \0")
+        several = "\\".join(map(str, value)) if isinstance(value, MultiValue) else value
+        return "" if several is None else str(several).strip(" \0")
     except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError):
         return ""
 

@@ -235,11 +235,13 @@ def enhanced(images):
 def odd(images):
     """Headers as badly kept archives have them."""
     for image in images:
-        for keyword in ("StudyID", "AccessionNumber", "ReferringPhysicianName", "StudyTime", "SliceThickness"):
+        for keyword in ("StudyID", "AccessionNumber", "ReferringPhysicianName", "SliceThickness"):
             delattr(image, keyword)
         with pydicom.config.disable_value_validation():
             image.add_new("PatientSex", "CS", "female")
-            image.add_new("StudyDate", "DA", "2024-05-06")
+            image.add_new("StudyDate", "DA", "20240230")
+            image.add_new("StudyTime", "TM", "256199")
+            image.add_new("ContentDate", "DA", "20241350")
             image.add_new("PatientBirthDate", "DA", "3.2.1944")
             image.add_new("PatientName", "PN", "Grün^Zoë".encode("latin-1"))
         image.PatientIdentityRemoved = "YES"
