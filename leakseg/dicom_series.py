@@ -20,15 +20,13 @@ from numpy.typing import NDArray
 from leakseg.geometry import FloatArray, Grid
 from leakseg.volume import ScanSource
 
-# fmt: off
 _NEVER_ABSENT = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
     "StudyID", "ReferringPhysicianName",
-)
+)  # fmt: skip
 """Type 2 attributes of patient and study (PS3.3 C.7.1.1, C.7.2.1): always there, empty where unknown."""
 _WHERE_TOLD = ("IssuerOfPatientID", "StudyDescription", "PatientIdentityRemoved", "DeidentificationMethod")
 _MOMENTS = ("Content", "Acquisition", "Series", "Study")
-# fmt: on
 _VALID = {
     "Date": re.compile(r"\d{8}"),
     "Time": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?"),
