@@ -24,6 +24,7 @@ MAX_PICTURE_BYTES = 1_500_000
 """Pictures inside the page, before base64; more of them are stored with less quality, to keep a page under 6 MB."""
 _QUALITIES = ((85, 1.0), (70, 1.0), (55, 0.75), (45, 0.5), (35, 0.35), (30, 0.25))
 _THUMBNAIL = 200
+_PATTERNS = ("combined", "bilateral", "profuse")
 
 
 def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
@@ -47,6 +48,7 @@ def case_page(result: CaseResult) -> str:
         report=report,
         title=wording.verdict(report),
         more=[wording.leak_phrase(leak) for leak in wording.worst_first(report.leaks)[1:]],
+        pattern=[name for name in _PATTERNS if getattr(report.patient_pattern, name)],
         leaks=[_leak(leak, embedded) for leak in wording.worst_first(report.leaks)],
         doubts=_doubts(report),
         remarks=[note.message for note in report.quality if note.severity == "info"],
