@@ -67,7 +67,8 @@ def run(
         str | None, typer.Option("--classifier", metavar="NAME|MODULE:CLASS", help="A leak classifier.")
     ] = None,
     write: Annotated[
-        str | None, typer.Option("--write", metavar="LIST", help="json,csv,nifti,seg,sr,html,png or some of them; default: all.")
+        str | None,
+        typer.Option("--write", metavar="LIST", help="json,csv,nifti,seg,sr,html,png or some of them; default: all."),
     ] = None,
     all_series: Annotated[
         bool | None,
