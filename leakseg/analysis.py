@@ -35,6 +35,7 @@ from leakseg.stages import (
     pattern,
     places,
     quality,
+    repair,
     vertebrae,
 )
 from leakseg.volume import LabelMap, Volume
@@ -52,6 +53,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     """
     if not masks.grid.same_as(volume.grid):
         raise GeometryError("The masks do not stand on the scan's own grid.")
+    masks, repairs = repair.fill_cavities(masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
     found = find_cement(volume, masks, anatomy, criteria)
     treated = levels.treated_levels(found, masks, criteria.leaks)
@@ -69,6 +71,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     )
     level_reports = _level_reports(found, masks, anatomy, treated, pieces)
     notes = (
+        *repairs,
         *found.notes,
         *quality.assess_quality(volume, anatomy, found, pieces, measured, treated, criteria.quality),
         *distant.find_distant_cement(volume, masks, found, anatomy, criteria.distant),
@@ -101,7 +104,7 @@ def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
 
 def find_cement(volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, criteria: Criteria) -> CementMap:
     """All cement and metal of the scan in a window round the spine."""
-    read = densities.read_densities(volume, masks, criteria.cement)
+    read = densities.read_densities(volume, masks, anatomy, criteria.cement)
     if not read.has_cement:
         return cement.no_cement(read)
     metals = metal.find_metal(volume, read, criteria.cement)

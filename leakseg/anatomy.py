@@ -146,6 +146,22 @@ class Pedicle:
     lateral_mm: float
 
 
+@dataclass(frozen=True)
+class Endplate:
+    """The plane of an endplate in canal coordinates: ``s = per_u * u + per_v * v + s_mm``.
+
+    A lordotic or wedged body is not square to the canal: heights are measured between these planes.
+    """
+
+    per_u: float
+    per_v: float
+    s_mm: float
+
+    def s_at(self, suv: FloatArray) -> FloatArray:
+        """``(N,)`` s of the plane over points ``(N, 3)``."""
+        return np.asarray(self.per_u * suv[..., 1] + self.per_v * suv[..., 2] + self.s_mm, dtype=np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Vertebra:
     """One vertebra in canal coordinates."""
@@ -160,11 +176,18 @@ class Vertebra:
     body_volume_mm3: float | None
     pedicles: dict[str, Pedicle]
     """By side, ``"left"`` and ``"right"``; absent where none could be found."""
+    lower_endplate: Endplate
+    upper_endplate: Endplate
 
     @property
     def s_middle_mm(self) -> float:
         """Mid-height of the body."""
         return (self.s_bottom_mm + self.s_top_mm) / 2
+
+    def height_fraction(self, suv: FloatArray) -> FloatArray:
+        """Height ``(N,)`` between the endplates, 0 at the lower and 1 at the upper one, of points ``(N, 3)``."""
+        bottom, top = self.lower_endplate.s_at(suv), self.upper_endplate.s_at(suv)
+        return np.asarray((suv[..., 0] - bottom) / np.maximum(top - bottom, 1.0), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,6 +62,10 @@ class BuiltinCriteria:
 class SpineCriteria:
     """How the canal, the bodies, the pedicles and the foramina are read from the masks."""
 
+    cavity_crack_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
+    """Cracks up to twice as wide in the shell of a cavity in a vertebra's mask are bridged."""
+    min_cavity_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 20.0
+    """Smaller cavities of a mask are left as they are."""
     min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
     """The canal must be followed at least this far."""
     axis_smoothing_mm: Annotated[float, Ge(5), Unit("mm"), CONVENTION] = 15.0

@@ -50,6 +50,10 @@ class ClassifyCriteria:
     """Lengthwise veins rise by at least this share of their length."""
     front_max_angle_deg: Annotated[float, Gt(0), Unit("deg"), CONVENTION] = 55.0
     """Up to this angle round the body counts as its front."""
+    rear_min_angle_deg: Annotated[float, Gt(0), Unit("deg"), CONVENTION] = 80.0
+    """From this angle round the body on, a strand that rises is the ascending lumbar vein, not a segmental one ..."""
+    ascending_min_rise_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 7.0
+    """... where it rises at least this far."""
     away_min_radius_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.45
     """Strands farther from the body's centre than this many body radii run away from the body."""
     track_min_behind_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
@@ -62,6 +66,8 @@ class ClassifyCriteria:
         float, Ge(0), Le(0.5), Unit("1"), Source("anatomy: middle third of the height")
     ] = 0.3
     """... and at least this share of the height away from both endplates."""
+    segmental_height_margin: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.12
+    """Segmental veins leave the body at least this share of its height away from both endplates."""
     narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), Source("measured here: implants in verse005")] = 22.0
     """Broader contact with inner cement is a defect of the cortex, no vein."""
     breach_behind_wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0

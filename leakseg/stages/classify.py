@@ -112,6 +112,9 @@ class RuleClassifier:
             return LeakSubtype.ANTERIOR_EXTERNAL
         if lengthwise:
             return LeakSubtype.ASCENDING_LUMBAR
+        beside = rules.at_least("body_angle_deg", limit.rear_min_angle_deg, "deg")
+        if beside and rules.at_least("span_lengthwise_mm", limit.ascending_min_rise_mm, "mm"):
+            return LeakSubtype.ASCENDING_LUMBAR
         if rules.at_least("waist_fraction", 0.5, "1") and rules.at_most(
             "lengthwise_fraction", limit.segmental_max_rise, "1"
         ):
@@ -126,17 +129,18 @@ class RuleClassifier:
         if kind == LeakType.INTRADISCAL:
             return LeakRoute.DISC
         narrow = rules.at_most("exit_area_mm2", self.criteria.narrow_exit_mm2, "mm2")
-        middle = self._mid_height(rules)
+        if kind == LeakType.VENOUS:
+            waist = self._between(rules, self.criteria.segmental_height_margin)
+            return LeakRoute.SEGMENTAL if waist and narrow else LeakRoute.CORTICAL
         if kind in (LeakType.EPIDURAL, LeakType.FORAMINAL):
+            middle = self._between(rules, self.criteria.basivertebral_height_margin)
             midline = rules.at_most("exit_beside_mm", self.criteria.basivertebral_max_beside_mm, "mm")
             at_wall = rules.at_most("exit_behind_wall_mm", self.criteria.wall_mm, "mm")
             return LeakRoute.BASIVERTEBRAL if middle and midline and at_wall and narrow else LeakRoute.CORTICAL
-        if kind == LeakType.VENOUS:
-            return LeakRoute.SEGMENTAL if middle and narrow else LeakRoute.CORTICAL
         return LeakRoute.CORTICAL
 
-    def _mid_height(self, rules: _Rules) -> bool:
-        margin = self.criteria.basivertebral_height_margin
+    def _between(self, rules: _Rules, margin: float) -> bool:
+        """Whether the exit lies away from both endplates by that share of the height."""
         return rules.at_least("exit_height_fraction", margin, "1") and rules.at_most(
             "exit_height_fraction", 1 - margin, "1"
         )

@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import SpineMasks
+from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
-from leakseg.geometry import distance_to_surface_mm
+from leakseg.geometry import Grid, distance_to_surface_mm
 from leakseg.pieces import ScanDensities
 from leakseg.volume import Volume
 
 
-def read_densities(volume: Volume, masks: SpineMasks, criteria: CementCriteria) -> ScanDensities:
+def read_densities(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, criteria: CementCriteria) -> ScanDensities:
     """Densities in a window round the vertebrae, and the cement that is beyond doubt.
+
+    Cement is sought in the bodies only: in a vertebra's arch, cortex lies as deep as cancellous bone.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ def read_densities(volume: Volume, masks: SpineMasks, criteria: CementCriteria) 
     vertebrae = masks.vertebrae[window]
     depth = distance_to_surface_mm(vertebrae > 0, grid.spacing_mm)
     soft = _soft_tissue_hu(hu, vertebrae > 0)
-    seeds, cancellous, plateau = _seeds(hu, vertebrae, depth, grid.voxel_volume_mm3, criteria)
+    seeds, cancellous, plateau = _seeds(hu, vertebrae, depth, grid, spine, criteria)
     cortex = _cortex_hu(hu, vertebrae, depth, seeds, criteria) if seeds.any() else float("nan")
     return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds)
 
@@ -62,7 +64,8 @@ def _seeds(
     hu: NDArray[Any],
     vertebrae: NDArray[np.uint8],
     depth: NDArray[np.float32],
-    voxel_mm3: float,
+    grid: Grid,
+    spine: SpineAnatomy,
     criteria: CementCriteria,
 ) -> tuple[NDArray[np.bool_], float, float]:
     """Cement that is beyond doubt, the cancellous bone's density, and the cement's plateau (NaN without cement)."""
@@ -71,6 +74,10 @@ def _seeds(
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
     dense = deep & (hu > limit)
+    index = np.argwhere(dense)
+    in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
+    dense[tuple(index[~in_body].T)] = False
+    voxel_mm3 = grid.voxel_volume_mm3
     pieces = cc3d.connected_components(dense, connectivity=26)
     sizes = np.bincount(pieces.ravel()) * voxel_mm3
     sizes[0] = 0

@@ -18,6 +18,7 @@ from leakseg.pieces import CementMap, CementPart, PartMeasures
 
 _INSIDE = 1
 _CELL_MM = 1.5
+_WAIST = 0.12
 
 Features = dict[str, float | None]
 
@@ -105,8 +106,8 @@ def _course(suv: FloatArray, beside: Vertebra, origin: Vertebra, spine: SpineAna
     behind = suv[:, 1] - spine.posterior_wall_u_mm[rows]
     across = np.abs(suv[:, 2] - centre[2])
     angle = np.degrees(np.arctan2(across, centre[1] - suv[:, 1]))
-    height = (suv[:, 0] - beside.s_bottom_mm) / (beside.s_top_mm - beside.s_bottom_mm)
-    from_origin = (suv[:, 0] - origin.s_bottom_mm) / (origin.s_top_mm - origin.s_bottom_mm)
+    height = beside.height_fraction(suv)
+    from_origin = origin.height_fraction(suv)
     ellipse = np.hypot(
         (suv[:, 2] - centre[2]) / beside.body_half_width_mm, (suv[:, 1] - centre[1]) / (beside.body_depth_mm / 2)
     )
@@ -114,7 +115,7 @@ def _course(suv: FloatArray, beside: Vertebra, origin: Vertebra, spine: SpineAna
     return {
         "height_fraction": float(height.mean()),
         "height_at_origin_fraction": float(from_origin.mean()),
-        "waist_fraction": float(((height > 0.2) & (height < 0.8)).mean()),
+        "waist_fraction": float(((height > _WAIST) & (height < 1 - _WAIST)).mean()),
         "behind_wall_mm": float(behind.mean()),
         "behind_wall_fraction": float((behind > 0).mean()),
         "beside_mm": float(across.mean()),
@@ -203,8 +204,8 @@ def _exit_features(points: FloatArray, origin: Vertebra, spine: SpineAnatomy, ce
     across = float(np.abs(middle[2]))
     values = (
         float(len(points)) * cement.grid.voxel_volume_mm3 ** (2 / 3),
-        float((middle[0] - origin.s_bottom_mm) / (origin.s_top_mm - origin.s_bottom_mm)),
-        float(min(middle[0] - origin.s_bottom_mm, origin.s_top_mm - middle[0])),
+        float(origin.height_fraction(middle)),
+        float(min(middle[0] - origin.lower_endplate.s_at(middle), origin.upper_endplate.s_at(middle) - middle[0])),
         float(middle[1] - spine.posterior_wall_u_mm[row]),
         float(np.abs(middle[2] - centre[2])),
         float(np.degrees(np.arctan2(np.abs(middle[2] - centre[2]), centre[1] - middle[1]))),

@@ -20,7 +20,6 @@ from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
 
 _SIDES = {"left": 1, "right": -1}
-_OUTLINE_PLAY = 3
 _ENDPLATE_PLAY = 2.0
 
 
@@ -39,7 +38,9 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
     by_level = {vertebra.level: vertebra for vertebra in vertebrae}
     for number, (upper_level, lower_level) in enumerate(gaps):
         upper, lower = by_level[upper_level], by_level[lower_level]
-        disc = _disc_nodes(bodies & (bone == upper_level.number), bodies & (bone == lower_level.number), lattice)
+        disc = _disc_nodes(
+            bodies & (bone == upper_level.number), bodies & (bone == lower_level.number), upper, lower, lattice
+        )
         place[disc] = Place.DISC
         gap[disc] = number + 1
         for side, sign in _SIDES.items():
@@ -87,7 +88,9 @@ def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
     return np.asarray(radius[None] <= edge, dtype=np.bool_)
 
 
-def _disc_nodes(upper: NDArray[np.bool_], lower: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.bool_]:
+def _disc_nodes(
+    upper: NDArray[np.bool_], lower: NDArray[np.bool_], above: Vertebra, below: Vertebra, lattice: Lattice
+) -> NDArray[np.bool_]:
     """Nodes between the facing endplates, inside the outline of the two bodies.
 
     The lower vertebra's pedicles spring from its body just under the endplate, the upper one's do not: so
@@ -102,26 +105,13 @@ def _disc_nodes(upper: NDArray[np.bool_], lower: NDArray[np.bool_], lattice: Lat
     outline = (upper_print | lower_print) & near_upper
     outline = ndimage.binary_closing(np.pad(outline, 8), iterations=3)[8:-8, 8:-8]
     outline = ndimage.binary_opening(ndimage.binary_fill_holes(outline), iterations=2)
-    bottom = np.minimum(_spread(bottom, upper_print), _endplate(bottom, upper_print) + _ENDPLATE_PLAY)
-    top = np.maximum(_spread(top, lower_print), _endplate(top, lower_print) - _ENDPLATE_PLAY)
+    u, v = lattice.sections()
+    columns = np.stack(np.broadcast_arrays(np.zeros((1, 1)), u[0], v[0]), axis=-1)
+    bottom = np.minimum(_spread(bottom, upper_print), above.lower_endplate.s_at(columns) + _ENDPLATE_PLAY)
+    top = np.maximum(_spread(top, lower_print), below.upper_endplate.s_at(columns) - _ENDPLATE_PLAY)
     return np.asarray(
         outline[None] & (rows[:, None, None] > top[None]) & (rows[:, None, None] < bottom[None]), dtype=np.bool_
     )
-
-
-def _endplate(height: NDArray[Any], known: NDArray[np.bool_]) -> FloatArray:
-    """The plane through an endplate, ``(U, V)``: beyond it a body's surface is its waist, not its endplate."""
-    inner = ndimage.binary_erosion(known, iterations=_OUTLINE_PLAY)
-    at = np.argwhere(inner if inner.sum() >= 30 else known).astype(np.float64)
-    values = height[tuple(at.astype(int).T)].astype(np.float64)
-    table = np.column_stack([at, np.ones(len(at))])
-    keep = np.ones(len(at), bool)
-    for _ in range(3):
-        plane = np.linalg.lstsq(table[keep], values[keep], rcond=None)[0]
-        error = np.abs(values - table @ plane)
-        keep = error <= max(2.0, 2.0 * float(np.median(error)))
-    u, v = np.indices(height.shape)
-    return np.asarray(u * plane[0] + v * plane[1] + plane[2], dtype=np.float64)
 
 
 def _spread(values: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import BonySpine, Pedicle, SpineMasks, Vertebra, VertebraLevel
+from leakseg.anatomy import BonySpine, Endplate, Pedicle, SpineMasks, Vertebra, VertebraLevel
 from leakseg.coordinates import CanalAxis, CanalWall, Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
@@ -18,6 +18,8 @@ _V_MM = (-60.0, 60.0)
 _SIDES = {"left": 1, "right": -1}
 _SACRAL_BODY_MM = 30.0
 _CUT_SHARE = 0.003
+_MIN_COLUMN, _MIN_COLUMNS, _EDGE = 5, 30, 3
+_TILT_PLAY = 10
 
 
 def find_vertebrae(masks: SpineMasks, axis: CanalAxis, wall: CanalWall, criteria: SpineCriteria) -> BonySpine:
@@ -113,6 +115,9 @@ def _vertebrae(
         sacral = level in (VertebraLevel.S1, VertebraLevel.S2)
         if sacral:
             bottom = max(bottom, top - _SACRAL_BODY_MM)
+        tall_body = body.copy()
+        tall_body[: max(0, int(bottom) - _TILT_PLAY)] = False
+        tall_body[int(top) + _TILT_PLAY :] = False
         section = body.copy()
         section[: int(bottom + 0.5)] = False
         section[int(top + 0.5) :] = False
@@ -134,6 +139,8 @@ def _vertebrae(
                 body_depth_mm=depth_mm,
                 body_volume_mm3=None if sacral else float(body.sum()) * _STEP_MM**3,
                 pedicles=pedicles,
+                lower_endplate=_endplate(lattice, tall_body, upper=False),
+                upper_endplate=_endplate(lattice, tall_body, upper=True),
             )
         )
     return tuple(sorted(found, key=lambda vertebra: -vertebra.s_middle_mm))
@@ -150,6 +157,24 @@ def _body_size(lattice: Lattice, section: NDArray[np.bool_], centre_u_mm: float)
     width = float(columns[-1] - columns[0] + 1) if len(columns) else float("nan")
     depth = float(depths[-1] - depths[0] + 1) if len(depths) else float("nan")
     return width * lattice.step_mm, depth * lattice.step_mm
+
+
+def _endplate(lattice: Lattice, body: NDArray[np.bool_], *, upper: bool) -> Endplate:
+    """The plane through a body's end, fitted to the columns inside its outline, outliers left out."""
+    last = body.shape[0] - 1 - np.argmax(body[::-1], axis=0)
+    height = (last if upper else np.argmax(body, axis=0)).astype(np.float64)
+    known = body.sum(axis=0) >= _MIN_COLUMN
+    inner = ndimage.binary_erosion(known, iterations=_EDGE)
+    at = np.argwhere(inner if inner.sum() >= _MIN_COLUMNS else known)
+    suv = lattice.to_suv(np.column_stack([height[tuple(at.T)], at]).astype(np.float64))
+    table = np.column_stack([suv[:, 1], suv[:, 2], np.ones(len(suv))])
+    keep = np.ones(len(suv), bool)
+    plane = np.array([0.0, 0.0, float(np.median(suv[:, 0]))])
+    for _ in range(3):
+        plane = np.linalg.lstsq(table[keep], suv[keep, 0], rcond=None)[0]
+        error = np.abs(suv[:, 0] - table @ plane)
+        keep = error <= max(2.0, 2.0 * float(np.median(error)))
+    return Endplate(float(plane[0]), float(plane[1]), float(plane[2]) + (0.5 if upper else -0.5))
 
 
 def _touches_border(masks: SpineMasks, level: VertebraLevel) -> bool:
