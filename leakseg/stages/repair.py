@@ -43,7 +43,7 @@ def fill_cavities(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineMask
         notes.append(
             QualityNote(
                 "mask_cavity_filled",
-                "warning",
+                "info",
                 f"The mask of {VertebraLevel.from_number(number).value} had a cavity of {volume:.0f} mm3, "
                 "as masks have where cement lies: it was counted as bone.",
             )
