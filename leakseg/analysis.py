@@ -18,7 +18,7 @@ from leakseg.findings import (
     MasksReport,
     QualityNote,
 )
-from leakseg.pieces import INSIDE, METAL, CementMap, CementPart, PartMeasures
+from leakseg.pieces import METAL, CementMap, CementPart, PartMeasures
 from leakseg.protocols import LeakClassifier
 from leakseg.stages import (
     axis,
@@ -221,12 +221,12 @@ def _level_reports(
 
 def _cement_report(found: CementMap) -> CementReport:
     voxel = found.grid.voxel_volume_mm3
-    inside = float(found.fraction[found.labels == INSIDE].sum()) * voxel
-    leaked = float(found.leaked_fraction().sum()) * voxel
+    inside = float(found.bone_fraction.sum(dtype=np.float64)) * voxel
+    leaked_mm3 = float(found.fraction.sum(dtype=np.float64)) * voxel
     return CementReport(
-        total_volume_mm3=inside + leaked,
+        total_volume_mm3=inside + leaked_mm3,
         inside_volume_mm3=inside,
-        leaked_volume_mm3=leaked,
+        leaked_volume_mm3=leaked_mm3,
         threshold_hu=found.threshold_hu,
         threshold_method=found.threshold_method,
         clipped_voxel_fraction=found.clipped_voxel_fraction,

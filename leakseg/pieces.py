@@ -65,7 +65,9 @@ class CementMap:
     labels
         ``(k, j, i)`` uint8: 0 none, 1 cement inside bone, 2 cement outside bone, 3 metal.
     fraction
-        float32, the share of each voxel that is cement, corrected for partial volume at the rim.
+        float32, the share of each voxel outside bone that is cement, corrected for partial volume at the rim.
+    bone_fraction
+        The same for the voxels inside bone.
     plateau_hu
         Density of undiluted cement in this scan; None where there is no cement.
     soft_hu
@@ -84,6 +86,7 @@ class CementMap:
     grid: Grid
     labels: NDArray[np.uint8]
     fraction: NDArray[np.float32]
+    bone_fraction: NDArray[np.float32]
     plateau_hu: float | None
     soft_hu: float
     threshold_hu: float | None
@@ -91,11 +94,6 @@ class CementMap:
     contact_mm: float = 0.0
     clipped_voxel_fraction: float = 0.0
     notes: tuple[QualityNote, ...] = ()
-
-    def leaked_fraction(self) -> NDArray[np.float32]:
-        """Cement outside bone as shares of voxels, flat: the pieces and the rim of voxels beside them."""
-        outside = self.labels == 2
-        return np.asarray(self.fraction[outside | ((self.labels == 0) & (self.fraction > 0))], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,8 @@ class CementCriteria:
     """A piece outside bone must stand out from every bone mask by more than this (a mask's rim is no leak)."""
     coarse_voxel_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
     """From this voxel size on a leak may be a single voxel thick: it need not stand out by more ..."""
+    thick_voxel_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    """From this spacing on, in any direction, large pieces are blurred as well: their median tells nothing."""
     coarse_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.38
     """... and its dense end reaches only this share, for every voxel of it is blurred."""
     coarse_contact_voxels: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.7

@@ -15,6 +15,8 @@ from leakseg.errors import AnatomyError
 from leakseg.geometry import FloatArray
 
 _PIXEL_MM = 1.5
+_MAX_TURN_DEG = 60.0
+_MIN_OFFSET_MM = 3.0
 
 
 def canal_source(masks: SpineMasks) -> CanalSource:
@@ -209,7 +211,7 @@ def _backward(line: FloatArray, masks: SpineMasks) -> FloatArray:
 
     The bodies outweigh the arch, so the centre of a vertebra lies in front of the canal.
     """
-    stations, directions = [], []
+    stations, directions, middles = [], [], []
     for level in masks.levels():
         if level in (VertebraLevel.S1, VertebraLevel.S2):
             continue
@@ -219,12 +221,14 @@ def _backward(line: FloatArray, masks: SpineMasks) -> FloatArray:
         points = masks.grid.to_patient(index)
         nearest = int(np.argmin(np.abs(line[:, 2] - points[:, 2].mean())))
         offset = points[:, :2] - line[nearest, :2]
+        middles.append(offset.mean(axis=0))
         front = offset[offset[:, 1] < 0]
         if len(front) < 20:
             continue
         direction = -front.mean(axis=0)
         stations.append(float(nearest))
         directions.append(direction / np.linalg.norm(direction))
+    _check_bodies_in_front(middles)
     base = np.tile(np.array([0.0, 1.0, 0.0]), (len(line), 1))
     if stations:
         order = np.argsort(stations)
@@ -233,6 +237,26 @@ def _backward(line: FloatArray, masks: SpineMasks) -> FloatArray:
         smooth = ndimage.gaussian_filter1d(smooth, 12.0, mode="nearest")
         base = np.stack([np.sin(smooth), np.cos(smooth), np.zeros_like(smooth)], axis=1)
     return base
+
+
+def _check_bodies_in_front(middles: list[FloatArray]) -> None:
+    """Refuse a spine whose bodies do not lie in front of its canal: left and right could not be trusted.
+
+    Raises
+    ------
+    AnatomyError
+        Where the vertebrae's middles lie, all together, more than ``_MAX_TURN_DEG`` from the front.
+    """
+    if not middles:
+        return
+    x, y = np.mean(middles, axis=0)
+    turn = float(np.degrees(np.arctan2(abs(x), -y)))
+    if np.hypot(x, y) > _MIN_OFFSET_MM and turn > _MAX_TURN_DEG:
+        raise AnatomyError(
+            f"The vertebral bodies lie {turn:.0f} degrees away from the front of the canal: the scan's orientation "
+            "does not fit the patient (a prone scan written as supine?), so left and right cannot be trusted. "
+            "Correct the orientation in the header and export the scan again."
+        )
 
 
 def _unit(vectors: NDArray[Any]) -> FloatArray:

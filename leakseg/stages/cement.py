@@ -32,6 +32,7 @@ def no_cement(densities: ScanDensities) -> CementMap:
         grid=densities.grid,
         labels=np.zeros(shape, np.uint8),
         fraction=np.zeros(shape, np.float32),
+        bone_fraction=np.zeros(shape, np.float32),
         plateau_hu=None,
         soft_hu=densities.soft,
         threshold_hu=None,
@@ -76,7 +77,8 @@ def map_cement(
         window=densities.window,
         grid=densities.grid,
         labels=labels,
-        fraction=_fraction(hu, labels, bone, densities),
+        fraction=_share(hu, labels, OUTSIDE, ~bone, densities.soft, densities),
+        bone_fraction=_share(hu, labels, INSIDE, bone, densities.cancellous, densities),
         plateau_hu=densities.plateau,
         soft_hu=densities.soft,
         threshold_hu=densities.edge(densities.soft, criteria.edge_share),
@@ -92,20 +94,21 @@ def map_cement(
     )
 
 
-def _fraction(
-    hu: NDArray[Any], labels: NDArray[np.uint8], bone: NDArray[np.bool_], densities: ScanDensities
+def _share(
+    hu: NDArray[Any],
+    labels: NDArray[np.uint8],
+    label: int,
+    where: NDArray[np.bool_],
+    background_hu: float,
+    densities: ScanDensities,
 ) -> NDArray[np.float32]:
-    """Share of cement in each voxel of the cement and its rim: HU between the surroundings and the plateau."""
-    cement = (labels == INSIDE) | (labels == OUTSIDE)
-    rim = ndimage.binary_dilation(cement, ndimage.generate_binary_structure(3, 2)) & (labels != METAL)
-    inside_rim = (labels == INSIDE) & bone
-    outside_rim = ndimage.binary_dilation(labels == OUTSIDE, ndimage.generate_binary_structure(3, 2)) & ~bone
-    fraction = np.zeros(hu.shape, np.float32)
-    for where, background in ((inside_rim, densities.cancellous), (outside_rim, densities.soft)):
-        at = where & rim
-        span = max(densities.plateau - background, 1.0)
-        fraction[at] = np.clip((hu[at] - background) / span, 0.0, 1.0)
-    return fraction
+    """Share of cement in the voxels of one label and their rim: HU between the surroundings and the plateau."""
+    rim = ndimage.binary_dilation(labels == label, ndimage.generate_binary_structure(3, 2))
+    at = rim & where & (labels != METAL)
+    span = max(densities.plateau - background_hu, 1.0)
+    share = np.zeros(hu.shape, np.float32)
+    share[at] = np.clip((hu[at] - background_hu) / span, 0.0, 1.0)
+    return share
 
 
 def _notes(densities: ScanDensities) -> tuple[QualityNote, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cc3d
@@ -17,7 +18,23 @@ from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.volume import Volume
 
 _TOLD_MM3 = 10.0
-_STANDING_OUT = 3
+_LEAST_MM3 = 2.0
+_MOST = 0.5
+_STANDING_OUT_MM3 = 1.5
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One dense piece outside bone; densities as shares of the way from soft tissue to the cement's plateau."""
+
+    size_mm3: float
+    middle: float
+    dense_end: float
+    spread: float
+    to_inner_mm: float
+    to_bone_mm: float
+    cut_off: bool
+    neural: bool
 
 
 def find_leaked_cement(
@@ -56,43 +73,63 @@ def find_leaked_cement(
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         own = pieces[box] == number
         size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
-        standing_out = int((from_bone[box][own] > stands_out_mm).sum())
-        if size_mm3 < 2.0 or standing_out < (1 if coarse else _STANDING_OUT):
+        standing_out_mm3 = float((from_bone[box][own] > stands_out_mm).sum()) * grid.voxel_volume_mm3
+        if size_mm3 < _LEAST_MM3 or standing_out_mm3 < _STANDING_OUT_MM3:
             continue
         middle, dense_end = np.percentile(share[box][own], [50, 90])
         if dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share):
             continue
         around = hang[box][own]
         around = np.unique(around[around > 0])
-        spread = float(hang_sizes[around].sum() / own.sum()) if len(around) else 1.0
-        distance = float(to_inner[box][own].min())
-        if distance <= touching_mm:
-            even = coarse or size_mm3 <= criteria.large_piece_mm3 or middle >= criteria.large_middle_share
-            keep[number] = even and spread <= criteria.max_spread_touching
-            continue
         index = np.argwhere(own) + [part.start for part in box]
-        where = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
-        neural = float(np.isin(where, (Place.CANAL, Place.FORAMEN)).mean()) > 0.5
-        dense = dense_end >= criteria.detached_core_share
-        if neural:
-            keep[number] = dense and spread <= criteria.max_spread_neural
-            continue
-        cut_off = any(part.start == 0 or part.stop == size for part, size in zip(box, pieces.shape, strict=True))
-        nearby = dense and distance <= criteria.detached_reach_mm and spread <= criteria.max_spread_neural
-        keep[number] = (
-            nearby
-            and not cut_off
-            and float(from_bone[box][own].min()) <= criteria.detached_bone_mm
-            and dense_end <= criteria.detached_max_core_share
-            and middle >= criteria.detached_middle_share
-            and spread <= criteria.max_spread
+        place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
+        piece = _Piece(
+            size_mm3=size_mm3,
+            middle=float(middle),
+            dense_end=float(dense_end),
+            spread=float(hang_sizes[around].sum() / own.sum()) if len(around) else 1.0,
+            to_inner_mm=float(to_inner[box][own].min()),
+            to_bone_mm=float(from_bone[box][own].min()),
+            cut_off=any(part.start == 0 or part.stop == size for part, size in zip(box, pieces.shape, strict=True)),
+            neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
         )
-        if nearby and not keep[number] and size_mm3 >= _TOLD_MM3:
-            notes.append(_dense_piece(grid.to_patient(index).mean(axis=0), size_mm3, distance))
+        keep[number] = _is_cement(piece, touching_mm, max(spacing), criteria)
+        if not keep[number] and _looks_like_cement(piece, criteria):
+            notes.append(_dense_piece(grid.to_patient(index).mean(axis=0), piece))
     kept = keep[pieces]
     core = kept & (share > criteria.edge_share)
     mask = core | _thin(kept, core, bone | metal, share, criteria)
     return LeakedCement(mask, touching_mm, tuple(notes))
+
+
+def _is_cement(piece: _Piece, touching_mm: float, coarsest_mm: float, criteria: CementCriteria) -> bool:
+    """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
+    if piece.to_inner_mm <= touching_mm:
+        thick = coarsest_mm >= criteria.thick_voxel_mm
+        even = thick or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
+        return even and piece.spread <= criteria.max_spread_touching
+    dense = piece.dense_end >= criteria.detached_core_share
+    if piece.neural:
+        return dense and piece.spread <= criteria.max_spread_neural
+    return (
+        dense
+        and not piece.cut_off
+        and piece.to_inner_mm <= criteria.detached_reach_mm
+        and piece.to_bone_mm <= criteria.detached_bone_mm
+        and piece.dense_end <= criteria.detached_max_core_share
+        and piece.middle >= criteria.detached_middle_share
+        and piece.spread <= criteria.max_spread
+    )
+
+
+def _looks_like_cement(piece: _Piece, criteria: CementCriteria) -> bool:
+    """Whether a piece that was not taken must be told."""
+    return (
+        piece.size_mm3 >= _TOLD_MM3
+        and piece.dense_end >= criteria.detached_core_share
+        and piece.to_inner_mm <= criteria.detached_reach_mm
+        and piece.spread <= criteria.max_spread_touching
+    )
 
 
 def _thin(
@@ -113,12 +150,12 @@ def _thin(
     return np.asarray((strands | beside) & ~core)
 
 
-def _dense_piece(centre: NDArray[np.float64], volume_mm3: float, distance_mm: float) -> QualityNote:
+def _dense_piece(centre: NDArray[np.float64], piece: _Piece) -> QualityNote:
     return QualityNote(
         "dense_piece_not_cement",
         "warning",
-        f"A dense piece of {volume_mm3:.0f} mm3 at x {centre[0]:.0f}, y {centre[1]:.0f}, z {centre[2]:.0f} mm (LPS), "
-        f"{distance_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: look at it.",
+        f"A dense piece of {piece.size_mm3:.0f} mm3 at x {centre[0]:.0f}, y {centre[1]:.0f}, z {centre[2]:.0f} mm (LPS), "
+        f"{piece.to_inner_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: look at it.",
     )
 
 

@@ -14,20 +14,20 @@ _INSIDE, _OUTSIDE = 1, 2
 
 def cement_by_level(cement: CementMap, masks: SpineMasks) -> dict[VertebraLevel, float]:
     """Cement inside each vertebra's bone, mm3."""
-    inside = cement.labels == _INSIDE
+    inside = cement.bone_fraction > 0
     levels = masks.vertebrae[cement.window][inside]
-    sums = np.bincount(levels, weights=cement.fraction[inside], minlength=64) * cement.grid.voxel_volume_mm3
+    sums = np.bincount(levels, weights=cement.bone_fraction[inside], minlength=64) * cement.grid.voxel_volume_mm3
     return {level: float(sums[level.number]) for level in masks.levels()}
 
 
 def fill_by_level(cement: CementMap, masks: SpineMasks, spine: SpineAnatomy) -> dict[VertebraLevel, float]:
     """Share of each body that is cement; levels without a measurable body are left out."""
-    inside = np.argwhere(cement.labels == _INSIDE)
+    inside = np.argwhere(cement.bone_fraction > 0)
     suv = spine.axis.to_canal(cement.grid.to_patient(inside))
     in_body = spine.lattice.lookup(spine.body, suv).astype(bool)
     index = tuple(inside[in_body].T)
     levels = masks.vertebrae[cement.window][index]
-    sums = np.bincount(levels, weights=cement.fraction[index], minlength=64) * cement.grid.voxel_volume_mm3
+    sums = np.bincount(levels, weights=cement.bone_fraction[index], minlength=64) * cement.grid.voxel_volume_mm3
     return {
         vertebra.level: float(min(1.0, sums[vertebra.level.number] / vertebra.body_volume_mm3))
         for vertebra in spine.vertebrae
@@ -52,6 +52,7 @@ def treated_levels(cement: CementMap, masks: SpineMasks, criteria: LeakCriteria)
         goes_on = (depth <= criteria.treated_rim_mm) & (to_leak <= 2 * criteria.treated_rim_mm)
         counted = inside & ~goes_on
     sums = (
-        np.bincount(vertebrae[counted], weights=cement.fraction[counted], minlength=64) * cement.grid.voxel_volume_mm3
+        np.bincount(vertebrae[counted], weights=cement.bone_fraction[counted], minlength=64)
+        * cement.grid.voxel_volume_mm3
     )
     return tuple(level for level in masks.levels() if sums[level.number] >= criteria.min_treated_volume_mm3)

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from leakseg.analysis import analyse
-from leakseg.anatomy import VertebraLevel
+from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
+from leakseg.errors import AnatomyError
 from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
+from leakseg.geometry import Grid, canonical
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.measure import exiting_root
+from leakseg.volume import Volume
 
 WALL_Y = -8.0
 LEAKED_HU = 900
@@ -201,3 +204,18 @@ def test_the_same_input_gives_the_same_answer(spine):
     second = run(spine, spine.fill("L3"), wall_channel(spine), epidural(spine))
     assert first.leaks == second.leaks
     assert np.array_equal(first.leak_labels.labels, second.leak_labels.labels)
+
+
+@pytest.mark.parametrize("turn_deg", [90, 180, 270])
+def test_a_header_that_turns_the_patient_is_refused(spine, turn_deg):
+    """A prone scan under a supine header: a wrong side told as sure would be the gravest error."""
+    angle = np.deg2rad(turn_deg)
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    volume, masks = spine.volume(spine.fill("L3")), spine.masks()
+    grid, hu = canonical(Grid(spine.grid.shape, turn @ spine.grid.affine), volume.hu)
+    _, labels = canonical(Grid(spine.grid.shape, turn @ spine.grid.affine), masks.vertebrae)
+    _, tube = canonical(Grid(spine.grid.shape, turn @ spine.grid.affine), masks.canal)
+    turned = SpineMasks(grid, labels.copy(), canal=tube.copy())
+    with pytest.raises(AnatomyError, match="left and right cannot be trusted"):
+        analyse(Volume(grid, hu.copy()), turned, Criteria(), RuleClassifier())
