@@ -58,9 +58,9 @@ class CementCriteria:
     """Strands thinner than a few voxels are followed down to this share of the cement's density."""
     hang_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.18
     """Matter above this share hangs together with a piece (see max_spread)."""
-    min_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
+    min_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.42
     """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
-    contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
+    contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 5.0
     """A piece outside bone touches cement inside bone where the gap is at most this."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""

@@ -155,7 +155,8 @@ def _dense_piece(centre: NDArray[np.float64], piece: _Piece) -> QualityNote:
         "dense_piece_not_cement",
         "warning",
         f"A dense piece of {piece.size_mm3:.0f} mm3 at x {centre[0]:.0f}, y {centre[1]:.0f}, z {centre[2]:.0f} mm "
-        f"(LPS), {piece.to_inner_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: look at it.",
+        f"(LPS), {piece.to_inner_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: "
+        "look at it.",
     )
 
 
