@@ -62,6 +62,10 @@ class CementCriteria:
     """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
     contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 5.0
     """A piece outside bone touches cement inside bone where the gap is at most this."""
+    gap_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """Across a wider gap to inner cement only thin strands touch it: a thick piece would show its channel ..."""
+    gap_max_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 80.0
+    """... and thin strands are no larger than this above their threshold."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""
     detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 8.0

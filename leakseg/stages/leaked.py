@@ -104,7 +104,8 @@ def find_leaked_cement(
 
 def _is_cement(piece: _Piece, touching_mm: float, coarsest_mm: float, criteria: CementCriteria) -> bool:
     """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
-    if piece.to_inner_mm <= touching_mm:
+    across_gap = piece.to_inner_mm > criteria.gap_mm and coarsest_mm < criteria.thick_voxel_mm
+    if piece.to_inner_mm <= touching_mm and (not across_gap or piece.size_mm3 <= criteria.gap_max_mm3):
         thick = coarsest_mm >= criteria.thick_voxel_mm
         even = thick or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
         return even and piece.spread <= criteria.max_spread_touching
