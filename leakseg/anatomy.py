@@ -50,8 +50,7 @@ class VertebraLevel(StrEnum):
     def number(self) -> int:
         """Label number inside leakseg (C1 = 1 ... S2 = 28), cranial to caudal.
 
-        It is never written to a file
-        without its name.
+        It is never written to a file without its name.
         """
         return _NUMBERS[self]
 

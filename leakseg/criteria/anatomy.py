@@ -72,8 +72,6 @@ class SpineCriteria:
     """Half window of the quadratic that smooths the canal's centreline."""
     axis_margin_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 8.0
     """The axis is continued this far beyond the vertebrae in view."""
-    ring_closing_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
-    """Gaps of the bony ring up to twice this are closed when the canal is looked for in the vertebra masks."""
     min_canal_area_mm2: Annotated[
         float, Gt(0), Unit("mm2"), Source("convention; normal bony canals measure 150 mm2 and more")
     ] = 60.0

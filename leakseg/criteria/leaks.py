@@ -20,10 +20,6 @@ class LeakCriteria:
     """Cement counts in a second place only where it reaches this far across the border into it."""
     join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
     """Pieces in one place with a smaller gap between them are one leak."""
-    touch_canal_mm: Annotated[
-        float, Ge(0), Unit("mm"), Source("convention; the wall between sections is interpolated")
-    ] = 1.5
-    """Cement outside bone within this of the canal's interpolated wall touches the canal."""
     min_treated_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 200.0
     """A vertebra with at least this much cement inside its bone counts as treated."""
     treated_rim_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0

@@ -198,7 +198,7 @@ def _source(member: Sequence[tuple[FoundFile, SliceHeader]]) -> ScanSource:
 def _image_entry(found: FoundFile, criteria: ReadingCriteria) -> SeriesEntry | IgnoredFile:
     path = found.path
     kind = "nrrd" if path.name.lower().endswith(NRRD_ENDINGS) else "nifti"
-    source = ScanSource("", relative_path(path, found.root), path.parent, (path,), kind)  # type: ignore[arg-type]
+    source = ScanSource("", relative_path(path, found.root), path.parent, (path,), kind)  # type: ignore[arg-type]  # one of two
     try:
         grid = read_grid(path)
         meaning = meaning_of_values(path)

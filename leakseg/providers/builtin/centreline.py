@@ -174,7 +174,7 @@ def viterbi(reward: Image, *, blocked: NDArray[np.bool_]) -> NDArray[np.int64]:
     Viterbi 1967, doi 10.1109/TIT.1967.1054010
     """
     moves = [(dy, dx) for dy in (-2, -1, 0, 1, 2) for dx in (-1, 0, 1)]
-    depth, J, I = reward.shape  # noqa: E741
+    depth, J, I = reward.shape  # noqa: E741  the axis is named so throughout
     total = reward[0].copy()
     came = np.full((depth, J, I), -1, np.int8)
     best_end, best_total = (0, int(total.argmax())), float(total.max())
