@@ -33,6 +33,7 @@ from leakseg.plugins import load_classifier
 from leakseg.protocols import LeakClassifier
 from leakseg.providers import MaskPlan, load_masks
 from leakseg.readers import read_volume
+from leakseg.stages.surgical import surgical_note
 from leakseg.volume import ScanSource, Volume
 from leakseg.writers import DICOM_WRITERS, write_case
 
@@ -159,7 +160,7 @@ def analyse_case(request: CaseRequest, method: Analysis | None = None) -> CaseRe
         cement=findings.cement,
         leaks=findings.leaks,
         patient_pattern=findings.patient_pattern,
-        surgical_note=None,
+        surgical_note=surgical_note(findings.leaks, findings.patient_pattern, config.criteria.leaks.profuse_volume_mm3),
         quality=notes,
         criteria=criteria_table.values(config.criteria),
         provenance=Provenance(
