@@ -10,7 +10,7 @@ from typing import Literal
 
 from leakseg.findings import Leak, LeakSubtype, LeakType, PatientPattern, SurgicalNote
 
-CITATION = "As reported in Pain Physician 2020;23:E377-E388"
+CITATION = "Such leaks, as reported in Pain Physician 2020;23:E377-E388"
 _A = "the transpedicular approach (A)"
 _B = "the trench approach (B), with part of the medial pedicle and of the posterior wall taken away"
 _CENTRAL = (LeakSubtype.CENTRAL, LeakSubtype.PARACENTRAL)

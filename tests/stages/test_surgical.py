@@ -46,7 +46,7 @@ def test_the_approach_is_the_studys(leaks, approach):
     note = note_of(*leaks)
     assert note is not None
     assert note.approach == approach
-    assert "As reported in" in note.basis
+    assert "as reported in" in note.basis
     assert "Pain Physician 2020;23:E377-E388" in note.basis
     assert "no advice" in note.basis
 
