@@ -133,12 +133,28 @@ def phantom_make(
     ] = None,
     levels: Annotated[str | None, typer.Option("--levels", metavar="L1,L2", help="Levels to treat.")] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", metavar="FILE.toml", help="A phantom recipe.")] = None,
+    fraction: Annotated[
+        float | None, typer.Option("--fraction", metavar="F", help="A share of each of the recipe's counts, such as 0.2.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=0, help="Processes; 0: as many as cores. The same bytes.")
+    ] = 1,
     as_json: Json = False,
 ) -> int:
     """Make digital phantoms with known leaks: DICOM scans, masks and truth."""
     from leakseg.cli.phantom import make
 
-    return make(out, count=count, seed=seed, leaks=leaks, levels=levels, recipe=recipe, as_json=as_json)
+    return make(
+        out,
+        count=count,
+        seed=seed,
+        leaks=leaks,
+        levels=levels,
+        recipe=recipe,
+        fraction=fraction,
+        workers=workers,
+        as_json=as_json,
+    )
 
 
 @phantom.command("implant")
@@ -190,6 +206,22 @@ def evaluate(
     from leakseg.cli.evaluate import evaluate_results
 
     return evaluate_results(results, truth, out, against or [], as_json=as_json)
+
+
+@app.command()
+def cohort(
+    results: Annotated[str, typer.Argument(metavar="RESULTS", help="Results of a run, or none.")],
+    clinical: Annotated[Path, typer.Argument(metavar="CLINICAL.csv", help="One row a patient.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for tables, plots and the page.")],
+    by: Annotated[
+        str, typer.Option("--by", metavar="COLUMN", help="Column whose entries are the groups.")
+    ] = "leak_type",
+    as_json: Json = False,
+) -> int:
+    """Join leaks with a clinical table: groups, tests, rates, agreement."""
+    from leakseg.cli.cohort import tell_cohort
+
+    return tell_cohort(results, clinical, out, by, as_json=as_json)
 
 
 @show.command("criteria")

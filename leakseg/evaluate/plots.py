@@ -12,6 +12,7 @@ from leakseg.evaluate.statistics import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "leakseg",
@@ -43,16 +44,21 @@ def draw_plots(document: Json, volumes: Sequence[tuple[float, float]]) -> dict[s
     bins = [one for one in document["calibration"]["bins"] if one["n"]]
     if bins:
         drawn["reliability"] = lambda axes: _reliability(axes, bins)
-    return {name: _render(draw) for name, draw in drawn.items()}
+    return {name: _alone(draw) for name, draw in drawn.items()}
 
 
-def _render(draw: Callable[[Axes], None]) -> tuple[bytes, str]:
+def _alone(draw: Callable[[Axes], None]) -> tuple[bytes, str]:
+    return render(lambda figure: draw(figure.add_subplot()))
+
+
+def render(draw: Callable[[Figure], None], size_inches: tuple[float, float] = (5.2, 4.2)) -> tuple[bytes, str]:
+    """A drawing as PNG bytes and SVG text, the same every time."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(5.2, 4.2), layout="constrained")
-        draw(figure.add_subplot())
+        figure = Figure(figsize=size_inches, layout="constrained")
+        draw(figure)
         png, svg = io.BytesIO(), io.StringIO()
         figure.savefig(png, format="png", metadata={"Software": None})
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
