@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from leakseg.phantom.folders import write_phantom
-from leakseg.phantom.make import make_cohort
+from leakseg.phantom.jobs import make_cohort
 from leakseg.phantom.recipe import read_recipe
 
 SAMPLE = Path(__file__).parents[1] / "sample_dicom"

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError, InputError
 from leakseg.findings import LeakType, Side
 from leakseg.phantom.plan import Phantom
+
+if TYPE_CHECKING:
+    from leakseg.phantom.jobs import Job
+
+    _Task = Callable[[Job], list[dict[str, Any]]]
 
 _Name = TypeVar("_Name", VertebraLevel, LeakType, Side)
 LEAKLESS = "none"
@@ -26,6 +33,8 @@ def make(
     leaks: str | None = None,
     levels: str | None = None,
     recipe: Path | None = None,
+    fraction: float | None = None,
+    workers: int = 1,
     as_json: bool = False,
 ) -> int:
     """Make phantoms under OUT; exit code.
@@ -39,15 +48,18 @@ def make(
         recipe.
     recipe
         A recipe TOML; None: the default recipe.
+    fraction
+        The share of each count that is made; None: all.
+    workers
+        Processes; 0: as many as cores. The bytes do not depend on it.
 
     Raises
     ------
     ConfigError
         Where the recipe or a name is wrong, or a phantom cannot be made from it.
     """
-    from leakseg.phantom.folders import write_phantom
-    from leakseg.phantom.make import make_cohort
-    from leakseg.phantom.recipe import default_recipe, override, read_recipe
+    from leakseg.phantom.jobs import jobs_of
+    from leakseg.phantom.recipe import default_recipe, override, read_recipe, scaled
 
     chosen = default_recipe() if recipe is None else read_recipe(recipe)
     chosen = override(
@@ -56,12 +68,38 @@ def make(
         leaks=None if leaks is None else tuple(leaks.split(",")),
         levels=None if levels is None else _names(levels, VertebraLevel, "level"),
     )
+    if fraction is not None:
+        chosen = scaled(chosen, fraction)
     rows = []
-    for made in make_cohort(chosen, seed):
-        write_phantom(made.phantom, out, made.case_id, seed_text=made.seed_text, skip=made.skip)
+    for row in chain.from_iterable(_in_processes(partial(_write_job, out), jobs_of(chosen, seed), workers)):
+        rows.append(row)
+        _tell(row)
+    return _close(sorted(rows, key=lambda row: str(row["case_id"])), out, as_json=as_json)
+
+
+def _write_job(out: Path, job: Job) -> list[dict[str, Any]]:
+    from leakseg.phantom.folders import write_made
+    from leakseg.phantom.jobs import make_job
+
+    rows = []
+    for made in make_job(job):
+        write_made(made, out)
         rows.append(_row(made.case_id, made.phantom))
-        _tell(rows[-1])
-    return _close(rows, out, as_json=as_json)
+    return rows
+
+
+def _in_processes(task: _Task, jobs: Sequence[Job], workers: int) -> Iterator[list[dict[str, Any]]]:
+    """The task over the jobs, in their order."""
+    import multiprocessing
+    import os
+    from concurrent.futures import ProcessPoolExecutor
+
+    count = min(workers or os.cpu_count() or 1, len(jobs))
+    if count <= 1:
+        yield from map(task, jobs)
+        return
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(task, jobs)
 
 
 def implant(

@@ -40,7 +40,7 @@ _SUBTYPES: dict[tuple[LeakType, bool], tuple[tuple[LeakSubtype | None, float], .
     ),
     (LeakType.PARAVERTEBRAL, True): ((LeakSubtype.SOFT_TISSUE, 0.5), (LeakSubtype.NEEDLE_TRACK, 0.5)),
 }
-_CONTROL_REACH: tuple[FillReach, ...] = ("posterior_wall", "pedicle", "endplate")
+CONTROL_REACH: tuple[FillReach, ...] = ("posterior_wall", "pedicle", "endplate")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def plan_case(
     wanted: Wanted, subtype: LeakSubtype | None, neighbours: Sequence[VertebraLevel], rng: np.random.Generator
 ) -> ImplantPlan:
     """A plan for a wanted case, its amounts drawn: fill, density, blur, noise, now and then a treated neighbour."""
-    reach: FillReach = "centre" if wanted.type else _CONTROL_REACH[wanted.turn % len(_CONTROL_REACH)]
+    reach: FillReach = "centre" if wanted.type else CONTROL_REACH[wanted.turn % len(CONTROL_REACH)]
     density = float(rng.uniform(1300.0, 2800.0))
     fills = [
         FillPlan(

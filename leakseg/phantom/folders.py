@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.findings import SCHEMA_VERSION
 from leakseg.nifti import write_nifti
 from leakseg.phantom.dicom_ct import uid_of, write_series
+from leakseg.phantom.jobs import Made
+from leakseg.phantom.mask_faults import WrittenMasks, masks_of
 from leakseg.phantom.plan import LeakTruth, Phantom
+from leakseg.phantom.seg_masks import write_seg
 
 LABEL_NUMBERS: dict[VertebraLevel, int] = {
     **{VertebraLevel(f"C{n}"): n for n in range(1, 8)},
@@ -25,7 +29,18 @@ LABEL_NUMBERS: dict[VertebraLevel, int] = {
 """Numbers in the vertebra masks written here; ``labels.toml`` beside them names them."""
 
 
-def write_phantom(phantom: Phantom, out: Path, case_id: str, *, seed_text: str, skip: tuple[int, ...] = ()) -> None:
+def write_phantom(
+    phantom: Phantom,
+    out: Path,
+    case_id: str,
+    *,
+    seed_text: str,
+    skip: tuple[int, ...] = (),
+    masks: WrittenMasks | None = None,
+    masks_as: str = "nifti",
+    group: str | None = None,
+    strata: Mapping[str, Any] | None = None,
+) -> None:
     """Write scan, masks and truth of one case under OUT.
 
     Parameters
@@ -34,9 +49,15 @@ def write_phantom(phantom: Phantom, out: Path, case_id: str, *, seed_text: str, 
         What the UIDs are made from: the same text, the same UIDs.
     skip
         As in `leakseg.phantom.dicom_ct.write_series`.
+    masks
+        What is written as masks; None: the phantom's own, without fault.
+    masks_as
+        ``nifti``, or ``seg``: one DICOM SEG.
+    group, strata
+        What an evaluation groups the case by, for truth.json.
     """
     description = "Phantom with cement" if phantom.cement.total_volume_mm3 else "Phantom"
-    write_series(
+    scans = write_series(
         out / "scans" / case_id,
         phantom.volume,
         case_id=case_id,
@@ -44,11 +65,39 @@ def write_phantom(phantom: Phantom, out: Path, case_id: str, *, seed_text: str, 
         description=description,
         skip=skip,
     )
-    _write_masks(phantom, out / "masks" / case_id)
-    _write_truth(phantom, out / "truth" / case_id, case_id, seed_text)
+    folder = out / "masks" / case_id
+    folder.mkdir(parents=True, exist_ok=True)
+    if masks_as == "seg":
+        write_seg(masks or masks_of(phantom), folder / "masks.dcm", scans, seed_text=seed_text)
+    else:
+        _write_masks(masks or masks_of(phantom), folder)
+    document = truth_document(phantom, case_id, seed_text, group=group, strata=strata)
+    _write_truth(phantom, out / "truth" / case_id, document)
 
 
-def truth_document(phantom: Phantom, case_id: str, seed_text: str) -> dict[str, Any]:
+def write_made(made: Made, out: Path) -> None:
+    """Write one case of a cohort."""
+    write_phantom(
+        made.phantom,
+        out,
+        made.case_id,
+        seed_text=made.seed_text,
+        skip=made.skip,
+        masks=made.masks,
+        masks_as=made.masks_as,
+        group=made.group,
+        strata=made.strata,
+    )
+
+
+def truth_document(
+    phantom: Phantom,
+    case_id: str,
+    seed_text: str,
+    *,
+    group: str | None = None,
+    strata: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """truth.json as plain data."""
     cement = phantom.cement
     return {
@@ -56,6 +105,8 @@ def truth_document(phantom: Phantom, case_id: str, seed_text: str) -> dict[str, 
         "case_id": case_id,
         "study_instance_uid": uid_of("study", seed_text),
         "series_instance_uid": uid_of("series", seed_text),
+        **({} if group is None else {"group": group}),
+        **({} if strata is None else {"strata": dict(strata)}),
         "leaks": [_leak(leak) for leak in phantom.leaks],
         "cement": {
             "total_volume_mm3": _round(cement.total_volume_mm3),
@@ -68,24 +119,21 @@ def truth_document(phantom: Phantom, case_id: str, seed_text: str) -> dict[str, 
     }
 
 
-def _write_masks(phantom: Phantom, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write_masks(masks: WrittenMasks, folder: Path) -> None:
     numbers = np.zeros(256, np.uint8)
     for level, number in LABEL_NUMBERS.items():
         numbers[level.number] = number
-    grid = phantom.masks.grid
-    write_nifti(folder / "vertebrae.nii.gz", grid, numbers[phantom.masks.vertebrae])
-    write_nifti(folder / "canal.nii.gz", grid, phantom.canal.astype(np.uint8))
-    lines = [f'{LABEL_NUMBERS[level]} = "{level}"' for level in phantom.masks.levels()]
+    write_nifti(folder / "vertebrae.nii.gz", masks.grid, numbers[masks.vertebrae])
+    write_nifti(folder / "canal.nii.gz", masks.grid, masks.canal.astype(np.uint8))
+    lines = [f'{LABEL_NUMBERS[level]} = "{level}"' for level in masks.levels()]
     (folder / "labels.toml").write_text("\n".join(["[labels]", *lines]) + "\n", encoding="utf-8")
 
 
-def _write_truth(phantom: Phantom, folder: Path, case_id: str, seed_text: str) -> None:
+def _write_truth(phantom: Phantom, folder: Path, document: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     grid = phantom.masks.grid
     write_nifti(folder / "truth_leaks.nii.gz", grid, phantom.leak_labels)
     write_nifti(folder / "truth_cement.nii.gz", grid, phantom.cement_labels)
-    document = truth_document(phantom, case_id, seed_text)
     (folder / "truth.json").write_text(json.dumps(document, indent=2, default=str) + "\n", encoding="utf-8")
 
 

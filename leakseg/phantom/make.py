@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import AnatomyError, ConfigError
-from leakseg.findings import LeakType, Side
 from leakseg.geometry import Grid
 from leakseg.phantom.cohort import SIDED, plain, subtypes_in_turn
 from leakseg.phantom.implant import implant_on
@@ -26,34 +24,6 @@ _SPINES, _PLANS = 5, 3
 """How many spines are tried for a case, and how many plans in each."""
 _UNTREATED = (VertebraLevel.L2, VertebraLevel.L3, VertebraLevel.L4)
 """Levels in view where a recipe neither names nor treats any."""
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """One phantom with its name, the text its UIDs come from, and the slices not to be written."""
-
-    case_id: str
-    seed_text: str
-    phantom: Phantom
-    skip: tuple[int, ...] = ()
-
-
-def make_cohort(recipe: PhantomRecipe, seed: int | None = None) -> Iterator[Made]:
-    """Make every case of a recipe, one at a time.
-
-    Parameters
-    ----------
-    seed
-        Each case draws from ``(seed, its number)``; None: the recipe's own, else 1.
-    """
-    chosen = seed if seed is not None else (recipe.seed if recipe.seed is not None else 1)
-    cases = [*recipe.case, *_drawn(recipe, chosen)]
-    if not cases:
-        raise ConfigError("The recipe asks for no case; name cases in it, or a count.")
-    for number, case in enumerate(cases, start=1):
-        phantom = make(recipe, case, np.random.default_rng([chosen, number]))
-        origin = {"kind": "make", "seed": chosen, "case": number, **phantom.origin}
-        yield Made(case.id, f"make {chosen} {number}", replace(phantom, origin=origin), case.missing_slices)
 
 
 def make(recipe: PhantomRecipe, case: CaseRecipe, rng: np.random.Generator) -> Phantom:
@@ -162,19 +132,6 @@ def _leak(leak: LeakRecipe, rng: np.random.Generator) -> LeakPlan:
         size=float(rng.uniform(0.8, 1.3)),
         detached=leak.detached,
     )
-
-
-def _drawn(recipe: PhantomRecipe, seed: int) -> Iterator[CaseRecipe]:
-    rng = np.random.default_rng([seed, 0])
-    for number in range(recipe.draw.count):
-        kind = recipe.draw.leaks[number % len(recipe.draw.leaks)]
-        level = recipe.draw.levels[int(rng.integers(len(recipe.draw.levels)))]
-        leak: tuple[LeakRecipe, ...] = ()
-        if kind != "none":
-            place = LeakType(kind)
-            side: Side = SIDED[place][int(rng.integers(len(SIDED[place])))]
-            leak = (LeakRecipe(level=level, type=place, side=side),)
-        yield CaseRecipe(id=f"case-{number + 1:03d}", treated=(level,), leak=leak)
 
 
 def _draw(limits: Range, rng: np.random.Generator) -> float:

@@ -17,7 +17,7 @@ from leakseg.geometry import Grid
 from leakseg.phantom.dicom_ct import write_series
 from leakseg.phantom.folders import write_phantom
 from leakseg.phantom.implant import implant_on
-from leakseg.phantom.make import make_cohort
+from leakseg.phantom.jobs import make_cohort
 from leakseg.phantom.plan import FillPlan, ImplantPlan, LeakPlan
 from leakseg.phantom.recipe import default_recipe, override, read_recipe
 from leakseg.volume import Volume

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError
 from leakseg.findings import LeakType
 from leakseg.phantom.recipe.cases import CaseRecipe, DrawRecipe, LeakRecipe
 from leakseg.phantom.recipe.cement import CementRecipe
+from leakseg.phantom.recipe.mask_faults import MaskFaultRecipe
 from leakseg.phantom.recipe.scanner import ScannerRecipe
 from leakseg.phantom.recipe.spine import SpineRecipe
 from leakseg.phantom.recipe.values import STRICT, Range
@@ -20,7 +22,9 @@ __all__ = [
     "CaseRecipe",
     "CementRecipe",
     "DrawRecipe",
+    "GroupRecipe",
     "LeakRecipe",
+    "MaskFaultRecipe",
     "PhantomRecipe",
     "Range",
     "ScannerRecipe",
@@ -28,12 +32,13 @@ __all__ = [
     "default_recipe",
     "override",
     "read_recipe",
+    "scaled",
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhantomRecipe:
-    """A whole cohort: cases named outright, then drawn ones."""
+    """A whole cohort: cases named outright, then drawn ones, then those of each group."""
 
     __pydantic_config__: ClassVar[Any] = STRICT
     seed: int | None = None
@@ -43,6 +48,23 @@ class PhantomRecipe:
     cement: CementRecipe = field(default_factory=CementRecipe)
     case: tuple[CaseRecipe, ...] = ()
     draw: DrawRecipe = field(default_factory=DrawRecipe)
+    mask_fault: MaskFaultRecipe = field(default_factory=MaskFaultRecipe)
+    masks_as: Literal["nifti", "seg"] = "nifti"
+    """What the masks are written as: NIfTI with a labels.toml, or one DICOM SEG."""
+    group: tuple[GroupRecipe, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRecipe:
+    """A stratum of the cohort: its own count of drawn cases, and what it has in place of the cohort's recipe."""
+
+    __pydantic_config__: ClassVar[Any] = STRICT
+    name: str
+    count: int
+    same_as: str | None = None
+    """Another group whose seeds this one uses: the same phantoms come back, seen as this group's recipe says."""
+    recipe: PhantomRecipe
+    """In the file: the group's own tables, laid over the cohort's key by key."""
 
 
 def read_recipe(path: Path) -> PhantomRecipe:
@@ -56,22 +78,77 @@ def read_recipe(path: Path) -> PhantomRecipe:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = _with_groups(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"The phantom recipe cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The phantom recipe is no valid TOML: {error}.") from error
     try:
-        return TypeAdapter(PhantomRecipe).validate_python(table)
+        recipe = TypeAdapter(PhantomRecipe).validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"The phantom recipe is wrong at {place}: {first['msg']}.") from error
+    _check_groups(recipe.group)
+    return recipe
+
+
+_GROUPS_OWN = ("name", "count", "same_as")
+
+
+def _with_groups(table: dict[str, Any]) -> dict[str, Any]:
+    """The file's table, each group with a whole recipe: the cohort's with the group's keys laid over it."""
+    groups = table.get("group")
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        return table
+    shared = {name: value for name, value in table.items() if name not in {"group", "case", "seed"}}
+    told = []
+    for group in groups:
+        named = {name: group[name] for name in _GROUPS_OWN if name in group}
+        own = {name: value for name, value in group.items() if name not in _GROUPS_OWN}
+        told.append({**named, "recipe": _laid_over(shared, own)})
+    return {**table, "group": told}
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        under = below.get(name)
+        merged[name] = _laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _check_groups(groups: tuple[GroupRecipe, ...]) -> None:
+    counts: dict[str, int] = {}
+    for group in groups:
+        if group.name in counts:
+            raise ConfigError(f"The phantom recipe has two groups '{group.name}'.")
+        if group.same_as is not None and counts.get(group.same_as, -1) < group.count:
+            raise ConfigError(
+                f"Group '{group.name}' wants {group.count} phantoms of group '{group.same_as}', which must stand "
+                f"before it with as many."
+            )
+        counts[group.name] = group.count
 
 
 def default_recipe() -> PhantomRecipe:
     """Five leak types and a control in turn, ten cases."""
     return PhantomRecipe(draw=DrawRecipe(count=10))
+
+
+def scaled(recipe: PhantomRecipe, fraction: float) -> PhantomRecipe:
+    """The recipe with that fraction of each count, rounded up: a small study of the same make.
+
+    Raises
+    ------
+    ConfigError
+        Where the fraction is not above 0 and at most 1.
+    """
+    if not 0 < fraction <= 1:
+        raise ConfigError(f"A fraction of a cohort lies above 0 and is at most 1; {fraction:g} does not.")
+    draw = replace(recipe.draw, count=ceil(recipe.draw.count * fraction))
+    groups = tuple(replace(group, count=ceil(group.count * fraction)) for group in recipe.group)
+    return replace(recipe, draw=draw, group=groups)
 
 
 def override(
@@ -92,6 +169,8 @@ def override(
     if count is not None:
         if count < 0:
             raise ConfigError(f"A cohort cannot have {count} cases.")
+        if recipe.group:
+            raise ConfigError("A recipe with groups says how many cases each has; take a fraction of them instead.")
         draw = replace(draw, count=count)
     draw = replace(draw, leaks=leaks or draw.leaks, levels=levels or draw.levels)
     known = {*LeakType, "none"} - {LeakType.UNDETERMINED}

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
-from leakseg.phantom.plan import FillReach
-from leakseg.phantom.recipe.values import STRICT
+from leakseg.phantom.recipe.values import STRICT, Range
+from leakseg.phantom.terms import FillReach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +40,21 @@ class CaseRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class DrawRecipe:
-    """Cases that are drawn: leak types in turn, each at a level of ``levels``."""
+    """Cases that are drawn: a first leak of the types in turn, the others of any type."""
 
     __pydantic_config__: ClassVar[Any] = STRICT
     count: int = 0
     leaks: tuple[str, ...] = ("epidural", "foraminal", "venous", "intradiscal", "paravertebral", "none")
+    """Types in turn; ``none``: cement inside bone only, reaching to the posterior wall, a pedicle or an endplate."""
     levels: tuple[VertebraLevel, ...] = (
         VertebraLevel.L1,
         VertebraLevel.L2,
         VertebraLevel.L3,
         VertebraLevel.L4,
     )
+    leaks_per_case: tuple[int, int] = (1, 1)
+    """Fewest and most leaks of a case that has any; each number as likely as the next."""
+    treated_levels: tuple[int, int] = (1, 1)
+    """Fewest and most neighbouring levels treated in a case."""
+    leak_volume_mm3: Range | None = None
+    """Leak volumes, drawn evenly in their logarithm; None: as the shapes give them."""

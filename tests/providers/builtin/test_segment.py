@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from leakseg.errors import AnatomyError
 from leakseg.geometry import Grid
-from leakseg.phantom.make import make_cohort
+from leakseg.phantom.jobs import make_cohort
 from leakseg.phantom.recipe import DrawRecipe, PhantomRecipe
 from leakseg.providers.builtin import BuiltinMasks, segment
 from leakseg.providers.builtin.frames import canal_field, make_frames, to_canal
