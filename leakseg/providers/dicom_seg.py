@@ -86,8 +86,6 @@ def _drawing(grid: Grid, levels: NDArray[np.uint8], parts: dict[Structure, NDArr
 
 def _frames(dataset: Any, used: dict[int, Meaning]) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
     """Frame index, segment number and mask of every frame that shows a wanted segment, by segment number."""
-    from pydicom.pixels.utils import iter_pixels
-
     labelmap = str(dataset.get("SegmentationType", "")) == "LABELMAP"
     cut = int(dataset.get("MaximumFractionalValue", 1)) / 2
     count = int(dataset.NumberOfFrames)
@@ -95,7 +93,7 @@ def _frames(dataset: Any, used: dict[int, Meaning]) -> Iterator[tuple[int, int, 
     wanted = [frame for frame in range(count) if labelmap or numbers[frame] in used]
     wanted.sort(key=lambda frame: numbers[frame])
     try:
-        for frame, pixels in zip(wanted, iter_pixels(dataset, indices=wanted), strict=True):
+        for frame, pixels in zip(wanted, _pixels(dataset, wanted), strict=True):
             if not labelmap:
                 yield frame, numbers[frame], np.asarray(pixels) > (cut if cut > 0.5 else 0)
                 continue
@@ -104,6 +102,21 @@ def _frames(dataset: Any, used: dict[int, Meaning]) -> Iterator[tuple[int, int, 
                     yield frame, int(number), np.asarray(pixels) == number
     except (RuntimeError, NotImplementedError, ValueError, AttributeError, KeyError) as error:
         raise InputError("The frames of the DICOM SEG cannot be decoded; export it uncompressed.") from error
+
+
+def _pixels(dataset: Any, wanted: list[int]) -> Iterator[NDArray[Any]]:
+    """Those frames one by one; all at once where frames of single bits do not end on whole bytes.
+
+    pydicom 3.0 cannot take such a frame alone (PS3.5 8.1.1 packs frames without filling).
+    """
+    from pydicom.pixels.utils import iter_pixels
+
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if int(dataset.BitsAllocated) == 1 and rows * columns % 8:
+        frames = np.asarray(dataset.pixel_array).reshape(-1, rows, columns)
+        yield from (frames[frame] for frame in wanted)
+        return
+    yield from iter_pixels(dataset, indices=wanted)
 
 
 def _grid(dataset: Any) -> tuple[Grid, list[int]]:
