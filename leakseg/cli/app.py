@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from leakseg import __version__
+from leakseg.cli.fetch import fetch
+from leakseg.cli.listen import listen
 
 app = typer.Typer(
     add_completion=False,
@@ -134,7 +136,8 @@ def phantom_make(
     levels: Annotated[str | None, typer.Option("--levels", metavar="L1,L2", help="Levels to treat.")] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", metavar="FILE.toml", help="A phantom recipe.")] = None,
     fraction: Annotated[
-        float | None, typer.Option("--fraction", metavar="F", help="A share of each of the recipe's counts, such as 0.2.")
+        float | None,
+        typer.Option("--fraction", metavar="F", help="A share of each of the recipe's counts, such as 0.2."),
     ] = None,
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=0, help="Processes; 0: as many as cores. The same bytes.")
@@ -222,6 +225,10 @@ def cohort(
     from leakseg.cli.cohort import tell_cohort
 
     return tell_cohort(results, clinical, out, by, as_json=as_json)
+
+
+app.command()(listen)
+app.command()(fetch)
 
 
 @show.command("criteria")
