@@ -42,6 +42,8 @@ class Job:
     anchors: tuple[Anchor, ...] = ()
     shard: Shard | None = None
     resume: bool = True
+    beside: bool = False
+    """Tell the cases that OUT held before too, in tables, pages and run.json: for an OUT that grows study by study."""
 
 
 class Watcher(Protocol):
@@ -100,8 +102,9 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         except KeyboardInterrupt:
             complete = False
         ended.sort(key=lambda one: one.case_id)
-        write_batch(ended, out, job.config.write)
-        document = record.document(ended, complete=complete)
+        told = ledger.with_earlier(ended) if job.beside else ended
+        write_batch(told, out, job.config.write)
+        document = record.document(told, complete=complete)
         write_json(out / RUN, document)
         return JobResult(document, tuple(ended), complete)
 

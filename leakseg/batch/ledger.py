@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from io import FileIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import leakseg
 from leakseg.batch.output import writing
-from leakseg.case import REPORT, CaseOutcome
+from leakseg.case import REPORT, CaseOutcome, Status
 
 NAME = "ledger.jsonl"
 
@@ -32,15 +33,29 @@ class Ledger:
             line.get(key) for key in ("status", "input_digest", "recipe_digest", "leakseg")
         ):
             return None
-        if not (self._out / case_id / REPORT).is_file():
+        return self._earlier(case_id)
+
+    def with_earlier(self, ended: Iterable[CaseOutcome]) -> list[CaseOutcome]:
+        """Those cases and the ones that ended before, in order of case_id."""
+        told = {one.case_id: one for one in ended}
+        for case_id in self._lines.keys() - told.keys():
+            if (earlier := self._earlier(case_id)) is not None:
+                told[case_id] = earlier
+        return [told[case_id] for case_id in sorted(told)]
+
+    def _earlier(self, case_id: str) -> CaseOutcome | None:
+        """How the case ended before; None where it was done and its results are gone."""
+        line = self._lines[case_id]
+        status: Status = "skipped" if line.get("status") == "done" else line.get("status", "failed")
+        if status == "skipped" and not (self._out / case_id / REPORT).is_file():
             return None
         return CaseOutcome(
             case_id,
-            "skipped",
-            None,
+            status,
+            line.get("reason"),
             float(line.get("seconds", 0.0)),
-            input_digest,
-            recipe_digest,
+            str(line.get("input_digest", "")),
+            str(line.get("recipe_digest", "")),
             line.get("study_instance_uid"),
             line.get("series_instance_uid"),
         )
