@@ -1,0 +1,1 @@
+"""DICOM by network: receive studies, send results back, fetch studies; nothing here analyses."""
