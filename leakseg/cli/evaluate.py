@@ -5,9 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leakseg.cli import EXIT_TOLD
 from leakseg.evaluate import Evaluation, document_text, evaluate, write_evaluation
+from leakseg.evaluate.table import Cell
+from leakseg.evaluate.table import Table as StudyTable
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def evaluate_results(results: Path, truth: Path, out: Path, against: Sequence[Path], *, as_json: bool) -> int:
@@ -33,14 +39,39 @@ def _tell(evaluation: Evaluation, out: Path, stream: object) -> None:
             status = case.get("status", "truth unusable").replace("_", " ")
             console.print(f"{case['case_id']}: {status}: {case['reason']}", markup=False, soft_wrap=True)
     tables = {table.name: table for table in evaluation.tables()}
+    for study in evaluation.study_tables()[:1]:
+        console.print(_study(study))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("figure", "value", "of", "95 %"):
         table.add_column(name, overflow="fold")
     for row in tables["summary"].rows:
         figure, value, count, total, low, high = row
-        of = f"{total}" if count is None else f"{count}/{total}"
-        interval = "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-        shown = "-" if value is None else f"{value:.3f}"
-        table.add_row(*(Text(str(cell)) for cell in (figure, shown, of, interval)))
+        cells = (figure, _number(value), _of(count, total), _interval(low, high))
+        table.add_row(*(Text(str(cell)) for cell in cells))
     console.print(table)
     console.print(f"{tables['cases'].note.partition('. ')[0]}. All tables: {out}", markup=False, soft_wrap=True)
+
+
+def _study(study: StudyTable) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=study.title, box=None, pad_edge=False, header_style="bold")
+    for name in ("cohort", "figure", "reach", "value", "of", "95 %", "reached"):
+        shown.add_column(name, overflow="fold")
+    for cohort, figure, reach, value, count, total, low, high, reached in study.rows:
+        cells = (cohort, figure, reach, _number(value), _of(count, total), _interval(low, high), reached)
+        shown.add_row(*(Text(str(cell)) for cell in cells))
+    return shown
+
+
+def _number(value: Cell) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else "-"
+
+
+def _of(count: Cell, total: Cell) -> str:
+    return f"{total}" if count is None else f"{count}/{total}"
+
+
+def _interval(low: Cell, high: Cell) -> str:
+    return f"{low:.3f} to {high:.3f}" if isinstance(low, float) and isinstance(high, float) else ""

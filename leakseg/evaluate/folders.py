@@ -3,7 +3,7 @@
 A case is a folder with a document (``report.json``, ``truth.json`` or ``leaks.json``) that holds ``leaks``, each with
 ``id``, ``type`` and ``level``; beside it a labelmap whose voxel values are the ids. A table ``leaks.csv`` with the
 columns ``case_id``, ``id``, ``type`` and ``level`` does instead of the documents; a row without ``id`` names a case
-without leaks. Truth may give each case a ``group`` (such as a slice thickness), scored on its own too.
+without leaks. Truth may give each case a ``group`` (such as a slice thickness), scored on its own too, and ``strata``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError, InputError
+from leakseg.evaluate.strata import checked_strata
 from leakseg.evaluate.values import CaseEntry, Cohort, LeakEntry, Problem
 from leakseg.findings import LeakType
 
@@ -112,6 +113,7 @@ def _from_document(path: Path, case_id: str) -> CaseEntry:
         leaks_file=_labelmap(path.parent, "leaks"),
         cement_file=_labelmap(path.parent, "cement"),
         group=_text(document, "group"),
+        strata=checked_strata(document.get("strata"), path.name),
     )
 
 

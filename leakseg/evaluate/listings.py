@@ -21,8 +21,8 @@ def leak_listings(scores: Scores) -> tuple[Table, ...]:
     """Misses and wrong names, told leaks that stand for none, and every leak."""
     rows = scores.rows()
     return (
-        _leaks("misses", "Misses and wrong names, one by one", [row for row in rows if _is_miss(row)]),
-        _leaks("unmatched", "False positives and extra pieces", [row for row in rows if _is_unmatched(row)]),
+        _leaks("misses", "Misses and wrong names, one by one", [row for row in rows if is_miss(row)]),
+        _leaks("unmatched", "False positives and extra pieces", [row for row in rows if is_unmatched(row)]),
         _leaks("leaks", "Every leak", rows),
     )
 
@@ -104,20 +104,26 @@ def _told(leak: LeakEntry | None) -> tuple[Cell, ...]:
     return tuple(None if leak is None else _rounded(leak.told.get(field)) for field in _FIELDS)
 
 
-def _is_miss(row: LeakRow) -> bool:
+def is_miss(row: LeakRow) -> bool:
+    """Whether a truth leak was missed, or detected with a field that is wrong."""
     return row.outcome == "missed" or (row.outcome == "detected" and bool(_wrong(row)))
 
 
-def _is_unmatched(row: LeakRow) -> bool:
+def is_unmatched(row: LeakRow) -> bool:
+    """Whether a told leak stands for no truth leak of its own."""
     return row.outcome in {"false_positive", "extra_piece"}
 
 
-def _wrong(row: LeakRow) -> str:
+def wrong_fields(row: LeakRow) -> list[str]:
     """Which fields a detected leak has wrong."""
     if row.outcome != "detected" or row.truth is None or row.told is None:
-        return ""
+        return []
     truth, told = row.truth.told, row.told.told
-    wrong = [name for name in ATTRIBUTES if name in truth and name in told and truth[name] != told[name]]
+    return [name for name in ATTRIBUTES if name in truth and name in told and truth[name] != told[name]]
+
+
+def _wrong(row: LeakRow) -> str:
+    wrong = wrong_fields(row)
     return f"wrong {', '.join(wrong)}" if wrong else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +31,11 @@ class Scores:
 
     def group(self, name: str) -> Scores:
         """The cases of one group alone."""
-        return Scores(tuple(case for case in self.cases if case.group == name), (), (), ())
+        return self.where(lambda case: case.group == name)
+
+    def where(self, chosen: Callable[[CaseScore], bool]) -> Scores:
+        """The chosen cases alone."""
+        return Scores(tuple(case for case in self.cases if chosen(case)), (), (), ())
 
     def rows(self) -> tuple[LeakRow, ...]:
         """The leaks of all cases."""
@@ -123,13 +128,13 @@ def _score_case(one: CaseEntry, told: CaseEntry, ours: Labels | None, cement: La
     parts: dict[str, CementScore] = {}
     if cement is not None and their_cement is not None:
         parts = {name: compare_masks(cement, their_cement, values) for name, values in _CEMENT_PARTS.items()}
-    return CaseScore(one.case_id, "done", None, tuple(rows), parts, one.group)
+    return CaseScore(one.case_id, "done", None, tuple(rows), parts, one.group, one.strata)
 
 
 def _unanswered(one: CaseEntry, told: CaseEntry) -> CaseScore:
     note = f"case {told.status.replace('_', ' ')}"
     rows = tuple(LeakRow(one.case_id, "missed", leak, note=note) for leak in one.leaks)
-    return CaseScore(one.case_id, told.status, told.reason, rows, {}, one.group)
+    return CaseScore(one.case_id, told.status, told.reason, rows, {}, one.group, one.strata)
 
 
 def _labels(path: Path | None) -> Labels | None:

@@ -16,6 +16,7 @@ from leakseg.evaluate.pages import csv_text, html_page, markdown
 from leakseg.evaluate.plots import draw_plots
 from leakseg.evaluate.scoring import Scores, score
 from leakseg.evaluate.statistics import INTERVALS, Json
+from leakseg.evaluate.study_table import study_tables
 from leakseg.evaluate.table import Table
 from leakseg.evaluate.tables import make_tables
 
@@ -33,6 +34,10 @@ class Evaluation:
     def tables(self) -> tuple[Table, ...]:
         """Every table, in the order of reading."""
         return make_tables(self.document, self.scores)
+
+    def study_tables(self) -> tuple[Table, ...]:
+        """The study's own table and its misses, where truth tells strata; else nothing."""
+        return study_tables(self.scores)
 
 
 def evaluate(results: Path, truth: Path, against: Sequence[Path] = ()) -> Evaluation:
@@ -74,6 +79,8 @@ def _figures(scores: Scores) -> Json:
 def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
     """Write evaluation.json, .md, .html, tables/*.csv and plots/*.png and *.svg; the same input, the same bytes.
 
+    Where truth tells strata: study_table and misses as .csv, .md and .json too.
+
     Raises
     ------
     ConfigError
@@ -96,6 +103,13 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
         "evaluation.html": html_page(tables, HEADING, rules, pictures).encode(),
         "evaluation.json": (document_text(evaluation.document)).encode(),
     }
+    for table in evaluation.study_tables():
+        rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        files |= {
+            f"{table.name}.csv": csv_text(table).encode(),
+            f"{table.name}.md": markdown((table,), HEADING, {}, ()).encode(),
+            f"{table.name}.json": document_text({"note": table.note, "rows": rows}).encode(),
+        }
     try:
         for name, data in files.items():
             (out / name).parent.mkdir(parents=True, exist_ok=True)

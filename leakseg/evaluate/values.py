@@ -6,7 +6,7 @@ Lengths are mm, volumes mm3; points are DICOM patient coordinates (LPS).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -42,7 +42,10 @@ class LeakEntry:
 
 @dataclass(frozen=True, eq=False)
 class CaseEntry:
-    """One case of the truth or of the results; truth may put it in a ``group``, which is scored on its own too."""
+    """One case of the truth or of the results; truth may put it in a ``group``, which is scored on its own too.
+
+    ``strata`` is what truth says sets the case apart; `leakseg.evaluate.strata` names the keys that are read.
+    """
 
     case_id: str
     status: CaseStatus = "done"
@@ -53,6 +56,7 @@ class CaseEntry:
     leaks_file: Path | None = None
     cement_file: Path | None = None
     group: str | None = None
+    strata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,3 +118,4 @@ class CaseScore:
     rows: tuple[LeakRow, ...]
     cement: Mapping[str, CementScore]
     group: str | None = None
+    strata: Mapping[str, Any] = field(default_factory=dict)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from leakseg.anatomy import VertebraLevel
-from leakseg.findings import LeakType, Side
-from leakseg.phantom.cohort import CONTROL_REACH, SIDED
+from leakseg.findings import LeakType
+from leakseg.phantom.cohort import CONTROL_REACH
 from leakseg.phantom.recipe import CaseRecipe, DrawRecipe, LeakRecipe
 
 LEAKLESS = "none"
 
 
 def draw_case(draw: DrawRecipe, case_id: str, number: int, rng: np.random.Generator) -> CaseRecipe:
-    """The ``number``-th case, from 1: its first leak's type comes by turn, all else by chance."""
+    """The ``number``-th case, from 1: its first leak's type comes by turn; sides, subtypes and routes are left open."""
     first = draw.leaks[(number - 1) % len(draw.leaks)]
     treated = _treated(draw, rng)
     if first == LEAKLESS:
@@ -34,12 +34,11 @@ def _treated(draw: DrawRecipe, rng: np.random.Generator) -> tuple[VertebraLevel,
 
 def _leak(draw: DrawRecipe, kind: LeakType, treated: tuple[VertebraLevel, ...], rng: np.random.Generator) -> LeakRecipe:
     level = treated[int(rng.integers(len(treated)))]
-    side: Side = SIDED[kind][int(rng.integers(len(SIDED[kind])))]
     volume = None
     if draw.leak_volume_mm3 is not None:
         low, high = np.log(draw.leak_volume_mm3)
         volume = round(float(np.exp(rng.uniform(low, high))), 1)
-    return LeakRecipe(level=level, type=kind, side=side, volume_mm3=volume)
+    return LeakRecipe(level=level, type=kind, volume_mm3=volume)
 
 
 def _whole(limits: tuple[int, int], rng: np.random.Generator) -> int:
