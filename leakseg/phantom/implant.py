@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from leakseg.anatomy import SpineMasks
 from leakseg.errors import GeometryError
 from leakseg.geometry import Grid
+from leakseg.phantom.look import ScannerLook
 from leakseg.phantom.plan import CementTruth, ImplantPlan, LeakTruth, Phantom
 from leakseg.phantom.raster import coarsen
-from leakseg.phantom.scanner import put_cement, to_stored
+from leakseg.phantom.scanner import put_cement, spoil, to_stored
 from leakseg.phantom.sculpt import Block, sculpt
 from leakseg.phantom.site import Ground, bone_from_mask
 from leakseg.phantom.survey import Survey, survey
@@ -58,9 +59,24 @@ def ground_of(masks: SpineMasks) -> Ground:
 
 
 def implant_on(
-    volume: Volume, masks: SpineMasks, ground: Ground, plan: ImplantPlan, rng: np.random.Generator
+    volume: Volume,
+    masks: SpineMasks,
+    ground: Ground,
+    plan: ImplantPlan,
+    rng: np.random.Generator,
+    *,
+    scanner: ScannerLook | None = None,
+    metal_hu: NDArray[np.float32] | None = None,
 ) -> Phantom:
-    """As `implant`, on ground surveyed before."""
+    """As `implant`, on ground surveyed before.
+
+    Parameters
+    ----------
+    scanner
+        What sees the cement; None: a plain scanner of the plan's blur, noise and clip.
+    metal_hu
+        Metal as the scanner shows it, not clipped, to be laid over scan and cement where it is the denser.
+    """
     blocks = []
     for fill in plan.fills:
         own = tuple(leak for leak in plan.leaks if leak.level == fill.level)
@@ -83,7 +99,8 @@ def implant_on(
             leak_labels[block.window][wins] = len(truths)
             strongest[block.window][wins] = share[wins]
     total = np.minimum(inside + outside, 1.0)
-    hu = _paint(volume, total, _spread(density, total), plan, rng)
+    look = scanner or ScannerLook(psf_sigma_mm=plan.psf_sigma_mm, noise_hu=plan.noise_hu, clip_hu=plan.clip_hu)
+    hu = _paint(volume, total, _spread(density, total), look, rng, metal_hu)
     labels = np.where(total >= 0.5, np.where(outside >= inside, 2, 1), 0).astype(np.uint8)
     canal = canal_on(ground.survey, volume.grid) if masks.canal is None else masks.canal
     return Phantom(
@@ -104,9 +121,14 @@ def canal_on(found: Survey, grid: Grid) -> NDArray[np.bool_]:
 
 
 def _paint(
-    volume: Volume, total: NDArray[np.float32], density: NDArray[np.float32], plan: ImplantPlan, rng: Any
+    volume: Volume,
+    total: NDArray[np.float32],
+    density: NDArray[np.float32],
+    look: ScannerLook,
+    rng: np.random.Generator,
+    metal_hu: NDArray[np.float32] | None,
 ) -> NDArray[np.int16]:
-    """Cement mixed into the part of the scan round it."""
+    """Cement mixed into the part of the scan round it, metal laid over, and what the scanner spoils."""
     hu = np.array(volume.hu, dtype=np.float32)
     where = np.nonzero(total > 0)
     if len(where[0]):
@@ -118,11 +140,14 @@ def _paint(
             volume.grid,
             total[part],
             density[part],
-            psf_sigma_mm=plan.psf_sigma_mm,
-            noise_hu=plan.noise_hu,
+            kernel=look.kernel,
+            noise_hu=look.noise_hu,
             rng=rng,
         )
-    return to_stored(hu, plan.clip_hu)
+    dense = total * density
+    if metal_hu is not None:
+        hu, dense = np.maximum(hu, metal_hu), np.maximum(dense, metal_hu)
+    return to_stored(spoil(hu, volume.grid, dense, look, rng), look.clip_hu)
 
 
 def _spread(density: NDArray[np.float32], total: NDArray[np.float32]) -> NDArray[np.float32]:

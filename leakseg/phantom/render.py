@@ -11,8 +11,9 @@ from leakseg.anatomy import SpineMasks
 from leakseg.geometry import Grid
 from leakseg.phantom.body import CanalTube
 from leakseg.phantom.canal_section import close_in_plane
+from leakseg.phantom.look import ScannerLook
 from leakseg.phantom.raster import Window, coarsen, cover, fine_grid, points_of, window_of
-from leakseg.phantom.scanner import blur, texture
+from leakseg.phantom.scanner import see, texture
 from leakseg.phantom.solids import Solid
 from leakseg.phantom.spine import Spine, vertebra_solids
 
@@ -28,8 +29,6 @@ class TissueLook:
     cancellous_hu: float
     cortex_hu: float
     cortex_mm: float
-    psf_sigma_mm: float
-    noise_hu: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +41,8 @@ class Rendered:
     fine_bone: NDArray[np.uint8]
 
 
-def render(spine: Spine, grid: Grid, look: TissueLook, rng: np.random.Generator) -> Rendered:
-    """Render a spine on any grid."""
+def render(spine: Spine, grid: Grid, look: TissueLook, scanner: ScannerLook, rng: np.random.Generator) -> Rendered:
+    """Render a spine on any grid, as that scanner sees it."""
     fine, factors = fine_grid(grid, RENDER_STEP_MM)
     hu = np.full(fine.shape, MUSCLE_HU, np.float32)
     canal, sac = _along_line((spine.canal, spine.sac), fine)
@@ -74,10 +73,9 @@ def render(spine: Spine, grid: Grid, look: TissueLook, rng: np.random.Generator)
         strongest[coarse][wins] = share[wins]
     hollow = (coarsen(cover(canal, fine), factors) >= 0.5) & (vertebrae == 0)
     hollow = close_in_plane(hollow, vertebrae > 0, min(grid.spacing_mm[1:]))
-    scan = blur(coarsen(hu, factors), grid, look.psf_sigma_mm)
-    scan = scan + np.float32(look.noise_hu) * texture(grid.shape, grid, 1.0, rng)
+    scan = see(coarsen(hu, factors), grid, scanner, rng)
     masks = SpineMasks(grid, vertebrae, hollow, provider="phantom", scheme="labels.toml")
-    return Rendered(scan.astype(np.float32), masks, fine, labels)
+    return Rendered(scan, masks, fine, labels)
 
 
 def _union(solids: tuple[Solid, ...], fine: Grid) -> NDArray[np.float32]:

@@ -8,8 +8,8 @@ import pytest
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.geometry import Grid
 from leakseg.nifti import read_image
-from leakseg.phantom.make import grid_round
-from leakseg.phantom.recipe import ScannerRecipe
+from leakseg.phantom.lie import grid_for
+from leakseg.phantom.look import ScannerLook
 from leakseg.phantom.render import TissueLook, render
 from leakseg.phantom.site import Ground, bone_from_mask
 from leakseg.phantom.spine import SpineShape, build_spine
@@ -17,7 +17,8 @@ from leakseg.phantom.survey import survey
 from leakseg.volume import Volume
 
 VERSE = Path(__file__).parents[3] / "shared" / "data" / "verse005"
-LOOK = TissueLook(cancellous_hu=150.0, cortex_hu=800.0, cortex_mm=1.2, psf_sigma_mm=0.6, noise_hu=15.0)
+LOOK = TissueLook(cancellous_hu=150.0, cortex_hu=800.0, cortex_mm=1.2)
+SCANNER = ScannerLook(psf_sigma_mm=0.6, noise_hu=15.0, pixel_mm=0.9)
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +29,8 @@ def made_spine():
 @pytest.fixture(scope="session")
 def made_scan(made_spine):
     """``(volume, masks, ground)`` of a spine L2-L4 without cement."""
-    grid = grid_round(made_spine, ScannerRecipe(slice_mm=1.0, pixel_mm=0.9))
-    rendered = render(made_spine, grid, LOOK, np.random.default_rng(11))
+    grid = grid_for(made_spine, SCANNER)
+    rendered = render(made_spine, grid, LOOK, SCANNER, np.random.default_rng(11))
     masks = rendered.masks
     ground = Ground(survey(masks), bone_from_mask(rendered.fine, rendered.fine_bone), masks.grid)
     return Volume(grid, rendered.hu), masks, ground
