@@ -8,10 +8,13 @@ import pytest
 
 from leakseg.cli import run_command
 from leakseg.config import AnalysisConfig, load_config
+from leakseg.phantom.mask_faults import MaskFault
+from leakseg.phantom.recipe import read_recipe
 
 FOLDER = Path(__file__).parents[1] / "pipelines"
 SAMPLES = FOLDER.with_name("sample_dicom")
-RECIPES = sorted(FOLDER.glob("*.toml"))
+STUDY = FOLDER / "phantom_study.toml"
+RECIPES = sorted(path for path in FOLDER.glob("*.toml") if path != STUDY)
 
 
 def test_there_are_recipes():
@@ -25,7 +28,17 @@ def test_a_recipe_reads_and_changes_what_it_says(path):
     assert path.read_text(encoding="utf-8").startswith("# For ")
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_the_study_asks_for_three_hundred_phantoms():
+    recipe = read_recipe(STUDY)
+    assert sum(group.count for group in recipe.group) == 300
+    assert recipe.seed is not None
+    assert recipe.seed > 900, "seeds up to 900 are for tuning"
+    asked = {fault for group in recipe.group for fault in group.recipe.mask_fault.weights}
+    assert asked == set(MaskFault)
+    assert STUDY.read_text(encoding="utf-8").startswith("# For ")
+
+
+@pytest.mark.parametrize("path", [*RECIPES, STUDY], ids=lambda path: path.name)
 def test_a_recipe_stands_in_the_table(path):
     assert f"]({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")
 

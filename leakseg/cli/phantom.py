@@ -18,6 +18,7 @@ from leakseg.phantom.plan import Phantom
 
 if TYPE_CHECKING:
     from leakseg.phantom.jobs import Job
+    from leakseg.phantom.mask_faults import MaskFault
 
     _Task = Callable[[Job], list[dict[str, Any]]]
 
@@ -113,6 +114,8 @@ def implant(
     sides: str | None = None,
     count: int | None = None,
     seed: int = 1,
+    mask_fault: str | None = None,
+    group: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Put known cement into one scan, case by case over levels, types and sides; exit code.
@@ -126,6 +129,10 @@ def implant(
         controls, every level whose neighbours are in view, every side.
     count
         How many cases: the grid cut short or gone through again. None: the grid once.
+    mask_fault
+        How the masks written beside the scans err; None: not at all.
+    group
+        What an evaluation groups these cases by; their ids begin with it.
 
     Raises
     ------
@@ -136,10 +143,11 @@ def implant(
     """
     from leakseg.criteria import ReadingCriteria
     from leakseg.phantom.cohort import SIDED, grid_of_cases, implant_cohort, treatable
-    from leakseg.phantom.folders import write_phantom
+    from leakseg.phantom.folders import write_made
     from leakseg.providers import load_masks, plan_masks
     from leakseg.readers import read_volume, take_inventory
 
+    fault = None if mask_fault is None else _fault(mask_fault)
     criteria = ReadingCriteria()
     sources = [entry.source for entry in take_inventory([scan], criteria).cases() if entry.analysable]
     if len(sources) != 1:
@@ -155,9 +163,9 @@ def implant(
         count=count,
     )
     rows = []
-    for case_id, seed_text, phantom in implant_cohort(volume, spine, cases, seed):
-        write_phantom(phantom, out, case_id, seed_text=seed_text)
-        rows.append(_row(case_id, phantom))
+    for case in implant_cohort(volume, spine, cases, seed, mask_fault=fault, group=group):
+        write_made(case, out)
+        rows.append(_row(case.case_id, case.phantom))
         _tell(rows[-1])
     return _close(rows, out, as_json=as_json)
 
@@ -174,6 +182,15 @@ def _names(text: str, kind: type[_Name], word: str, also: str | None = None) -> 
             choices = ", ".join([*_members(kind), *([also] if also else [])])
             raise ConfigError(f"There is no {word} '{name}'; choose from {choices}.") from None
     return tuple(found)
+
+
+def _fault(name: str) -> MaskFault:
+    from leakseg.phantom.mask_faults import MaskFault
+
+    try:
+        return MaskFault(name)
+    except ValueError:
+        raise ConfigError(f"There is no mask fault '{name}'; choose from {', '.join(MaskFault)}.") from None
 
 
 def _members(kind: type[StrEnum]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.errors import AnatomyError, ConfigError
 from leakseg.findings import LeakSubtype, LeakType, Side
 from leakseg.phantom.implant import ground_of, implant_on
+from leakseg.phantom.made import Made, strata_of
+from leakseg.phantom.mask_faults import MaskFault, masks_of, with_fault
 from leakseg.phantom.plan import FillPlan, FillReach, ImplantPlan, LeakPlan, Phantom
 from leakseg.phantom.site import Ground
 from leakseg.volume import Volume
@@ -79,14 +81,22 @@ def grid_of_cases(
 
 
 def implant_cohort(
-    volume: Volume, masks: SpineMasks, cases: Sequence[Wanted], seed: int
-) -> Iterator[tuple[str, str, Phantom]]:
+    volume: Volume,
+    masks: SpineMasks,
+    cases: Sequence[Wanted],
+    seed: int,
+    *,
+    mask_fault: MaskFault | None = None,
+    group: str | None = None,
+) -> Iterator[Made]:
     """Put each wanted case into the same scan, one at a time.
 
-    Yields
-    ------
-    case_id, seed_text, phantom
-        ``seed_text`` is what the case's UIDs are made from.
+    Parameters
+    ----------
+    mask_fault
+        How the masks written err; None: not at all.
+    group
+        What the cases' ids begin with, and UIDs depend on; None: ``case``.
 
     Raises
     ------
@@ -98,7 +108,15 @@ def implant_cohort(
         rng = np.random.default_rng([seed, number])
         phantom = _one(volume, masks, ground, wanted, rng)
         origin = {"kind": "implant", "seed": seed, "case": number, "plan": plain(phantom.origin["plan"])}
-        yield f"case-{number:03d}", f"implant {seed} {number}", replace(phantom, origin=origin)
+        phantom = replace(phantom, origin=origin)
+        yield Made(
+            f"{group or 'case'}-{number:03d}",
+            f"implant {seed} {number}" + (f" {group}" if group else ""),
+            phantom,
+            masks_of(phantom) if mask_fault is None else with_fault(phantom, mask_fault, rng),
+            group=group,
+            strata=strata_of("implant", phantom, mask_fault=mask_fault),
+        )
 
 
 def plan_case(

@@ -13,7 +13,7 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.findings import SCHEMA_VERSION
 from leakseg.nifti import write_nifti
 from leakseg.phantom.dicom_ct import uid_of, write_series
-from leakseg.phantom.jobs import Made
+from leakseg.phantom.made import Made
 from leakseg.phantom.mask_faults import WrittenMasks, masks_of
 from leakseg.phantom.plan import LeakTruth, Phantom
 from leakseg.phantom.seg_masks import write_seg
@@ -64,6 +64,7 @@ def write_phantom(
         seed_text=seed_text,
         description=description,
         skip=skip,
+        look=phantom.look,
     )
     folder = out / "masks" / case_id
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from leakseg.errors import ConfigError
 from leakseg.phantom.draw import draw_case
+from leakseg.phantom.made import Made, strata_of
 from leakseg.phantom.make import make
-from leakseg.phantom.mask_faults import MaskFault, WrittenMasks, masks_of, with_fault
+from leakseg.phantom.mask_faults import MaskFault, masks_of, with_fault
 from leakseg.phantom.plan import Phantom
 from leakseg.phantom.recipe import CaseRecipe, MaskFaultRecipe, PhantomRecipe
 
 _DRAWS = 6
 """How many cases are drawn for a number until one can be made."""
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """One phantom with its name, its masks, the text its UIDs come from, and the slices not to be written.
-
-    ``strata`` says what sets the case apart: what an evaluation groups it by.
-    """
-
-    case_id: str
-    seed_text: str
-    phantom: Phantom
-    masks: WrittenMasks
-    masks_as: str = "nifti"
-    skip: tuple[int, ...] = ()
-    group: str | None = None
-    strata: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,13 +134,7 @@ def make_job(job: Job) -> Iterator[Made]:
             shown.masks_as,
             case.missing_slices,
             shown.group or None,
-            {
-                "cohort": "phantom",
-                "slice_mm": round(phantom.volume.series.slice_thickness_mm or phantom.volume.grid.spacing_mm[0], 3),
-                "distractors": bool(phantom.origin.get("distractors")),
-                "mask_fault": None if fault is None else str(fault),
-                "same_as": shown.same_as,
-            },
+            strata_of("phantom", phantom, mask_fault=fault, same_as=shown.same_as) if shown.group else None,
         )
 
 

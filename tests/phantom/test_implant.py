@@ -148,7 +148,8 @@ def test_real_scan_takes_every_type_on_both_sides(verse005):
     ]
     made = list(implant_cohort(volume, masks, cases, seed=77))
     assert len(made) == len(cases)
-    for case, (_name, _text, phantom) in zip(cases, made, strict=True):
+    for case, one in zip(cases, made, strict=True):
+        phantom = one.phantom
         if case.type is None:
             assert phantom.leaks == ()
             continue
