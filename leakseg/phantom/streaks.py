@@ -3,7 +3,7 @@
 Slice by slice (one about every 2 mm, the rest in between), the dense part of a slice is projected in parallel on a
 coarse grid, the error that the scanner makes of those rays is worked out, and the error is back-projected with the
 ramp filter. A ray of dense path ``p`` (mu times mm beyond water) is measured too low, for the beam hardens:
-``-0.04 p**2``, flattening where hardly a photon is left, and unsteady as ``exp(p / 2)``: photon starvation. Both
+``-0.05 p**2``, flattening where hardly a photon is left, and unsteady as ``exp(p / 2)``: photon starvation. Both
 figures are [convention], chosen so that cement of 2000 HU has dark bands of some tens of HU beside it and screws have
 hundreds, as clinical scans show; ``strength`` scales them. Only slices near dense things change. Things beyond the
 field of view throw no streaks into it.
@@ -22,7 +22,7 @@ DENSE_HU = 1000.0
 """What lies above this makes streaks with its excess over it."""
 _WATER_PER_MM = 0.0193
 _VIEWS, _STEP_MM, _EVERY_MM = 90, 1.6, 2.0
-_HARDENING, _MOST, _STARVATION = 0.04, 6.0, 0.012
+_HARDENING, _MOST, _STARVATION = 0.05, 6.0, 0.012
 _NEAR_MM = 2.0
 
 
@@ -80,9 +80,8 @@ def _artefact(images: NDArray[np.float32], strength: float, rng: np.random.Gener
     matrix, bins = _projector(rows, columns)
     path = matrix @ (images.reshape(count, -1).T * np.float32(_WATER_PER_MM / 1000 * _STEP_MM))
     hard = np.minimum(path, _MOST)
-    error = -_HARDENING * hard**2 * np.where(path > _MOST, 1.0, 1.0)
     shaky = rng.standard_normal(path.shape, dtype=np.float32)
-    error = error + _STARVATION * np.sqrt(np.expm1(hard)) * shaky
+    error = _STARVATION * np.sqrt(np.expm1(hard)) * shaky - _HARDENING * hard**2
     sinogram = error.reshape(_VIEWS, bins, count)
     filtered = _ramped(sinogram, bins)
     back = matrix.T @ filtered.reshape(_VIEWS * bins, count)
