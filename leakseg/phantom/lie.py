@@ -30,16 +30,17 @@ def grid_for(spine: Spine, look: ScannerLook) -> Grid:
         for end in (-0.5, 0.5)
         for lean in (0 * pose.axes[1], -_BODY_MM * pose.axes[1])
     ]
-    low, high = min(reach), max(reach)
+    above, below = spine.cut_mm or (look.margin_mm, look.margin_mm)
+    low, high = min(reach) - below, max(reach) + above
     step = look.increment_mm * float(np.cos(np.deg2rad(look.tilt_deg)))
-    slices = int(np.ceil((high - low + 2 * look.margin_mm) / step))
-    rows, columns = (int(np.ceil(mm / look.pixel_mm)) for mm in look.field_mm)
+    slices = int(np.ceil((high - low) / step))
+    rows, columns = (int(np.ceil(mm / look.pixel_mm)) for mm in (spine.field_mm or look.field_mm))
     drift = abs(look.increment_mm * np.sin(np.deg2rad(look.tilt_deg)) * (slices - 1) / look.pixel_mm)
     corner = np.array(
         [
             -(columns - 1) / 2 * look.pixel_mm - look.off_centre_mm[1],
             -_CANAL_AT * (rows - 1) * look.pixel_mm - look.off_centre_mm[0] - drift / 2 * look.pixel_mm,
-            low - look.margin_mm,
+            low,
         ]
     )
     corner = np.round(corner, 3)

@@ -66,7 +66,7 @@ def ball(centre: FloatArray, radius_mm: float) -> Ellipsoid:
 class Tube:
     """A curved tube along ``path`` ``(N, 3)`` whose radius runs through ``radii`` ``(N,)``, ends rounded.
 
-    ``squash`` over 1 flattens it along the unit vector ``normal``: a strand becomes a ribbon.
+    ``squash`` over 1 flattens it along the unit vector ``normal``: a strand becomes a ribbon; under 1 it widens it.
     """
 
     path: FloatArray
@@ -87,7 +87,7 @@ class Tube:
 
     def box(self) -> Box:
         """A box that holds it."""
-        reach = float(np.max(self.radii))
+        reach = float(np.max(self.radii)) / min(self.squash, 1.0)
         return np.min(self.path, axis=0) - reach, np.max(self.path, axis=0) + reach
 
     @property
