@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from leakseg.findings import (
     MasksReport,
     QualityNote,
 )
-from leakseg.pieces import METAL, CementMap, CementPart, PartMeasures
+from leakseg.pieces import METAL, CementMap, CementPart, PartMeasures, ScanDensities
 from leakseg.protocols import LeakClassifier
 from leakseg.stages import (
     axis,
@@ -31,6 +31,7 @@ from leakseg.stages import (
     levels,
     measure,
     metal,
+    outline,
     parts,
     pattern,
     places,
@@ -39,6 +40,16 @@ from leakseg.stages import (
     vertebrae,
 )
 from leakseg.volume import LabelMap, Volume
+
+
+@dataclass(frozen=True, eq=False)
+class TracedCement:
+    """Masks as they were used, the spine they show, its cement, and what was mended or found in the masks."""
+
+    masks: SpineMasks
+    anatomy: SpineAnatomy
+    cement: CementMap
+    notes: tuple[QualityNote, ...]
 
 
 def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: LeakClassifier) -> CaseFindings:
@@ -53,9 +64,8 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     """
     if not masks.grid.same_as(volume.grid):
         raise GeometryError("The masks do not stand on the scan's own grid.")
-    masks, repairs = repair.fill_cavities(masks, criteria.spine)
-    anatomy = describe_anatomy(masks, criteria)
-    found = find_cement(volume, masks, anatomy, criteria)
+    traced = trace_cement(volume, masks, criteria)
+    masks, anatomy, found = traced.masks, traced.anatomy, traced.cement
     treated = levels.treated_levels(found, masks, criteria.leaks)
     pieces = parts.split_by_place(found, anatomy, criteria.leaks)
     measured = tuple(
@@ -71,7 +81,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     )
     level_reports = _level_reports(found, masks, anatomy, treated, pieces)
     notes = (
-        *repairs,
+        *traced.notes,
         *found.notes,
         *quality.assess_quality(volume, anatomy, found, pieces, measured, treated, criteria.quality),
         *distant.find_distant_cement(volume, masks, found, anatomy, criteria.distant),
@@ -90,6 +100,28 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
     )
 
 
+def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> TracedCement:
+    """The spine and all cement of a scan, before anything is told of it: what measures and comparisons stand on.
+
+    Raises
+    ------
+    AnatomyError
+        Where the masks show no vertebra or no canal.
+    """
+    masks, repairs = repair.fill_cavities(masks, criteria.spine)
+    anatomy = describe_anatomy(masks, criteria)
+    read = densities.read_densities(volume, masks, anatomy, criteria.cement)
+    cut_back, swallowed = outline.free_swallowed_cement(
+        volume, masks, anatomy, read, criteria.cement, criteria.outline
+    )
+    if swallowed:
+        masks = cut_back
+        anatomy = describe_anatomy(masks, criteria)
+        read = densities.read_densities(volume, masks, anatomy, criteria.cement)
+    found = find_cement(volume, masks, anatomy, read, criteria)
+    return TracedCement(masks, anatomy, found, (*repairs, *swallowed))
+
+
 def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
     """The spine in canal coordinates; the canal's axis is moved once to the middle of the traced wall."""
     source = axis.canal_source(masks)
@@ -102,9 +134,10 @@ def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
     return places.assign_places(bony, source, criteria.spine)
 
 
-def find_cement(volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, criteria: Criteria) -> CementMap:
+def find_cement(
+    volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, read: ScanDensities, criteria: Criteria
+) -> CementMap:
     """All cement and metal of the scan in a window round the spine."""
-    read = densities.read_densities(volume, masks, anatomy, criteria.cement)
     if not read.has_cement:
         return cement.no_cement(read)
     metals = metal.find_metal(volume, read, criteria.cement)

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from leakseg import __version__
+from leakseg.cli.cohort import cohort
+from leakseg.cli.compare import compare
 from leakseg.cli.fetch import fetch
 from leakseg.cli.listen import listen
+from leakseg.cli.options import Json, LabelScheme, Masks, MaskSpecs, Out, Recipe, Scans
 
 app = typer.Typer(
     add_completion=False,
@@ -22,21 +25,6 @@ phantom = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Digital
 show = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Criteria, schema, plugins, recipe, labels.")
 app.add_typer(phantom, name="phantom")
 app.add_typer(show, name="show")
-
-Scans = Annotated[list[Path], typer.Argument(metavar="SCANS...", help="Folders, of any depth, or image files.")]
-Out = Annotated[
-    Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for the results: new, or of an earlier run.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
-_MASKS = typer.Option("--masks", metavar="SPEC", help="auto, a file, a folder, or role=path (may be repeated).")
-Masks = Annotated[list[str], _MASKS]
-LabelScheme = Annotated[
-    str | None,
-    typer.Option("--label-scheme", metavar="NAME|FILE", help="What label numbers mean: verse, spineps, …, a TOML."),
-]
-Recipe = Annotated[
-    Path | None, typer.Option("--pipeline", metavar="FILE.toml", help="A recipe; what is chosen here wins over it.")
-]
 
 
 def _version(asked: bool) -> None:
@@ -58,7 +46,7 @@ def root(
 def run(
     scans: Scans,
     out: Out,
-    masks: Annotated[list[str] | None, _MASKS] = None,
+    masks: MaskSpecs = None,
     label_scheme: LabelScheme = None,
     anchor: Annotated[
         list[str] | None,
@@ -107,6 +95,20 @@ def inspect_scans(scans: Scans, as_json: Json = False) -> int:
     from leakseg.cli.inspect import inspect
 
     return inspect(scans, as_json=as_json)
+
+
+@app.command()
+def amend(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="The folder of a finished case: OUT/<case_id>.")],
+    edits: Annotated[
+        Path, typer.Option("--edits", metavar="FILE.toml", help="What to correct; the case's page prints one.")
+    ],
+    as_json: Json = False,
+) -> int:
+    """Write a case again with a reader's corrections: levels, types, leaks struck out, comments."""
+    from leakseg.cli.amend import amend as amend_one
+
+    return amend_one(case, edits, as_json=as_json)
 
 
 @app.command()
@@ -173,6 +175,12 @@ def phantom_implant(
     sides: Annotated[str | None, typer.Option("--sides", metavar="SIDES", help="left,right,midline,bilateral.")] = None,
     count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How many cases.")] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same bytes.")] = 1,
+    mask_fault: Annotated[
+        str | None, typer.Option("--mask-fault", metavar="NAME", help="How the masks written err, such as wide.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="NAME", help="The cases' group in an evaluation, and in their ids.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Put known cement into a real scan, with truth."""
@@ -190,6 +198,8 @@ def phantom_implant(
         sides=sides,
         count=count,
         seed=seed,
+        mask_fault=mask_fault,
+        group=group,
         as_json=as_json,
     )
 
@@ -211,22 +221,8 @@ def evaluate(
     return evaluate_results(results, truth, out, against or [], as_json=as_json)
 
 
-@app.command()
-def cohort(
-    results: Annotated[str, typer.Argument(metavar="RESULTS", help="Results of a run, or none.")],
-    clinical: Annotated[Path, typer.Argument(metavar="CLINICAL.csv", help="One row a patient.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for tables, plots and the page.")],
-    by: Annotated[
-        str, typer.Option("--by", metavar="COLUMN", help="Column whose entries are the groups.")
-    ] = "leak_type",
-    as_json: Json = False,
-) -> int:
-    """Join leaks with a clinical table: groups, tests, rates, agreement."""
-    from leakseg.cli.cohort import tell_cohort
-
-    return tell_cohort(results, clinical, out, by, as_json=as_json)
-
-
+app.command()(compare)
+app.command()(cohort)
 app.command()(listen)
 app.command()(fetch)
 

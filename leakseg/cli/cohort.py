@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from leakseg.cli import EXIT_TOLD
-from leakseg.studies.cohort import CohortStudy, cohort, document_text, write_cohort
-from leakseg.studies.cohort.study import NO_RESULTS
+from leakseg.cli.options import Json
+
+if TYPE_CHECKING:
+    from leakseg.studies.cohort import CohortStudy
 
 
-def tell_cohort(results: str, clinical: Path, out: Path, by: str, *, as_json: bool) -> int:
-    """Join, count, test, write and tell; 1 where a patient has no result or a case no row, else 0."""
-    study = cohort(None if results == NO_RESULTS else Path(results), clinical, by)
-    write_cohort(study, out)
+def cohort(
+    results: Annotated[str, typer.Argument(metavar="RESULTS", help="Results of a run, or none.")],
+    clinical: Annotated[Path, typer.Argument(metavar="CLINICAL.csv", help="One row a patient.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for tables, plots and the page.")],
+    by: Annotated[
+        str, typer.Option("--by", metavar="COLUMN", help="Column whose entries are the groups.")
+    ] = "leak_type",
+    as_json: Json = False,
+) -> int:
+    """Join leaks with a clinical table: groups, tests, rates, agreement."""
+    from leakseg.studies import cohort as studies
+
+    study = studies.cohort(None if results == studies.NO_RESULTS else Path(results), clinical, by)
+    studies.write_cohort(study, out)
     if as_json:
-        sys.stdout.write(document_text(study.document))
+        sys.stdout.write(studies.document_text(study.document))
     _tell(study, out, sys.stderr if as_json else sys.stdout)
     told = study.document["patients"]
     return EXIT_TOLD if told["lines_without_result"] or told["cases_without_row"] else 0

@@ -1,5 +1,5 @@
 """The tables of a paper: leaks found, joined with a clinical table, counted and tested."""
 
-from leakseg.studies.cohort.study import CohortStudy, cohort, document_text, write_cohort
+from leakseg.studies.cohort.study import NO_RESULTS, CohortStudy, cohort, document_text, write_cohort
 
-__all__ = ["CohortStudy", "cohort", "document_text", "write_cohort"]
+__all__ = ["NO_RESULTS", "CohortStudy", "cohort", "document_text", "write_cohort"]
