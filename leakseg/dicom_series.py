@@ -26,6 +26,7 @@ _NEVER_ABSENT = (
 )  # fmt: skip
 """Type 2 attributes of patient and study (PS3.3 C.7.1.1, C.7.2.1): always there, empty where unknown."""
 _WHERE_TOLD = ("IssuerOfPatientID", "StudyDescription", "PatientIdentityRemoved", "DeidentificationMethod")
+SOURCE_KEYWORDS = frozenset({*_NEVER_ABSENT, *_WHERE_TOLD, "StudyInstanceUID", "SpecificCharacterSet"})
 _MOMENTS = ("Content", "Acquisition", "Series", "Study")
 _VALID = {
     "Date": re.compile(r"\d{8}"),

@@ -200,8 +200,42 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """One change by a reader: ``of`` a thing ("leak 2", "level L1", "case"), what, its value before and now."""
+
+    of: str
+    what: str
+    was: str | None
+    now: str | None
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What one reader changed at one time."""
+
+    who: str
+    when: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True)
+class Amended:
+    """The latest amendment, those before it (oldest first), and where the first result is kept."""
+
+    who: str
+    when: str
+    edits: tuple[Edit, ...]
+    original: str
+    earlier: tuple[Amendment, ...] = ()
+
+    def history(self) -> tuple[Amendment, ...]:
+        """All amendments, oldest first."""
+        return (*self.earlier, Amendment(self.who, self.when, self.edits))
+
+
+@dataclass(frozen=True)
 class CaseReport:
-    """`report.json`, whole."""
+    """`report.json`, whole; ``amended`` stands in it only where a reader corrected the case."""
 
     case_id: str
     needs_review: bool
@@ -218,6 +252,7 @@ class CaseReport:
     schema_version: str = SCHEMA_VERSION
     status: Literal["done"] = "done"
     disclaimer: str = field(default=DISCLAIMER)
+    amended: Amended | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leakseg.findings import CaseReport, Evidence, Leak, LeakRoute, LeakType, Side
+from leakseg.findings import CaseReport, Edit, Evidence, Leak, LeakRoute, LeakType, Side
 
 NOT_MEASURABLE = "not measurable"
 SEVERITY = (
@@ -142,6 +142,28 @@ def evidence_row(evidence: Evidence) -> tuple[str, str, str, bool]:
         "" if evidence.limit is None else f"{_ASKED.get(relation, '')} {_value(evidence.limit, evidence.unit, name)}"
     )
     return _capital(what), _value(evidence.measured, evidence.unit, name), asked.strip(), evidence.met
+
+
+def amendments(report: CaseReport) -> list[str]:
+    """What each reader changed and when, a text an amendment, oldest first; empty where nobody did."""
+    history = report.amended.history() if report.amended else ()
+    return [
+        f"{one.who}, {one.when[:16].replace('T', ' ')}: {'; '.join(edit_phrase(edit) for edit in one.edits)}"
+        for one in history
+    ]
+
+
+def edit_phrase(edit: Edit) -> str:
+    """E.g. "leak 2, type: epidural, now foraminal"."""
+    of = "" if edit.of == "case" else f"{edit.of}, "
+    was, now = (plain(value) if value else "none" for value in (edit.was, edit.now))
+    if edit.was is None and edit.what in {"comment", "reviewed", "from the first result"}:
+        return f"{of}{edit.what}: {(edit.now or '').rstrip('.')}"
+    if edit.what == "level" and edit.of.startswith("level "):
+        return f"level {edit.was} is now {edit.now}"
+    if edit.what == "struck out":
+        return f"{of}struck out as {edit.now}: {edit.was}"
+    return f"{of}{plain(edit.what)}: {was}, now {now}"
 
 
 def percent(fraction: float | None) -> str:

@@ -37,7 +37,7 @@ def merge(parts: Sequence[Path], out: Path) -> JobResult:
         for case_id, part in owners.items():
             if (part / case_id).is_dir():
                 _copy(part / case_id, out, case_id)
-        outcomes = [_outcome(case, document["recipe_digest"]) for case in document["cases"]]
+        outcomes = [outcome_of(case, document["recipe_digest"]) for case in document["cases"]]
         with writing("The joined results"):
             _join_ledgers(parts, out)
         write_batch(outcomes, out, {"csv", *document["recipe"]["write"]})
@@ -101,6 +101,7 @@ def _join_ledgers(parts: Sequence[Path], out: Path) -> None:
                 joined.write((part / LEDGER).read_bytes())
 
 
-def _outcome(case: dict[str, Any], recipe_digest: str) -> CaseOutcome:
+def outcome_of(case: dict[str, Any], recipe_digest: str) -> CaseOutcome:
+    """How a case ended, as run.json tells it."""
     known = {field.name for field in fields(CaseOutcome)}
     return CaseOutcome(**{key: value for key, value in case.items() if key in known}, recipe_digest=recipe_digest)

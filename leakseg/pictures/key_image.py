@@ -30,9 +30,7 @@ def key_image(result: CaseResult, region: Region, leak: Leak) -> Image.Image | N
     field_mm = max(_FIELD_MM, _ROOM * max(leak.extent_mm))
     size = (2 * _PANEL + _GAP, _HEAD + 2 * _PANEL + _GAP)
     page = Image.new("RGB", size, canvas.PAPER)
-    draw = ImageDraw.Draw(page)
-    draw.rectangle((10, 9, 26, 25), fill=COLOURS[leak.type])
-    draw.text((34, _HEAD / 2), leak_title(leak), font=canvas.font(19), fill=canvas.INK, anchor="lm")
+    draw_head(page, leak)
     for position, (plane, window) in enumerate(_PANELS):
         view = plane_view(region, plane, centre, field_mm, _PANEL)
         index = centre[{"axial": 0, "coronal": 1, "sagittal": 2}[plane]]
@@ -42,6 +40,14 @@ def key_image(result: CaseResult, region: Region, leak: Leak) -> Image.Image | N
         across, down = position % 2, position // 2
         page.paste(panel, (across * (_PANEL + _GAP), _HEAD + down * (_PANEL + _GAP)))
     return page
+
+
+def draw_head(page: Image.Image, leak: Leak) -> None:
+    """Write the leak's title, with the colour of its type, over whatever stands at the head of a key image."""
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((0, 0, page.width, _HEAD - 1), fill=canvas.PAPER)
+    draw.rectangle((10, 9, 26, 25), fill=COLOURS[leak.type])
+    draw.text((34, _HEAD / 2), leak_title(leak), font=canvas.font(19), fill=canvas.INK, anchor="lm")
 
 
 def axial_panel(page: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ colour hides another and a vertebra shows without the cement in it. Frames that 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from leakseg import terminology as terms
 from leakseg.anatomy import VertebraLevel
 from leakseg.dicom_series import DicomSeries, Layout, quiet
-from leakseg.findings import CaseResult, Leak
+from leakseg.findings import CaseReport, CaseResult, Leak
 from leakseg.terminology import Code
 from leakseg.wording import COLOURS, plain
 
@@ -30,7 +30,9 @@ _SERIES_NUMBER = 9801
 
 
 @dataclass(frozen=True)
-class _Segment:
+class Segment:
+    """One segment: its name, who it is among the results, what it is, and how it looks."""
+
     label: str
     tracking_id: str
     category: Code
@@ -66,7 +68,7 @@ class _Drawing:
     ``columns`` where the window lies in a slice.
     """
 
-    segments: list[_Segment]
+    segments: list[Segment]
     numbers: NDArray[Any]
     places: NDArray[np.intp]
     rows: slice
@@ -95,7 +97,7 @@ def _drawn(result: CaseResult, layout: Layout) -> _Drawing | None:
     if vertebrae is not None:
         vertebrae = vertebrae[window]
         levels = [VertebraLevel.from_number(int(one)) for one in np.unique(vertebrae) if one]
-    segments = list(_segments(result, levels))
+    segments = list(segments_of(result.report, levels, canal=canal is not None))
     number = {segment.tracking_id: position + 1 for position, segment in enumerate(segments)}
     if vertebrae is not None:
         numbers[:] = _table(vertebrae, {level.number: number[str(level)] for level in levels})[vertebrae]
@@ -120,7 +122,7 @@ def _window(arrays: list[NDArray[Any]]) -> tuple[slice, slice, slice] | None:
 
 
 def _only_shown(
-    segments: list[_Segment], numbers: NDArray[Any], layout: Layout, window: tuple[slice, slice, slice]
+    segments: list[Segment], numbers: NDArray[Any], layout: Layout, window: tuple[slice, slice, slice]
 ) -> _Drawing | None:
     """Leave out slices that show nothing or were never acquired, and segments that show nowhere."""
     first = window[0].start
@@ -141,12 +143,13 @@ def _table(labels: NDArray[Any], numbers: dict[int, int]) -> NDArray[np.uint16]:
     return table
 
 
-def _segments(result: CaseResult, levels: list[VertebraLevel]) -> Iterator[_Segment]:
+def segments_of(report: CaseReport, levels: Sequence[VertebraLevel], *, canal: bool) -> Iterator[Segment]:
+    """All segments that a case may have, in their order: leaks, cement in bone, those vertebrae, the canal."""
     labels: dict[str, int] = {}
-    for leak in result.report.leaks:
+    for leak in report.leaks:
         label = leak_label(leak)
         labels[label] = labels.get(label, 0) + 1
-        yield _Segment(
+        yield Segment(
             label if labels[label] == 1 else f"{label} {labels[label]}",
             f"leak {leak.id}",
             terms.PHYSICAL_OBJECT,
@@ -156,12 +159,12 @@ def _segments(result: CaseResult, levels: list[VertebraLevel]) -> Iterator[_Segm
             terms.SIDE_CODES[leak.side],
         )
     inside = "cement inside bone"
-    yield _Segment(inside, inside, terms.PHYSICAL_OBJECT, terms.CEMENT_IN_BONE, _CEMENT_COLOUR, terms.VERTEBRA)
+    yield Segment(inside, inside, terms.PHYSICAL_OBJECT, terms.CEMENT_IN_BONE, _CEMENT_COLOUR, terms.VERTEBRA)
     for level in levels:
         yield _vertebra(level)
-    if result.masks.from_builtin and result.masks.canal is not None:
+    if canal:
         kind = terms.VERTEBRAL_CANAL
-        yield _Segment("spinal canal", "canal", terms.ANATOMICAL_STRUCTURE, kind, _CANAL_COLOUR)
+        yield Segment("spinal canal", "canal", terms.ANATOMICAL_STRUCTURE, kind, _CANAL_COLOUR)
 
 
 def leak_label(leak: Leak) -> str:
@@ -169,9 +172,9 @@ def leak_label(leak: Leak) -> str:
     return f"{leak.level} {plain(leak.type)} {plain(leak.side)}"
 
 
-def _vertebra(level: VertebraLevel) -> _Segment:
+def _vertebra(level: VertebraLevel) -> Segment:
     kind = terms.level_code(level)
-    return _Segment(f"{level} vertebra", str(level), terms.ANATOMICAL_STRUCTURE, kind, _BONE_COLOUR)
+    return Segment(f"{level} vertebra", str(level), terms.ANATOMICAL_STRUCTURE, kind, _BONE_COLOUR)
 
 
 def _object(result: CaseResult, series: DicomSeries, layout: Layout, drawn: _Drawing) -> Any:
@@ -190,7 +193,7 @@ def _object(result: CaseResult, series: DicomSeries, layout: Layout, drawn: _Dra
         pixel_array=frames,
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[
-            _description(one, position + 1, version, generate_uid(entropy_srcs=[*identity, one.tracking_id]))
+            describe(one, position + 1, version, generate_uid(entropy_srcs=[*identity, one.tracking_id]))
             for position, one in enumerate(drawn.segments)
         ],
         series_instance_uid=generate_uid(entropy_srcs=[*identity, "series"]),
@@ -229,7 +232,8 @@ def _frames(series: DicomSeries, layout: Layout, drawn: _Drawing) -> tuple[list[
     return [series.header(slice_at[place]) for place in order], frames
 
 
-def _description(segment: _Segment, number: int, version: str, uid: str) -> Any:
+def describe(segment: Segment, number: int, version: str, uid: str) -> Any:
+    """The item of the Segment Sequence (PS3.3 C.8.20.2) for a segment."""
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription

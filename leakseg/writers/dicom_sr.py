@@ -16,7 +16,7 @@ from leakseg import terminology as terms
 from leakseg.dicom_series import DicomSeries, quiet
 from leakseg.findings import CaseReport, CaseResult, Leak, LevelReport, Side
 from leakseg.terminology import Code
-from leakseg.wording import leak_phrase, measures, verdict
+from leakseg.wording import amendments, leak_phrase, measures, verdict
 
 NAME = "report.sr.dcm"
 SEG_NAME = "leaks.seg.dcm"
@@ -42,6 +42,7 @@ _REVIEW = terms.private("NEEDS-REVIEW", "Needs review by a reader")
 _DISCLAIMER = terms.private("DISCLAIMER", "Disclaimer")
 _NOTE = terms.private("QUALITY-NOTE", "Quality note")
 _MADE_BY = terms.private("MADE-BY", "What made this report")
+_AMENDED = terms.private("AMENDED", "Corrected by a reader")
 _VERDICT = terms.private("VERDICT", "Summary")
 
 
@@ -53,13 +54,14 @@ def write(result: CaseResult, series: DicomSeries | None, folder: Path) -> tuple
     if series is None:
         return ()
     with quiet():
-        document = _document(result.report, series, _seg_in(folder))
+        document = sr_document(result.report, series, seg_in(folder))
         path = folder / NAME
         document.save_as(path)
     return (path,)
 
 
-def _seg_in(folder: Path) -> Any | None:
+def seg_in(folder: Path) -> Any | None:
+    """Header of the SEG in the same folder; None where there is none."""
     import pydicom
 
     path = folder / SEG_NAME
@@ -67,7 +69,8 @@ def _seg_in(folder: Path) -> Any | None:
     return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags) if path.is_file() else None
 
 
-def _document(report: CaseReport, series: DicomSeries, seg: Any | None) -> Any:
+def sr_document(report: CaseReport, series: DicomSeries, seg: Any | None, first: Any | None = None) -> Any:
+    """The SR of a report on a series, with the SEG that it refers to, and the SR that it comes in place of."""
     from highdicom.coding_schemes import CodingSchemeIdentificationItem
     from highdicom.sr import Comprehensive3DSR, ObservationContext, ObserverContext
     from highdicom.sr import DeviceObserverIdentifyingAttributes as Device
@@ -87,7 +90,7 @@ def _document(report: CaseReport, series: DicomSeries, seg: Any | None) -> Any:
         serial_number=made_by.leakseg,
     )
     content = Report(
-        observation_context=ObservationContext(ObserverContext(codes.DCM.Device, device)),
+        observation_context=ObservationContext(_reader(report), ObserverContext(codes.DCM.Device, device)),
         procedure_reported=codes.LN.CTUnspecifiedBodyRegion,
         imaging_measurements=list(_groups(report, series, seg, identity)),
         title=codes.DCM.ImagingMeasurementReport,
@@ -107,6 +110,7 @@ def _document(report: CaseReport, series: DicomSeries, seg: Any | None) -> Any:
         is_complete=True,
         content_date=series.date,
         content_time=series.time,
+        previous_versions=None if first is None else [first],
         coding_schemes=[CodingSchemeIdentificationItem(terms.PRIVATE_SCHEME, name="leakseg's own codes")],
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
@@ -115,6 +119,17 @@ def _document(report: CaseReport, series: DicomSeries, seg: Any | None) -> Any:
         if "ContributionDateTime" in item:
             del item.ContributionDateTime
     return document
+
+
+def _reader(report: CaseReport) -> Any | None:
+    """The person who corrected the report last."""
+    if report.amended is None:
+        return None
+    from highdicom.sr import ObserverContext
+    from highdicom.sr import PersonObserverIdentifyingAttributes as Person
+    from pydicom.sr.codedict import codes
+
+    return ObserverContext(codes.DCM.Person, Person(name=f"{report.amended.who}^"))
 
 
 def _groups(report: CaseReport, series: DicomSeries, seg: Any | None, identity: list[str]) -> Iterator[Any]:
@@ -242,6 +257,8 @@ def _texts(report: CaseReport) -> Iterator[Any]:
     made_by = report.provenance
     yield _text(_VERDICT, verdict(report))
     yield _text(_DISCLAIMER, report.disclaimer)
+    for told in amendments(report):
+        yield _text(_AMENDED, told)
     for note in report.quality:
         yield _text(_NOTE, f"{note.severity}: {note.message}")
     yield _text(

@@ -17,6 +17,8 @@ _DECIMALS = {"mm": 2, "mm2": 2, "mm3": 2, "hu": 1, "fraction": 4, "confidence": 
 """Decimals by the unit that ends a field's name: more would claim what no CT can measure."""
 _EXACT = ("series", "criteria")
 """Parts whose numbers are not measures of ours."""
+_OPTIONAL = "amended"
+"""Stands in a report only where a reader corrected the case."""
 _FIRST = ("schema_version", "case_id", "status", "needs_review", "disclaimer")
 
 
@@ -36,6 +38,8 @@ def report_json(report: CaseReport) -> str:
         Where a value is not finite: "not measurable" is null, and a report never holds NaN.
     """
     document = asdict(report)
+    if report.amended is None:
+        del document[_OPTIONAL]
     for where, value in _numbers(document, ""):
         if not math.isfinite(value):
             raise OutputError(f"The report's {where[1:]} is {value}: a measure must be finite, or null.")
@@ -53,7 +57,7 @@ def report_schema() -> dict[str, Any]:
         if part.get("type") == "object" and "properties" in part:
             part["required"] = list(part["properties"])
     ordered = {key: schema["properties"][key] for key in _FIRST} | schema["properties"]
-    schema |= {"properties": ordered, "required": list(ordered)}
+    schema |= {"properties": ordered, "required": [key for key in ordered if key != _OPTIONAL]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "leakseg report.json",

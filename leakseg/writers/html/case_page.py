@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leakseg import wording
-from leakseg.findings import CaseReport, CaseResult
+from leakseg.findings import CaseReport, CaseResult, Leak
 from leakseg.pictures import album
-from leakseg.pictures.album import Album
 from leakseg.pictures.key_image import axial_panel
+from leakseg.writers.html.amendment import about, argument, both_versions, starter
 from leakseg.writers.html.library import plotly_js, script, template
 from leakseg.writers.html.scene import scene
 
@@ -27,29 +28,49 @@ _THUMBNAIL = 200
 _PATTERNS = ("combined", "bilateral", "profuse")
 
 
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a page shows besides the report: pictures by name (``leak-1``, ``levels``, ``solid``), and the scene."""
+
+    pictures: dict[str, Image.Image]
+    scene: dict[str, Any]
+
+
 def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
     """Write the page and the thumbnail that the run's index shows; the same result gives the same bytes."""
-    pictures = album(result)
+    return write_page(result.report, _parts(result), folder)
+
+
+def write_page(report: CaseReport, parts: Parts, folder: Path, first: CaseReport | None = None) -> tuple[Path, ...]:
+    """Write page and thumbnail of a report; ``first`` is the program's own where a reader amended it."""
     page = folder / NAME
-    page.write_text(case_page(result), encoding="utf-8", errors="backslashreplace")
+    page.write_text(page_text(report, parts, first), encoding="utf-8", errors="backslashreplace")
     thumbnail = folder / THUMBNAIL
-    thumbnail.write_bytes(_jpeg(_thumbnail(result.report, pictures), 80, 1.0))
+    thumbnail.write_bytes(_jpeg(_thumbnail(report, parts.pictures), 80, 1.0))
     return page, thumbnail
 
 
 def case_page(result: CaseResult) -> str:
     """The page's HTML: one text that needs nothing else."""
-    report = result.report
+    return page_text(result.report, _parts(result))
+
+
+def _parts(result: CaseResult) -> Parts:
     pictures = album(result)
-    embedded = _embedded(pictures)
-    viewer, viewer_hash = script("viewer.js")
-    theme, theme_hash = script("theme.js")
+    named = {f"leak-{number}": picture for number, picture in pictures.leaks.items()}
+    return Parts(named | {"levels": pictures.levels, "solid": pictures.solid}, scene(result))
+
+
+def page_text(report: CaseReport, parts: Parts, first: CaseReport | None = None) -> str:
+    """The page's HTML for a report, with both versions where ``first`` is the program's own."""
+    embedded = _embedded(parts.pictures)
+    scripts = {name: script(f"{name}.js") for name in ("viewer", "theme", "copy")}
     return template("report.html.j2").render(
         report=report,
         title=wording.verdict(report),
         more=[wording.leak_phrase(leak) for leak in wording.worst_first(report.leaks)[1:]],
         pattern=[name for name in _PATTERNS if getattr(report.patient_pattern, name)],
-        leaks=[_leak(leak, embedded) for leak in wording.worst_first(report.leaks)],
+        leaks=[_leak(leak, embedded, report) for leak in wording.worst_first(report.leaks)],
         doubts=_doubts(report),
         remarks=[note.message for note in report.quality if note.severity == "info"],
         levels=report.levels,
@@ -57,16 +78,20 @@ def case_page(result: CaseResult) -> str:
         levels_picture=embedded["levels"],
         solid_picture=embedded["solid"],
         criteria=sorted(report.criteria.items()),
-        canal_drawn=result.masks.canal is not None,
-        scene=json.dumps(scene(result), separators=(",", ":")),
+        canal_drawn=any(entry["kind"] == "canal" for entry in parts.scene["legend"]),
+        amended=wording.amendments(report),
+        first_title=wording.verdict(first) if first else "",
+        versions=both_versions(first, report) if first else [],
+        edits=starter(report),
+        case_argument=argument(report.case_id),
+        scene=json.dumps(parts.scene, separators=(",", ":")),
         plotly=plotly_js(),
-        viewer=viewer,
-        theme=theme,
-        hashes=(viewer_hash, theme_hash),
+        hashes=tuple(digest for _, digest in scripts.values()),
+        **{name: text for name, (text, _) in scripts.items()},
     )
 
 
-def _leak(leak: Any, embedded: dict[str, str]) -> dict[str, Any]:
+def _leak(leak: Leak, embedded: dict[str, str], report: CaseReport) -> dict[str, Any]:
     title = wording.leak_title(leak)
     return {
         "id": leak.id,
@@ -77,6 +102,7 @@ def _leak(leak: Any, embedded: dict[str, str]) -> dict[str, Any]:
         "outlined in the colour of its type; the patient's left is on the picture's right.",
         "measures": wording.measures(leak),
         "evidence": [wording.evidence_row(evidence) for evidence in leak.evidence],
+        **about(leak, report),
     }
 
 
@@ -103,10 +129,8 @@ def _doubts(report: CaseReport) -> list[str]:
     return doubts
 
 
-def _embedded(pictures: Album) -> dict[str, str]:
+def _embedded(named: dict[str, Image.Image]) -> dict[str, str]:
     """All pictures as data URLs, as good as their number allows."""
-    named = {f"leak-{number}": picture for number, picture in pictures.leaks.items()}
-    named |= {"levels": pictures.levels, "solid": pictures.solid}
     files: dict[str, bytes] = {}
     for quality, scale in _QUALITIES:
         files = {name: _jpeg(picture, quality, scale) for name, picture in named.items()}
@@ -115,10 +139,10 @@ def _embedded(pictures: Album) -> dict[str, str]:
     return {name: "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii") for name, data in files.items()}
 
 
-def _thumbnail(report: CaseReport, pictures: Album) -> Image.Image:
+def _thumbnail(report: CaseReport, pictures: dict[str, Image.Image]) -> Image.Image:
     """The worst leak's axial slice, or the levels."""
-    shown = [leak for leak in wording.worst_first(report.leaks) if leak.id in pictures.leaks]
-    picture = axial_panel(pictures.leaks[shown[0].id]) if shown else pictures.levels
+    shown = [leak for leak in wording.worst_first(report.leaks) if f"leak-{leak.id}" in pictures]
+    picture = axial_panel(pictures[f"leak-{shown[0].id}"]) if shown else pictures["levels"]
     small = picture.copy()
     small.thumbnail((_THUMBNAIL, _THUMBNAIL))
     return small
