@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from leakseg.anatomy import SpineMasks
 from leakseg.errors import GeometryError
 from leakseg.geometry import Grid
+from leakseg.phantom.casting import cast
 from leakseg.phantom.look import ScannerLook
 from leakseg.phantom.plan import CementTruth, ImplantPlan, LeakTruth, Phantom
 from leakseg.phantom.raster import coarsen
-from leakseg.phantom.scanner import put_cement, spoil, to_stored
-from leakseg.phantom.sculpt import Block, sculpt
+from leakseg.phantom.scanner import put_cement, spoil, texture, to_stored
+from leakseg.phantom.sculpt import Block
 from leakseg.phantom.site import Ground, bone_from_mask
 from leakseg.phantom.survey import Survey, survey
 from leakseg.volume import Volume
@@ -77,15 +78,13 @@ def implant_on(
     metal_hu
         Metal as the scanner shows it, not clipped, to be laid over scan and cement where it is the denser.
     """
-    blocks = []
-    for fill in plan.fills:
-        own = tuple(leak for leak in plan.leaks if leak.level == fill.level)
-        blocks.append(sculpt(ground, fill, own, FINE_STEP_MM, rng))
+    blocks = cast(ground, plan, FINE_STEP_MM, rng)
     shape = volume.grid.shape
     inside, outside = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     density = np.full(shape, max(fill.density_hu for fill in plan.fills) if plan.fills else 0.0, np.float32)
     leak_labels, strongest = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
     truths: list[LeakTruth] = []
+    pieces = 0
     for block in blocks:
         inner = coarsen(block.inside, block.factors)
         inside[block.window] = np.maximum(inside[block.window], inner)
@@ -94,10 +93,14 @@ def implant_on(
             share = coarsen(leak.cover, block.factors)
             outside[block.window] += share
             density[block.window] = np.where(share > 0, np.float32(block.fill.density_hu), density[block.window])
-            truths.append(_truth(len(truths) + 1, leak))
-            wins = (share > 0.5) & (share > strongest[block.window])
+            truths.append(_truth(len(truths) + 1, pieces + leak.piece, leak))
+            wins = (share > _label_share(share, leak.volume_mm3 / volume.grid.voxel_volume_mm3)) & (
+                share > strongest[block.window]
+            )
             leak_labels[block.window][wins] = len(truths)
             strongest[block.window][wins] = share[wins]
+        pieces += max((leak.piece for leak in block.leaks), default=0)
+        density[block.window] = _clumps(density[block.window], inner, block, rng)
     total = np.minimum(inside + outside, 1.0)
     look = scanner or ScannerLook(psf_sigma_mm=plan.psf_sigma_mm, noise_hu=plan.noise_hu, clip_hu=plan.clip_hu)
     hu = _paint(volume, total, _spread(density, total), look, rng, metal_hu)
@@ -158,7 +161,29 @@ def _spread(density: NDArray[np.float32], total: NDArray[np.float32]) -> NDArray
     return np.where(total > 0, density, maximum_filter(known, size=7)).astype(np.float32)
 
 
-def _truth(number: int, leak: Any) -> LeakTruth:
+def _label_share(share: NDArray[np.float32], voxels: float) -> float:
+    """Least cover that a labelled voxel has: half; of thin leaks, less, so that the label holds half their volume."""
+    if np.count_nonzero(share > 0.5) >= 0.5 * voxels:
+        return 0.5
+    wanted = min(max(round(0.75 * voxels), 1), share.size - 1)
+    return max(float(np.partition(share.ravel(), -wanted - 1)[-wanted - 1]), 0.1)
+
+
+def _clumps(
+    density: NDArray[np.float32], inner: NDArray[np.float32], block: Block, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """The block's density, uneven where the plan wants clumps of radio-opacifier."""
+    if block.fill.clump_fraction <= 0:
+        return density
+    grain = texture(density.shape, block.site.ground.grid.crop(block.window), 2.0, rng)
+    own = inner > 0
+    for leak in block.leaks:
+        own |= coarsen(leak.cover, block.factors) > 0
+    uneven = density * np.clip(1.0 + block.fill.clump_fraction * grain, 0.4, 1.6)
+    return np.where(own, uneven, density).astype(np.float32)
+
+
+def _truth(number: int, component: int, leak: Any) -> LeakTruth:
     plan, measured = leak.plan, leak.measured
     return LeakTruth(
         id=number,
@@ -173,6 +198,7 @@ def _truth(number: int, leak: Any) -> LeakTruth:
         canal_encroachment_fraction=measured.encroachment,
         connected=not plan.detached,
         fraction_in_place=leak.in_place,
+        component=component,
     )
 
 

@@ -38,7 +38,7 @@ def epidural_strand(site: Site, rng: np.random.Generator, route: LeakRoute) -> L
         ends = [(wall + 0.6, exit_v), (site.canal_front(middle, aside) + 0.5 * thick, aside)]
         parts.append(Tube(np.array([site.point(middle, u, v) for u, v in ends]), np.array([1.1, 1.3])))
     wide = 1.2 if route is LeakRoute.BASIVERTEBRAL else 0.9 * thick + 0.8
-    feed = [frame.centre, (middle, wall - 5.0, exit_v), (middle, wall + 1.2, exit_v)]
+    feed = [site.core, (middle, wall - 5.0, exit_v), (middle, wall + 1.2, exit_v)]
     channel = Tube(np.array([site.point(*stop) for stop in feed]), np.array([2.5, wide, wide]))
     return LeakShape(roughen(Blend(tuple(parts), 1.0), 0.25, 5.0, rng), (channel,), CANAL)
 
@@ -77,7 +77,7 @@ def foraminal_blob(site: Site, rng: np.random.Generator, below: bool | None) -> 
     u = front + radii[1] * rng.uniform(0.6, 0.9)
     solid = Ellipsoid(site.point(s, u, v), (radii[0], radii[1], radii[2]), site.axes())
     if under and rng.random() < 0.6:
-        inside = [frame.centre, (s + 1.0, front - 4.0, 0.85 * v), (s, front + 1.5, v)]
+        inside = [site.core, (s + 1.0, front - 4.0, 0.85 * v), (s, front + 1.5, v)]
         channels: tuple[Solid, ...] = (Tube(np.array([site.point(*at) for at in inside]), np.array([2.5, 1.8, 1.8])),)
     else:
         channels = _through_pedicle(site, (s, u, v), rng)
@@ -99,7 +99,7 @@ def disc_pool(site: Site, rng: np.random.Generator, below: bool | None) -> LeakS
     tall = rng.uniform(2.0, 3.2) * min(site.size, 1.2)
     solid = Ellipsoid(site.point(edge + way * 0.7 * tall, u, v), (tall, wide[0], wide[1]), site.axes())
     lead = [
-        frame.centre,
+        site.core,
         (edge - way * 4.0, u, v),
         (edge + way * 1.0, u, v),
     ]
@@ -113,7 +113,7 @@ def _through_pedicle(site: Site, goal: tuple[float, float, float], rng: np.rando
     middle = site.sign * (pedicle.medial_mm + pedicle.lateral_mm) / 2
     u = frame.wall_u_mm + rng.uniform(2.5, 4.0)
     stops = [
-        frame.centre,
+        site.core,
         (pedicle.middle_mm, frame.wall_u_mm - 3.0, 0.9 * middle),
         (pedicle.middle_mm, u, middle),
         goal,

@@ -57,7 +57,7 @@ def anterior_external_vein(site: Site, rng: np.random.Generator) -> LeakShape:
             for s, front, r, t in zip(heights, fronts, radii, places, strict=True)
         ]
     )
-    lead = [site.point(*frame.centre), site.point(frame.middle_mm, fronts[4] - 1.0, off_v)]
+    lead = [site.point(*site.core), site.point(frame.middle_mm, fronts[4] - 1.0, off_v)]
     return LeakShape(
         roughen(Tube(path, radii), 0.15, 6.0, rng), (Tube(np.array(lead), np.array([1.8, 1.3])),), ELSEWHERE
     )
@@ -102,7 +102,7 @@ def needle_track(site: Site, rng: np.random.Generator) -> LeakShape:
     length, thick = rng.uniform(10.0, 20.0), rng.uniform(1.3, 1.9) * site.size
     first, last = np.array(start) + way * (out - 1.0), np.array(start) + way * (out + length)
     solid = Tube(np.array([site.point(*first), site.point(*last)]), np.array([thick, 0.8 * thick]))
-    lead = [frame.centre, (start[0], start[1] - 6.0, 0.9 * start[2]), start, tuple(np.array(start) + way * out)]
+    lead = [site.core, (start[0], start[1] - 6.0, 0.9 * start[2]), start, tuple(np.array(start) + way * out)]
     channel = Tube(np.array([site.point(*stop) for stop in lead]), np.array([2.2, 2.0, 1.8, thick]))
     return LeakShape(roughen(solid, 0.15, 6.0, rng), (channel,), ELSEWHERE)
 
@@ -122,5 +122,5 @@ def _reach(site: Site, s: float, angle: float) -> float:
 
 def _radial_channel(site: Site, s: float, angle: float, thick_mm: float = 1.4) -> tuple[Solid, ...]:
     far = _reach(site, s, angle)
-    stops = [site.point(*site.frame.centre), _polar(site, s, angle, far + 1.5)]
+    stops = [site.point(*site.core), _polar(site, s, angle, far + 1.5)]
     return (Tube(np.array(stops), np.array([2.0, thick_mm])),)

@@ -93,8 +93,10 @@ def encroachment(survey: Survey, s_mm: FloatArray, weights_mm3: FloatArray) -> f
     return float(min(1.0, (cement[whole] / canal[whole]).max()))
 
 
-def is_clear(measured: Measured, subtype: LeakSubtype | None) -> bool:
+def is_clear(measured: Measured, subtype: LeakSubtype | None, side: Side | None = None) -> bool:
     """Whether the leak lies clear of the borders of the definitions, so that truth has one answer."""
+    if side is Side.BILATERAL and not 0.35 < measured.left_share < 0.65:
+        return False
     if 0.70 < measured.left_share < 0.87 or 0.13 < measured.left_share < 0.30:
         return False
     if subtype is LeakSubtype.CENTRAL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.errors import ConfigError
 from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
+from leakseg.phantom.look import ScannerLook
+from leakseg.phantom.terms import FillEdge, FillPattern, FillReach, LeakForm
 from leakseg.volume import Volume
-
-FillReach = Literal["centre", "posterior_wall", "pedicle", "endplate"]
 
 PLANNABLE: dict[tuple[LeakType, LeakSubtype | None], tuple[LeakRoute, ...]] = {
     (LeakType.EPIDURAL, LeakSubtype.CENTRAL): (LeakRoute.BASIVERTEBRAL, LeakRoute.CORTICAL),
     (LeakType.EPIDURAL, LeakSubtype.PARACENTRAL): (LeakRoute.BASIVERTEBRAL, LeakRoute.CORTICAL),
     (LeakType.EPIDURAL, LeakSubtype.PEDICLE_BREACH): (LeakRoute.CORTICAL,),
-    (LeakType.FORAMINAL, None): (LeakRoute.CORTICAL,),
+    (LeakType.FORAMINAL, None): (LeakRoute.CORTICAL, LeakRoute.SEGMENTAL),
     (LeakType.VENOUS, LeakSubtype.SEGMENTAL): (LeakRoute.SEGMENTAL,),
     (LeakType.VENOUS, LeakSubtype.ANTERIOR_EXTERNAL): (LeakRoute.SEGMENTAL,),
     (LeakType.VENOUS, LeakSubtype.ASCENDING_LUMBAR): (LeakRoute.SEGMENTAL,),
+    (LeakType.VENOUS, LeakSubtype.CAVAL): (LeakRoute.SEGMENTAL,),
     (LeakType.INTRADISCAL, None): (LeakRoute.DISC,),
     (LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE): (LeakRoute.CORTICAL,),
     (LeakType.PARAVERTEBRAL, LeakSubtype.NEEDLE_TRACK): (LeakRoute.NEEDLE,),
@@ -39,6 +40,14 @@ class FillPlan:
     density_hu: float = 1900.0
     reach: FillReach = "centre"
     lean: Literal["left", "right", "none"] = "none"
+    pattern: FillPattern = "single"
+    """One blob; one on the side it leans to; one on either side; a flat lens, in the fracture's cleft where known."""
+    edge: FillEdge = "rough"
+    """How cement ends among trabeculae: in waves, or in fine fingers."""
+    bubbles: int = 0
+    """Voids of 1 to 3 mm in it; the volume does not count them."""
+    clump_fraction: float = 0.0
+    """Standard deviation of its density over the mean, in clumps about 2 mm wide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +65,26 @@ class LeakPlan:
     detached: bool = False
     below: bool | None = None
     """For discs and foramina: the one below the vertebra or the one above; None: as it falls."""
+    form: LeakForm = "plain"
+    """``flow``: branching veins, spread, and every wanted volume; thickness and length grow with the volume."""
+    into_foramen: bool = False
+    """An epidural leak that goes on into the foramen: two leaks of one piece, ``volume_mm3`` of both."""
+    bridges: bool = False
+    """A leak through the disc that hangs on the cement of the neighbour too, which must be treated."""
 
     def __post_init__(self) -> None:
         if (self.type, self.subtype) not in PLANNABLE:
             raise ConfigError(f"No leak of type {self.type} and subtype {self.subtype} can be made.")
         if self.route is not None and self.route not in PLANNABLE[self.type, self.subtype]:
             raise ConfigError(f"A leak of type {self.type} and subtype {self.subtype} has no route {self.route}.")
+        if self.subtype is LeakSubtype.CAVAL and self.side not in {None, Side.RIGHT}:
+            raise ConfigError("The vena cava runs on the right: a caval leak has no other side.")
+        if self.into_foramen and (self.type, self.subtype) != (LeakType.EPIDURAL, LeakSubtype.PARACENTRAL):
+            raise ConfigError("Only a paracentral epidural leak goes on into the foramen.")
+        if self.bridges and self.type is not LeakType.INTRADISCAL:
+            raise ConfigError("Only a leak into the disc bridges two levels.")
+        if self.detached and self.bridges:
+            raise ConfigError("A leak cannot both be detached and bridge two levels.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +121,8 @@ class LeakTruth:
     connected: bool
     fraction_in_place: float
     """Share of the shape outside bone that lay in its place before it was cut to it."""
+    component: int = 0
+    """Leaks with the same number are one piece of cement, cut by place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,3 +153,5 @@ class Phantom:
     cement_labels: NDArray[np.uint8]
     origin: dict[str, Any]
     """How it was made: plan or recipe and seed, for truth.json."""
+    look: ScannerLook = field(default_factory=ScannerLook)
+    """The scanner: its files lie as it lay."""

@@ -7,38 +7,55 @@ clear of other leaks and clear of the borders of the definitions. After `TRIES` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.anatomy import VertebraLevel
 from leakseg.errors import AnatomyError
-from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
+from leakseg.findings import LeakType
 from leakseg.geometry import Grid
-from leakseg.phantom import leaks_inside, leaks_outside
-from leakseg.phantom.fill import fill_cover, fill_solid
+from leakseg.phantom.attach import feed, grow, pieces, touch, whole_leak, within
+from leakseg.phantom.attach import near as near_to
+from leakseg.phantom.fill import fill_cover, fill_shape
 from leakseg.phantom.measure import Measured, is_clear, measure
-from leakseg.phantom.plan import PLANNABLE, FillPlan, LeakPlan
-from leakseg.phantom.raster import Window, cover, fine_grid, points_of, window_of
+from leakseg.phantom.plan import FillPlan, LeakPlan
+from leakseg.phantom.raster import Window, cover, distance_near, fine_grid, points_of, window_of
+from leakseg.phantom.shapes import draw_shape, drawn_route, scale_for, seen_from
 from leakseg.phantom.site import Ground, LeakShape, Site, Unplaceable
-from leakseg.phantom.solids import Solid
+from leakseg.phantom.survey import FORAMEN
 
 TRIES = 60
 MIN_IN_PLACE = 0.9
 MIN_LEAK_MM3 = 15.0
-_ROOM_MM = 24.0
+MIN_FLOW_MM3 = 10.0
+"""Less cement is no leak by the usual criterion; it is made where a smaller volume is asked for outright."""
+_SHIFT_MM = {"plain": 1.5, "flow": 0.3}
+"""How far a shape's surface may be moved to give the wanted volume; a flow is drawn anew in another size instead."""
+_PIECE_SHARE = 0.12
+
+
+class _OffSize(Unplaceable):
+    """The draw has another volume than wanted."""
+
+    def __init__(self, ratio: float) -> None:
+        super().__init__()
+        self.ratio = ratio
 
 
 @dataclass(frozen=True, eq=False)
 class PlacedLeak:
-    """A leak as it came out; ``cover`` is on the block's fine grid."""
+    """A leak as it came out; ``cover`` is on the block's fine grid; leaks of one ``piece`` are one body of cement."""
 
     plan: LeakPlan
     cover: NDArray[np.float32]
     volume_mm3: float
     in_place: float
     measured: Measured
+    piece: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,218 +66,251 @@ class Block:
     window: Window
     factors: tuple[int, int, int]
     grid: Grid
+    bone: NDArray[np.uint8]
+    site: Site
     inside: NDArray[np.float32]
     leaks: tuple[PlacedLeak, ...]
 
 
 def sculpt(
-    ground: Ground, fill: FillPlan, leaks: tuple[LeakPlan, ...], step_mm: float, rng: np.random.Generator
+    ground: Ground,
+    fill: FillPlan,
+    leaks: tuple[LeakPlan, ...],
+    step_mm: float,
+    rng: np.random.Generator,
+    window: Window,
+    treated: Sequence[VertebraLevel] = (),
+    foreign: Sequence[Block] = (),
 ) -> Block:
     """Draw one vertebra's cement.
+
+    Parameters
+    ----------
+    window
+        The part of the scan that it may lie in.
+    treated
+        All levels with cement inside: a detached leak must be nearest to its own.
+    foreign
+        Other vertebrae's cement, which these leaks must keep off.
 
     Raises
     ------
     AnatomyError
         Where the vertebra cannot take the fill, or a leak could not be placed.
     """
-    frame = ground.survey.vertebrae.get(fill.level)
-    if frame is None:
-        raise AnatomyError(f"{fill.level} is not seen whole in these masks: no cement can be put into it.")
-    window = _window(ground, fill)
     grid, factors = fine_grid(ground.grid.crop(window), step_mm)
     bone = ground.bone_at(points_of(grid))
-    site = Site(ground, frame, 0.0, 1.0)
-    inside = fill_cover(fill_solid(site, fill, rng), bone == fill.level.number, grid, fill.volume_mm3)
-    placed: list[PlacedLeak] = []
+    site = Site(ground, ground.survey.vertebrae[fill.level], 0.0, 1.0)
+    solid, hearts = fill_shape(site, fill, rng)
+    site = replace(site, hearts=hearts)
+    inside = fill_cover(solid, bone == fill.level.number, grid, fill.volume_mm3)
+    block = Block(fill, window, factors, grid, bone, site, inside, ())
+    others = on_block(block, foreign)
     for plan in leaks:
-        for _ in range(TRIES):
-            try:
-                leak, inside = _try(ground, replace_side(site, plan, rng), plan, grid, bone, inside, placed, rng)
-            except Unplaceable:
-                continue
-            placed.append(leak)
-            break
-        else:
-            raise AnatomyError(
-                f"No {plan.type} leak ({plan.subtype}, side {plan.side}) from {plan.level} fits this spine and field "
-                f"of view in {TRIES} draws; choose another subtype, side or level."
-            )
-    return Block(fill, window, factors, grid, inside, tuple(placed))
+        block, _bridged = add_leak(block, plan, rng, treated, others)
+    return block
 
 
-def replace_side(site: Site, plan: LeakPlan, rng: np.random.Generator) -> Site:
-    """The site seen from the side that the plan wants."""
-    signs = {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.MIDLINE: 0.0}
-    sign = signs[plan.side] if plan.side in signs else float(rng.choice([-1.0, 1.0]))
-    if plan.side is None and (plan.type is LeakType.INTRADISCAL or plan.subtype is LeakSubtype.CENTRAL):
-        sign = 0.0
-    return replace(site, sign=sign, size=plan.size)
+def on_block(block: Block, foreign: Sequence[Block], *, leaks: bool = True) -> NDArray[np.float32] | None:
+    """Cover of other blocks' cement on a block's grid; None where none of it lies there."""
+    found = np.zeros(block.inside.shape, np.float32)
+    for other in foreign:
+        mine, theirs = [], []
+        for own, far, factor in zip(block.window, other.window, block.factors, strict=True):
+            start, stop = max(own.start, far.start), min(own.stop, far.stop)
+            mine.append(slice((start - own.start) * factor, max(stop - own.start, 0) * factor))
+            theirs.append(slice((start - far.start) * factor, max(stop - far.start, 0) * factor))
+        if any(side.stop <= side.start for side in mine):
+            continue
+        here, there = (mine[0], mine[1], mine[2]), (theirs[0], theirs[1], theirs[2])
+        for cover_there in (other.inside, *(leak.cover for leak in other.leaks if leaks)):
+            found[here] = np.maximum(found[here], cover_there[there])
+    return found if found.any() else None
 
 
-def _draw(  # noqa: PLR0911 - a table of shapes, one line each
-    site: Site, plan: LeakPlan, route: LeakRoute, rng: np.random.Generator
-) -> LeakShape:
-    match plan.type, plan.subtype:
-        case LeakType.EPIDURAL, LeakSubtype.PEDICLE_BREACH:
-            return leaks_inside.pedicle_breach(site, rng)
-        case LeakType.EPIDURAL, _:
-            return leaks_inside.epidural_strand(site, rng, route)
-        case LeakType.FORAMINAL, _:
-            return leaks_inside.foraminal_blob(site, rng, plan.below)
-        case LeakType.INTRADISCAL, _:
-            return leaks_inside.disc_pool(site, rng, plan.below)
-        case LeakType.VENOUS, LeakSubtype.ANTERIOR_EXTERNAL:
-            return leaks_outside.anterior_external_vein(site, rng)
-        case LeakType.VENOUS, LeakSubtype.ASCENDING_LUMBAR:
-            return leaks_outside.ascending_lumbar_vein(site, rng)
-        case LeakType.VENOUS, _:
-            return leaks_outside.segmental_vein(site, rng)
-        case _, LeakSubtype.NEEDLE_TRACK:
-            return leaks_outside.needle_track(site, rng)
-        case _:
-            return leaks_outside.soft_tissue_lump(site, rng)
+def add_leak(
+    block: Block,
+    plan: LeakPlan,
+    rng: np.random.Generator,
+    treated: Sequence[VertebraLevel] = (),
+    others: NDArray[np.float32] | None = None,
+    bridged: Block | None = None,
+) -> tuple[Block, Block | None]:
+    """The block with one more leak, and the neighbour it bridges to with the channel that leads there.
+
+    Raises
+    ------
+    AnatomyError
+        Where it fits nowhere in many draws.
+    """
+    bulk = scale_for(plan)
+    for _ in range(TRIES):
+        site = seen_from(block.site, plan, rng)
+        try:
+            return _try(block, replace(site, size=site.size * bulk), plan, rng, treated, others, bridged)
+        except _OffSize as off:
+            if plan.form == "flow":
+                bulk *= float(np.clip((1 / off.ratio) ** (1 / 3), 0.7, 1.4))
+        except Unplaceable:
+            continue
+    asked = f"{plan.type} leak ({plan.subtype}, side {plan.side})"
+    raise AnatomyError(
+        f"No {asked} from {plan.level} fits this spine and field of view in {TRIES} draws; "
+        f"choose another subtype, side or level."
+    )
 
 
 def _try(
-    ground: Ground,
+    block: Block,
     site: Site,
     plan: LeakPlan,
-    grid: Grid,
-    bone: NDArray[np.uint8],
-    inside: NDArray[np.float32],
-    others: list[PlacedLeak],
     rng: np.random.Generator,
-) -> tuple[PlacedLeak, NDArray[np.float32]]:
-    routes = PLANNABLE[plan.type, plan.subtype]
-    route = plan.route or routes[int(rng.integers(len(routes)))]
-    shape = _draw(site, plan, route, rng)
+    treated: Sequence[VertebraLevel],
+    others: NDArray[np.float32] | None,
+    bridged: Block | None,
+) -> tuple[Block, Block | None]:
+    ground, grid, bone = site.ground, block.grid, block.bone
+    route = drawn_route(plan, rng)
+    shape = draw_shape(site, plan, route, rng, bridged.site.frame if bridged else None)
     part = window_of(grid, shape.solid)
-    if part is None or not _within(ground.grid, shape.solid):
+    if part is None or not within(ground.grid if plan.form == "plain" else grid, shape.solid):
         raise Unplaceable
-    points = points_of(grid, part)
-    free = bone[part] == 0
-    claimed = _claimed(ground, shape, grid.crop(part)) & free
-    found, in_place = _to_volume(shape.solid.distance_mm(points), free, claimed, grid, plan.volume_mm3)
+    claims = _claims(ground, shape, grid.crop(part), bone[part] == 0)
+    found, in_place = _to_volume(_distance(shape, plan, grid, part), bone[part] == 0, claims, grid, plan)
     if in_place < MIN_IN_PLACE:
         raise Unplaceable
-    fed = inside if plan.detached else _feed(shape.channels, grid, bone, site.frame.level.number, inside)
+    fed = block.inside if plan.detached else feed(shape.channels, grid, bone, site.frame.level.number, block.inside)
     leak = np.zeros(bone.shape, np.float32)
     leak[part] = found
-    leak = _hanging_together(leak, fed, detached=plan.detached)
-    volume = float(leak.sum(dtype=np.float64)) * grid.voxel_volume_mm3
-    if volume < MIN_LEAK_MM3 or any(_touch(leak, other.cover) for other in others):
+    near = grow(part, 4, bone.shape)
+    leak[near], core = whole_leak(leak[near])
+    own = int(np.count_nonzero(near_to(core) & pieces(fed)[near]))
+    if (own > 0) == plan.detached:
         raise Unplaceable
-    where = leak[part] > 0
-    weights = leak[part][where].astype(np.float64) * grid.voxel_volume_mm3
-    measured = measure(ground.survey, points[where], weights, shape.place, shape.gap, plan.level)
-    if not is_clear(measured, plan.subtype) or (plan.side is not None and measured.side is not plan.side):
+    further = None
+    if bridged is not None:
+        further = _bridge(block, shape, bridged, core, near, own)
+    elif others is not None and touch(leak[near], others[near]):
         raise Unplaceable
+    if any(touch(leak[near], other.cover[near]) for other in block.leaks):
+        raise Unplaceable
+    piece = 1 + max((other.piece for other in block.leaks), default=0)
     settled = replace(plan, route=None if plan.detached else route)
-    return PlacedLeak(settled, leak, volume, in_place, measured), fed
+    placed = tuple(
+        _piece(site, settled, leak, part, claim, place, grid, in_place, piece)
+        for place, claim in zip(((shape.place, shape.gap), *shape.also), claims, strict=True)
+    )
+    _check(placed, plan, ground, treated)
+    return replace(block, inside=fed, leaks=block.leaks + placed), further
 
 
-def _claimed(ground: Ground, shape: LeakShape, grid: Grid) -> NDArray[np.bool_]:
+def _piece(
+    site: Site,
+    plan: LeakPlan,
+    leak: NDArray[np.float32],
+    part: Window,
+    claim: NDArray[np.bool_],
+    place: tuple[int, int | None],
+    grid: Grid,
+    in_place: float,
+    piece: int,
+) -> PlacedLeak:
+    """The part of a leak in one place, measured."""
+    own = np.zeros(leak.shape, np.float32)
+    own[part] = np.where(claim, leak[part], 0.0)
+    where = own[part] > 0
+    if not where.any():
+        raise Unplaceable
+    weights = own[part][where].astype(np.float64) * grid.voxel_volume_mm3
+    points = points_of(grid, part)[where]
+    measured = measure(site.ground.survey, points, weights, place[0], place[1], plan.level)
+    if place[0] == FORAMEN and plan.type is not LeakType.FORAMINAL:
+        plan = replace(plan, type=LeakType.FORAMINAL, subtype=None, route=None, into_foramen=False)
+    return PlacedLeak(plan, own, float(weights.sum()), in_place, measured, piece)
+
+
+def _check(placed: tuple[PlacedLeak, ...], plan: LeakPlan, ground: Ground, treated: Sequence[VertebraLevel]) -> None:
+    """Each part is large enough and clear of the borders of the definitions, and lies on the wanted side."""
+    total = sum(leak.volume_mm3 for leak in placed)
+    least = MIN_LEAK_MM3 if plan.form == "plain" else MIN_FLOW_MM3
+    if plan.volume_mm3 is not None and plan.form == "flow":
+        least = min(least, 0.9 * plan.volume_mm3)
+        if abs(total / plan.volume_mm3 - 1) > 0.1:
+            raise _OffSize(total / plan.volume_mm3)
+    for leak in placed:
+        if leak.volume_mm3 < max(least, _PIECE_SHARE * total if len(placed) > 1 else 0.0):
+            raise Unplaceable
+        if not is_clear(leak.measured, leak.plan.subtype, plan.side):
+            raise Unplaceable
+        if plan.side is not None and leak.measured.side is not plan.side:
+            raise Unplaceable
+    if plan.detached:
+        x, y, z = placed[0].measured.centroid_mm
+        s = float(ground.survey.line.to_suv(np.array([[x, y, z]]))[0, 0])
+        off = {level: abs(ground.survey.vertebrae[level].middle_mm - s) for level in treated}
+        if any(far < off[plan.level] + 5.0 for level, far in off.items() if level != plan.level):
+            raise Unplaceable
+
+
+def _bridge(block: Block, shape: LeakShape, bridged: Block, core: NDArray[np.bool_], near: Window, own: int) -> Block:
+    """The neighbour with a channel to the leak, which must touch it, but less than its own vertebra's cement."""
+    inside = on_block(block, [bridged], leaks=False)
+    if inside is None:
+        raise Unplaceable
+    fed = feed(shape.further, block.grid, block.bone, bridged.fill.level.number, inside)
+    theirs = int(np.count_nonzero(near_to(core) & pieces(fed)[near]))
+    if not 0 < theirs < 0.8 * own:
+        raise Unplaceable
+    grown = bridged.inside.copy()
+    mine, there = [], []
+    for own_side, far, factor in zip(block.window, bridged.window, block.factors, strict=True):
+        start, stop = max(own_side.start, far.start), min(own_side.stop, far.stop)
+        mine.append(slice((start - own_side.start) * factor, (stop - own_side.start) * factor))
+        there.append(slice((start - far.start) * factor, (stop - far.start) * factor))
+    grown[tuple(there)] = np.maximum(grown[tuple(there)], fed[tuple(mine)])
+    return replace(bridged, inside=grown)
+
+
+def _distance(shape: LeakShape, plan: LeakPlan, grid: Grid, part: Window) -> NDArray[Any]:
+    if plan.form == "flow":
+        return distance_near(shape.solid, grid, part)
+    return shape.solid.distance_mm(points_of(grid, part))
+
+
+def _claims(ground: Ground, shape: LeakShape, grid: Grid, free: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], ...]:
+    """For each place that the shape claims, the voxels of it."""
     suv = ground.survey.line.suv_on(grid)
-    claimed = ground.survey.lookup(ground.survey.place, suv) == shape.place
-    if shape.gap is not None:
-        claimed &= ground.survey.lookup(ground.survey.gap, suv) == shape.gap + 1
-    return np.asarray(claimed)
+    places, gaps = ground.survey.lookup(ground.survey.place, suv), None
+    found = []
+    for place, gap in ((shape.place, shape.gap), *shape.also):
+        claimed = (places == place) & free
+        if gap is not None:
+            gaps = ground.survey.lookup(ground.survey.gap, suv) if gaps is None else gaps
+            claimed &= gaps == gap + 1
+        found.append(np.asarray(claimed))
+    return tuple(found)
 
 
 def _to_volume(
-    distance: NDArray[Any], free: NDArray[np.bool_], claimed: NDArray[np.bool_], grid: Grid, wanted_mm3: float | None
+    distance: NDArray[Any],
+    free: NDArray[np.bool_],
+    claims: tuple[NDArray[np.bool_], ...],
+    grid: Grid,
+    plan: LeakPlan,
 ) -> tuple[NDArray[np.float32], float]:
-    """Cover of the shape in its place, grown or shrunk by up to 1.5 mm to the wanted volume, and its share there."""
+    """Cover of the shape in its places, grown or shrunk a little to the wanted volume, and its share there."""
+    claimed = claims[0] if len(claims) == 1 else np.logical_or.reduce(claims)
     level = 0.0
-    if wanted_mm3 is not None:
-        number = round(wanted_mm3 / grid.voxel_volume_mm3)
+    if plan.volume_mm3 is not None:
+        number = round(plan.volume_mm3 / grid.voxel_volume_mm3)
         values = distance[claimed]
+        have = max(int(np.count_nonzero(values < 0)), 1)
         if number >= len(values):
-            raise Unplaceable
+            raise _OffSize(have / number)
         level = float(np.partition(values, number)[number])
-        if abs(level) > 1.5:
-            raise Unplaceable
+        if abs(level) > _SHIFT_MM[plan.form]:
+            raise _OffSize(have / number)
     whole = cover(distance - level, grid)
     found = np.where(claimed, whole, 0.0).astype(np.float32)
     outside = float(whole[free].sum(dtype=np.float64))
     return found, float(found.sum(dtype=np.float64)) / outside if outside > 0 else 0.0
-
-
-def _feed(
-    channels: tuple[Solid, ...], grid: Grid, bone: NDArray[np.uint8], number: int, inside: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Inner cement with the channels that lead to the leak, as far as they run in the vertebra's own bone."""
-    fed = inside.copy()
-    for channel in channels:
-        part = window_of(grid, channel)
-        if part is not None:
-            lead = cover(channel.distance_mm(points_of(grid, part)), grid) * (bone[part] == number)
-            fed[part] = np.maximum(fed[part], lead)
-    return fed
-
-
-def _hanging_together(leak: NDArray[np.float32], inside: NDArray[np.float32], *, detached: bool) -> NDArray[np.float32]:
-    """The leak without crumbs; its main piece must hold 0.92 of it and touch the inner cement, or not at all."""
-    import cc3d
-
-    labels = cc3d.connected_components(leak > 0.5, connectivity=26)
-    sizes = np.bincount(labels.ravel(), weights=leak.ravel())
-    sizes[0] = 0
-    main = int(np.argmax(sizes))
-    if sizes[main] == 0:
-        raise Unplaceable
-    kept = np.where((labels == main) | ((labels == 0) & _near(labels == main)), leak, 0.0).astype(np.float32)
-    if kept.sum() < 0.92 * leak.sum():
-        raise Unplaceable
-    body = cc3d.largest_k(inside > 0.5, k=1, connectivity=26).astype(bool)
-    touches = bool((_near(labels == main) & body).any())
-    if touches == detached:
-        raise Unplaceable
-    return kept
-
-
-def _near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask and its 26 neighbours."""
-    from scipy.ndimage import find_objects
-
-    grown = np.zeros_like(mask)
-    box = find_objects(mask.astype(np.uint8))[0]
-    part = tuple(slice(max(side.start - 2, 0), side.stop + 2) for side in box)
-    block = mask[part]
-    for axis in range(3):
-        near = block.copy()
-        lower: list[slice] = [slice(None)] * 3
-        upper: list[slice] = [slice(None)] * 3
-        lower[axis], upper[axis] = slice(None, -1), slice(1, None)
-        near[tuple(lower)] |= block[tuple(upper)]
-        near[tuple(upper)] |= block[tuple(lower)]
-        block = near
-    grown[part] = block
-    return grown
-
-
-def _touch(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    return bool((_near(_near(_near(one > 0))) & (other > 0)).any())
-
-
-def _within(grid: Grid, solid: Solid) -> bool:
-    low, high = solid.box()
-    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
-    index = grid.to_index(corners)
-    return bool((index.min(axis=0) >= 0).all() and (index.max(axis=0) <= np.array(grid.shape) - 1).all())
-
-
-def _window(ground: Ground, fill: FillPlan) -> Window:
-    """The part of the scan round the vertebra in which its cement and leaks may lie."""
-    frame = ground.survey.vertebrae[fill.level]
-    wide = frame.half_width_mm + 18.0
-    corners = [
-        ground.survey.line.to_patient(np.asarray(s), np.asarray(u), np.asarray(frame.middle_v_mm + v))
-        for s in (frame.bottom_mm - _ROOM_MM, frame.middle_mm, frame.top_mm + _ROOM_MM)
-        for u in (frame.front_u_mm - 10.0, frame.wall_u_mm + 45.0)
-        for v in (-wide, wide)
-    ]
-    index = ground.grid.to_index(np.array(corners))
-    start = np.clip(np.floor(index.min(axis=0)), 0, np.array(ground.grid.shape) - 1).astype(int)
-    stop = np.clip(np.ceil(index.max(axis=0)) + 1, start + 1, ground.grid.shape).astype(int)
-    return (slice(start[0], stop[0]), slice(start[1], stop[1]), slice(start[2], stop[2]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray, Grid
 from leakseg.phantom.frames import STEP_MM, VertebraFrame
 from leakseg.phantom.solids import Solid
@@ -25,13 +26,16 @@ class Unplaceable(Exception):  # noqa: N818 - no fault: the word for "draw again
 class LeakShape:
     """A leak drawn but not yet placed: its solid, the channels that feed it, and the place it claims.
 
-    ``gap`` is the index of the motion segment, None outside foramina and discs.
+    ``gap`` is the index of the motion segment, None outside foramina and discs. ``also`` names further places that
+    the same piece lies in; ``further`` are channels in the neighbour that it bridges to.
     """
 
     solid: Solid
     channels: tuple[Solid, ...]
     place: int
     gap: int | None = None
+    also: tuple[tuple[int, int | None], ...] = ()
+    further: tuple[Solid, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,8 @@ class Ground:
     survey: Survey
     bone_at: BoneAt
     grid: Grid
+    clefts: Mapping[VertebraLevel, Solid] = field(default_factory=dict)
+    """Fracture clefts that cement may fill, patient mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +57,13 @@ class Site:
     frame: VertebraFrame
     sign: float
     size: float
+    hearts: tuple[tuple[float, float, float], ...] = ()
+    """Where the inner cement has its middle, or middles; none: the body's centre."""
+
+    @property
+    def core(self) -> tuple[float, float, float]:
+        """The middle of inner cement that is nearest to the wanted side, canal coordinates."""
+        return max(self.hearts, key=lambda heart: self.sign * heart[2]) if self.hearts else self.frame.centre
 
     def point(self, s: float, u: float, v: float) -> FloatArray:
         """Patient point of canal coordinates."""

@@ -27,6 +27,8 @@ def plan_of(kind, subtype, side=None, **more):
 def side_for(kind, subtype):
     if subtype is LeakSubtype.CENTRAL:
         return Side.MIDLINE
+    if subtype is LeakSubtype.CAVAL:
+        return Side.RIGHT
     return None if kind is LeakType.INTRADISCAL else Side.LEFT
 
 
