@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from leakseg.errors import AnatomyError, ConfigError
+from leakseg.phantom.cement_plan import draw_cement
 from leakseg.phantom.cohort import SIDED, plain, subtypes_in_turn
 from leakseg.phantom.distractors import add_distractors, draw_distractors
 from leakseg.phantom.draw_scanner import draw_scanner
@@ -51,7 +52,7 @@ def make(recipe: PhantomRecipe, case: CaseRecipe, rng: np.random.Generator) -> P
         kinds = draw_distractors(recipe.distractors, rng)
         scene = add_distractors(bare, rendered.masks, found, kinds, case.treated, scanner, rng)
         for _draws in range(_PLANS):
-            plan = _plan(recipe, case, scanner, rng)
+            plan = _plan(recipe, case, scanner, ground, rng)
             try:
                 phantom = implant_on(
                     scene.volume, scene.masks, ground, plan, rng, scanner=scanner, metal_hu=scene.metal_hu
@@ -64,7 +65,22 @@ def make(recipe: PhantomRecipe, case: CaseRecipe, rng: np.random.Generator) -> P
     raise ConfigError(f"Case '{case.id}' could not be made in {_SPINES} spines: {problem}")
 
 
-def _plan(recipe: PhantomRecipe, case: CaseRecipe, look: ScannerLook, rng: np.random.Generator) -> ImplantPlan:
+def _plan(
+    recipe: PhantomRecipe, case: CaseRecipe, look: ScannerLook, ground: Ground, rng: np.random.Generator
+) -> ImplantPlan:
+    if recipe.cement.form == "flow":
+        fills, leaks = draw_cement(
+            recipe.cement,
+            case.treated,
+            case.leak,
+            rng,
+            reach=case.reach,
+            kvp=look.kvp,
+            clefts=[level for level in case.treated if level in ground.clefts],
+        )
+        return ImplantPlan(
+            fills=fills, leaks=leaks, psf_sigma_mm=look.psf_sigma_mm, noise_hu=look.noise_hu, clip_hu=look.clip_hu
+        )
     density = _draw(recipe.cement.density_hu, rng)
     fills = tuple(
         FillPlan(level=level, volume_mm3=_draw(recipe.cement.volume_mm3, rng), density_hu=density, reach=case.reach)
