@@ -45,7 +45,11 @@ TEMPORARY = ".tmp-"
 """Names of unfinished case folders begin with this."""
 SUPERSEDED = ".superseded"
 """Hidden folder of an OUT for results of cases that were refused or failed since."""
+AMENDED = ".amended"
+"""Hidden folder of an OUT for amended results that were replaced since; nothing is removed from it."""
 REPORT = "report.json"
+ORIGINAL = "original"
+"""Folder of an amended case in which the program's first result is kept, every file of it."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,10 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
     try:
         unfinished.mkdir(mode=0o700)
         series, notes = _dicom_series(result, request)
-        told = replace(result, report=replace(result.report, quality=_unique((*result.report.quality, *notes))))
+        notes = (*notes, *_amended_before(request.out / case_id))
+        report = result.report
+        doubt = report.needs_review or any(note.severity != "info" for note in notes)
+        told = replace(result, report=replace(report, quality=_unique((*report.quality, *notes)), needs_review=doubt))
         _to_disk(*write_case(told, unfinished, request.config.write, series))
         unfinished.chmod(stat.S_IMODE(request.out.stat().st_mode))
         _make_room(request.out, case_id)
@@ -228,14 +235,28 @@ def set_aside(out: Path, case_id: str) -> None:
     case must not cost the results of a week. A folder that is not one of ours is left alone.
     """
     if _is_ours(out / case_id):
-        kept = out / SUPERSEDED
-        kept.mkdir(exist_ok=True)
-        shutil.rmtree(kept / case_id, ignore_errors=True)
-        (out / case_id).rename(kept / case_id)
+        kept, name = out / SUPERSEDED, case_id
+        if (out / case_id / ORIGINAL).is_dir():
+            kept, name = out / AMENDED, f"{case_id}-{secrets.token_hex(4)}"  # a reader's work is never swept away
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(kept / name, ignore_errors=True)
+        (out / case_id).rename(kept / name)
+
+
+def _amended_before(folder: Path) -> tuple[QualityNote, ...]:
+    if not (folder / ORIGINAL).is_dir():
+        return ()
+    sentence = (
+        f"A reader had amended an earlier result of this case; it is kept in the hidden folder {AMENDED} "
+        "of the results and says nothing here. Amend this result where the corrections still hold."
+    )
+    return (QualityNote("amendment_set_aside", "warning", sentence),)
 
 
 def _make_room(out: Path, case_id: str) -> None:
-    """Remove the results that new ones are about to replace."""
+    """Remove the results that new ones are about to replace; a reader's are set aside."""
+    if (out / case_id / ORIGINAL).is_dir():
+        set_aside(out, case_id)
     if _is_ours(out / case_id):
         outdated = out / f"{TEMPORARY}{secrets.token_hex(8)}"
         (out / case_id).rename(outdated)

@@ -330,13 +330,13 @@ def test_what_cannot_be_written_leaves_the_case_as_it_was(out, capsys, monkeypat
 
 def test_a_case_caught_between_two_names_comes_back(out):
     case = case_of(out)
-    (out / ".superseded").mkdir()
-    case.rename(out / ".superseded" / f"{case.name}.amending")
+    (out / ".amended").mkdir()
+    case.rename(out / ".amended" / f"{case.name}.amending")
     edits = out.parent / "edits.toml"
     edits.write_text(CORRECTIONS, encoding="utf-8")
     assert run_command(["amend", str(case), "--edits", str(edits)]) == 0
     assert report_of(case)["amended"]["who"] == "Dr. Zoë Müller"
-    assert not (out / ".superseded" / f"{case.name}.amending").exists()
+    assert not (out / ".amended" / f"{case.name}.amending").exists()
 
 
 def test_json_is_the_report_and_a_folder_that_is_no_case_is_told(out, capsys):
@@ -360,5 +360,5 @@ def test_a_run_goes_on_past_an_amended_case_and_keeps_it_when_told_to_do_it_anew
     report = report_of(case_of(out))
     assert "amended" not in report
     assert any(note["code"] == "amendment_set_aside" for note in report["quality"])
-    (kept,) = (out / ".superseded" / "amended").iterdir()
+    (kept,) = (out / ".amended").iterdir()
     assert report_of(kept)["amended"]["who"] == "Dr. Zoë Müller"

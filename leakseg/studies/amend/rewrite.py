@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from leakseg.anatomy import VertebraLevel
-from leakseg.case import REPORT, SUPERSEDED, TEMPORARY
+from leakseg.case import AMENDED, ORIGINAL, REPORT, TEMPORARY
 from leakseg.errors import ConfigError, OutputError
 from leakseg.findings import CaseReport
 from leakseg.studies.amend.correct import corrected, struck_out
@@ -31,8 +31,6 @@ from leakseg.studies.amend.sr import rewrite_sr
 from leakseg.writers import dicom_seg, dicom_sr, html, nifti_masks
 from leakseg.writers.json_report import report_json
 
-ORIGINAL = "original"
-"""Folder of a case in which the program's first result is kept, every file of it."""
 FIRST_REPORT = "first-report.json"
 """The first result's report.json: under another name, so that who looks for reports finds each case once."""
 _MADE = (REPORT, html.NAME, "thumbnail.jpg", dicom_seg.NAME, dicom_sr.NAME, nifti_masks.CEMENT, nifti_masks.LEAKS)
@@ -97,7 +95,7 @@ def _place_of(case: Path) -> Path:
 
 
 def _waiting(case: Path) -> Path:
-    return case.parent / SUPERSEDED / f"{case.name}.amending"
+    return case.parent / AMENDED / f"{case.name}.amending"
 
 
 def _swap(new: Path, case: Path) -> None:
