@@ -30,6 +30,10 @@ BODY_WIDTHS_MM, GREATEST_HEIGHT = (15.0, 20.0), (2.3, 1.65)
 """A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
 NEIGHBOUR_RATIO = 0.77
 TALLEST_PEDICLE_MM = 18
+OVERLONG = 1.5
+"""An end without a cut for this many heights of its neighbours holds more than one level."""
+WEAK = 0.4
+"""Clearness of a cut that only the spacing tells, at the most."""
 CLOSE_MM = 8
 """Nearer to a cut, a second disc signal is the same disc."""
 
@@ -110,6 +114,34 @@ def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
         positions.append(position)
         number = before
     return _cuts(positions[::-1], signals, best_total)
+
+
+def continue_cuts(cuts: Cuts, signals: Signals) -> Cuts:
+    """The cuts, and weak ones beyond both ends where the axis goes on for more than a level without any.
+
+    They keep levels and ribs beyond a disc that was hardly seen from being taken for the last level's; their
+    low clearness makes every name beyond them doubtful.
+    """
+    positions = [int(s) for s in cuts.s_mm]
+    clearness = list(cuts.clearness)
+    gaps = np.diff(cuts.s_mm)
+    if len(gaps) == 0:
+        return cuts
+    looks = signals.disc - 0.5 * signals.pedicle
+    for upward in (True, False):
+        gap = float(np.median(gaps[-3:] if upward else gaps[:3]))
+        while True:
+            end = positions[-1] if upward else positions[0]
+            left = len(looks) - end if upward else end
+            if left < OVERLONG * gap:
+                break
+            offset = np.arange(round(0.75 * gap), min(round(1.25 * gap), left - CLOSE_MM) + 1)
+            at = end + offset if upward else end - offset
+            best = int(at[(looks[at] - 2 * (offset / gap - 1) ** 2).argmax()])
+            positions.insert(len(positions) if upward else 0, best)
+            clearness.insert(len(clearness) if upward else 0, min(float(np.clip(signals.disc[best], 0, 1)), WEAK))
+    index = np.array(positions)
+    return Cuts(index.astype(np.float64), signals.tilt_deg[index], np.array(clearness), cuts.total)
 
 
 def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
@@ -223,10 +255,10 @@ def _half_width(relative: NDArray[np.float32], straight: Straight, wall: Wall) -
     centre = profile.shape[1] // 2
     half = profile[:, centre:]
     inner = half[:, :10].mean(axis=1, keepdims=True)
-    steepest = np.gradient(half, axis=1)[:, 8:36].argmin(axis=1) + 8
-    falls = (half < 0.5 * inner)[:, 8:36]
+    steepest = np.gradient(half, axis=1)[:, 8:42].argmin(axis=1) + 8
+    falls = (half < 0.5 * inner)[:, 8:42]
     crossing = np.where(falls.any(axis=1), falls.argmax(axis=1) + 8, steepest)
-    return np.asarray(gaussian_filter1d(np.clip(crossing, 9, 30).astype(float), 15, mode="nearest"), dtype=np.float64)
+    return np.asarray(gaussian_filter1d(np.clip(crossing, 9, 36).astype(float), 15, mode="nearest"), dtype=np.float64)
 
 
 def _running_percentile(values: FloatArray, percent: float, size: int) -> FloatArray:

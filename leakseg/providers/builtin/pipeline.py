@@ -25,7 +25,7 @@ from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import measure_densities
 from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks
-from leakseg.providers.builtin.levels import find_cuts, measure_signals, trusted_levels
+from leakseg.providers.builtin.levels import continue_cuts, find_cuts, measure_signals, trusted_levels
 from leakseg.providers.builtin.naming import Naming, name_levels, rib_state
 from leakseg.providers.builtin.notes import describe
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
@@ -81,7 +81,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     frames, wall = trace_wall(block, make_frames(robust_smooth(line.points_mm)), densities, cement)
     straight = straighten(block, frames, U_MM, V_MM)
     signals = measure_signals(straight, wall, densities, _straight_cement(block, frames, cement))
-    cuts = find_cuts(signals)
+    cuts = continue_cuts(find_cuts(signals), signals)
     if len(cuts.s_mm) == 0:
         raise AnatomyError(_NO_SPINE.format("a canal, but no disc between two vertebral bodies"))
     filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities)

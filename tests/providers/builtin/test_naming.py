@@ -43,7 +43,7 @@ def test_a_wrong_count_between_sacrum_and_ribs_is_said_and_doubted(between: int)
     assert names(found)[-2:] == ["T12", "T11"]
     assert ("L6" in names(found)) == (between == 6)
     assert max(found.confidence) < 0.7
-    assert f"{between} vertebrae" in found.doubts[0]
+    assert f"{between} lumbar" in found.doubts[0]
 
 
 def test_rib_remnants_do_not_count() -> None:

@@ -1,0 +1,134 @@
+"""The spines that there are, and how likely each kind of vertebra shows ribs, sacral wings and a given width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from leakseg.anatomy import VertebraLevel
+from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.landmarks import Landmarks
+
+RIB_STEPS_MM = (24.0, 31.0, 38.0, 48.0)
+"""Bone reaches outward: hardly, as a transverse process, doubtfully, as a short rib, as a rib."""
+WING_STEPS = (0.05, 0.12, 0.20, 0.32)
+"""Share of bone beside the body: none, some, doubtful, a wing, a broad wing."""
+
+_RIB: dict[str, tuple[float, ...]] = {
+    "sacral": (0.2, 0.2, 0.2, 0.2, 0.2),
+    "S1": (0.2, 0.2, 0.2, 0.2, 0.2),
+    "L5": (0.30, 0.15, 0.15, 0.15, 0.25),  # the ilium may be taken for a rib
+    "L4": (0.50, 0.25, 0.12, 0.08, 0.05),
+    "lumbar": (0.62, 0.25, 0.09, 0.025, 0.015),
+    "T12": (0.05, 0.06, 0.12, 0.17, 0.60),
+    "ribbed": (0.02, 0.02, 0.05, 0.08, 0.83),
+    "cervical": (0.65, 0.15, 0.10, 0.05, 0.05),
+    "head": (0.2, 0.2, 0.2, 0.2, 0.2),
+}
+_WING: dict[str, tuple[float, ...]] = {
+    "sacral": (0.20, 0.20, 0.20, 0.20, 0.20),
+    "S1": (0.01, 0.04, 0.15, 0.35, 0.45),
+    "L5": (0.50, 0.30, 0.14, 0.05, 0.01),
+    "L4": (0.80, 0.15, 0.03, 0.01, 0.01),
+    "lumbar": (0.90, 0.07, 0.015, 0.01, 0.005),
+    "T12": (0.85, 0.10, 0.03, 0.01, 0.01),
+    "ribbed": (0.85, 0.10, 0.03, 0.01, 0.01),
+    "cervical": (0.80, 0.15, 0.03, 0.01, 0.01),
+    "head": (0.20, 0.20, 0.20, 0.20, 0.20),
+}
+BOTH_SIDES = 1.4
+"""Both sides tell more than one, and less than two that were independent."""
+_KINDS = tuple(_RIB)
+_LOG_PRIOR = {(5, 12): np.log(0.90), (6, 12): np.log(0.04), (4, 12): np.log(0.04), (5, 13): np.log(0.02)}
+"""Lumbar and rib-bearing vertebrae; convention, after the 8 to 12 % of unusual counts that series report."""
+_LOG_BEYOND = np.log(0.6)
+"""Price of every level below the first sacral one, or above C1: the canal is rarely followed so far."""
+_SACRAL = 4
+_USUAL_HALF_WIDTH_MM = (26, 24.5, 23.5, 22, 21, 20, 18.5, 17, 16, 15, 14, 13.5, 13, 13, 13.5, 14.5, 15)
+"""Half the width of the bodies from L5 up to T1, rounded from Panjabi et al. 1991 and 1992 (Spine 16:888, 17:299)."""
+_WIDTH_SD, _SCALE_SD, _WIDTH_WEIGHT = 0.10, 0.12, 0.4
+"""Relative spread of one body's width and of whole patients; widths of neighbours are not independent."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One spine (how many ``lumbar`` and ``ribbed`` vertebrae), and where in it the lowest level lies."""
+
+    lumbar: int
+    ribbed: int
+    start: int
+    sequence: tuple[tuple[VertebraLevel | None, str], ...]
+    """Name and kind of every vertebra, from below the sacrum up to the head."""
+
+    @property
+    def unusual(self) -> bool:
+        """Not the usual count of vertebrae."""
+        return (self.lumbar, self.ribbed) != (5, 12)
+
+    @property
+    def prior(self) -> float:
+        """Logarithm of its share among spines."""
+        return float(_LOG_PRIOR[self.lumbar, self.ribbed])
+
+    def names(self, count: int) -> tuple[VertebraLevel | None, ...]:
+        """Names of ``count`` levels; None below the sacrum and above C1."""
+        return tuple(
+            self.sequence[self.start + level][0] if self.start + level < len(self.sequence) else None
+            for level in range(count)
+        )
+
+    def explain(self, evidence: FloatArray) -> float:
+        """Log-likelihood of the evidence of every level, ``(L, kinds)``."""
+        total = 0.0
+        for level, row in enumerate(evidence):
+            at = self.start + level
+            kind = self.sequence[at][1] if at < len(self.sequence) else "head"
+            total += float(row[_KINDS.index(kind)])
+            total += float(_LOG_BEYOND) if kind in {"sacral", "head"} else 0.0
+        return total
+
+
+def _spine(lumbar: int, ribbed: int) -> tuple[tuple[VertebraLevel | None, str], ...]:
+    out: list[tuple[VertebraLevel | None, str]] = [(None, "sacral")] * (_SACRAL - 1)
+    out += [(VertebraLevel.S2, "sacral"), (VertebraLevel.S1, "S1")]
+    for number in range(lumbar, 0, -1):
+        kind = {lumbar: "L5", lumbar - 1: "L4"}.get(number, "lumbar")
+        out.append((VertebraLevel(f"L{number}"), kind))
+    out += [(VertebraLevel(f"T{number}"), "T12" if number == ribbed else "ribbed") for number in range(ribbed, 0, -1)]
+    out += [(VertebraLevel(f"C{number}"), "cervical") for number in range(7, 0, -1)]
+    return tuple(out)
+
+
+HYPOTHESES: tuple[Hypothesis, ...] = tuple(
+    Hypothesis(lumbar, ribbed, start, spine)
+    for lumbar, ribbed in _LOG_PRIOR
+    for spine in [_spine(lumbar, ribbed)]
+    for start in range(1, len(spine))
+)
+
+
+def level_evidence(landmarks: Landmarks) -> FloatArray:
+    """``(L, kinds)`` log-likelihood of ribs and wings at every level; zero where nothing can be told."""
+    out = np.zeros((len(landmarks.rib_mm), len(_KINDS)))
+    for values, steps, table in ((landmarks.rib_mm, RIB_STEPS_MM, _RIB), (landmarks.wing, WING_STEPS, _WING)):
+        odds = np.log(np.array([table[kind] for kind in _KINDS])).T  # (steps, kinds)
+        for level, sides in enumerate(values):
+            seen = sides[np.isfinite(sides)]
+            if len(seen):
+                weight = 1.0 if len(seen) == 1 else BOTH_SIDES
+                out[level] += weight * odds[np.searchsorted(steps, seen, side="right")].mean(axis=0)
+    return out
+
+
+def width_evidence(half_width_mm: FloatArray) -> FloatArray:
+    """``(H,)`` log-likelihood of the bodies' widths under every hypothesis, the patient's size being free."""
+    out = np.zeros(len(HYPOTHESES))
+    lowest = _SACRAL + 1
+    for number, hypothesis in enumerate(HYPOTHESES):
+        rank = np.arange(len(half_width_mm)) + hypothesis.start - lowest - (hypothesis.lumbar - 5)
+        usual = np.take(_USUAL_HALF_WIDTH_MM, np.clip(rank, 0, len(_USUAL_HALF_WIDTH_MM) - 1))
+        ratio = np.log(half_width_mm / usual)
+        scale = ratio.sum() / (len(ratio) + (_WIDTH_SD / _SCALE_SD) ** 2)
+        out[number] = -0.5 * (_WIDTH_WEIGHT * ((ratio - scale) ** 2).sum() / _WIDTH_SD**2 + (scale / _SCALE_SD) ** 2)
+    return out
