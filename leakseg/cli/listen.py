@@ -115,7 +115,7 @@ class _Bench:
     def stop(self) -> None:
         """End the process, whatever it does: what it began is begun again next time."""
         if self._executor is not None:
-            self._executor.__exit__(KeyboardInterrupt, None, None)
+            self._executor.__exit__(KeyboardInterrupt, None, None)  # as an interrupted batch leaves it: at once
             self._executor = None
 
     def _started(self) -> Executor:

@@ -125,7 +125,7 @@ def _check(status: Any, what: str) -> None:
     if code == 0:
         return
     if code is None:
-        raise InputError(f"The archive did not answer the {what}.")
+        raise InputError(f"The archive did not answer the {what}: is our AE title known there?")
     failed = int(status.get("NumberOfFailedSuboperations") or 0)
     if code == 0xB000 or failed:
         raise InputError(f"{failed} images could not be sent here; the study is not whole.")

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from leakseg.case import CaseOutcome
 from leakseg.criteria.transfer import TransferCriteria
-from leakseg.errors import LeaksegError
+from leakseg.errors import ConfigError, LeaksegError
 from leakseg.pacs.inbox import Inbox
 from leakseg.pacs.instances import Instance
 from leakseg.pacs.outbox import Outbox
@@ -28,7 +28,7 @@ LOG = logging.getLogger("leakseg.pacs")
 Analyse: TypeAlias = Callable[[Path], "Future[tuple[CaseOutcome, ...]]"]
 """Begins the analysis of a study's folder in another process; its cases' results go to the OUT."""
 INBOX, OUTBOX = "inbox", "outbox"
-_TICK_S, _CLEAN_EVERY_S, _SEND_EVERY_S = 0.25, 60.0, 1.0
+_TICK_S, _CLEAN_EVERY_S, _SEND_EVERY_S, _SEND_FAILED_S = 0.25, 5.0, 1.0, 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ class _Desk:
             self._tally.received += 1
             if new:
                 self._attempts.pop(study, None)
-            if new or study in self._quiet_from:
+            if new or study in self._quiet_from or not self._inbox.is_done(study):
                 self._quiet_from[study] = time.monotonic() + self._setting.criteria.quiet_s
 
     def work(self) -> None:
@@ -134,12 +134,19 @@ class _Desk:
             state = self._inbox.state(study)
             LOG.info("%s is quiet; analysing.", study)
             outcomes = self._analyse(self._inbox.folder / study).result()
+            if not outcomes:
+                LOG.info("%s: no CT to analyse.", study)
             for one in outcomes:
                 LOG.info("%s: %s%s", one.case_id, one.status, f": {one.reason}" if one.reason else ".")
             failed = any(one.status == "failed" for one in outcomes)
             if not failed or self._is_last(study):
                 self._publish(study, state, outcomes)
                 return
+        except ConfigError as error:
+            # The results folder is in use by another run: that passes, and counts as no attempt.
+            LOG.warning("%s waits: %s", study, error)
+            self._wait(study)
+            return
         except LeaksegError as error:
             LOG.warning("%s was not analysed: %s", study, error)
         except OSError as error:
@@ -189,4 +196,4 @@ def _send(outbox: Outbox | None, tally: Tally, ended: threading.Event) -> None:
         except Exception as error:
             # A disk or a peer in trouble: what was not sent is still there, and is tried again.
             LOG.warning("Sending failed: %s.", type(error).__name__)
-            ended.wait(_CLEAN_EVERY_S)
+            ended.wait(_SEND_FAILED_S)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from leakseg.errors import ConfigError
 
@@ -83,7 +85,7 @@ def server_tls(files: TlsFiles) -> ssl.SSLContext | None:
         return None
     if files.certificate is None or files.key is None:
         raise ConfigError("To receive by TLS give both --tls-cert and --tls-key.")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _LateHandshake(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _load(context, files)
     if files.authority is not None:
@@ -107,6 +109,13 @@ def client_tls(files: TlsFiles) -> ssl.SSLContext | None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     _load(context, files)
     return context
+
+
+class _LateHandshake(ssl.SSLContext):
+    """Shakes hands when the first bytes are read, in the thread of that one caller: a silent one keeps no other out."""
+
+    def wrap_socket(self, sock: socket.socket, *arguments: Any, **choices: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(sock, *arguments, **{**choices, "do_handshake_on_connect": False})
 
 
 def _load(context: ssl.SSLContext, files: TlsFiles) -> None:

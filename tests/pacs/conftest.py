@@ -156,7 +156,7 @@ class Listener:
 
     def kill(self):
         self._process.kill()
-        self._end()
+        return self._end()
 
     def stop(self):
         """End it by SIGTERM; its exit code and what it printed."""
@@ -182,6 +182,45 @@ def pacs(tmp_path_factory):
     orthanc.close()
 
 
+def of_dcmtk(name):
+    """DCMTK's program; pynetdicom brings others of the same names."""
+    for folder in os.environ["PATH"].split(os.pathsep):
+        program = shutil.which(name, path=folder)
+        if program and b"dcmtk" in subprocess.run([program, "--version"], capture_output=True, check=False).stdout:
+            return program
+    pytest.skip(f"{name} of dcmtk (Debian) is not installed")
+
+
+@pytest.fixture(scope="session")
+def storescu():
+    """Sends files by DCMTK."""
+    program = of_dcmtk("storescu")
+
+    def send(port, *files, title="LEAKSEG", caller="STORESCU", options=(), start=subprocess.run, **choices):
+        arguments = [program, *options, "-aet", caller, "-aec", title, "127.0.0.1", str(port), *map(str, files)]
+        return start(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **choices)
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def echoscu():
+    """Asks by DCMTK whether someone is there; the exit code."""
+    program = of_dcmtk("echoscu")
+
+    def ask(port, *, title="LEAKSEG", caller="STORESCU", options=()):
+        arguments = [program, *options, "-aet", caller, "-aec", title, "127.0.0.1", str(port)]
+        return subprocess.run(arguments, capture_output=True, check=False, timeout=60).returncode
+
+    return ask
+
+
+@pytest.fixture
+def free():
+    """Finds a port where nobody listens."""
+    return free_port
+
+
 @pytest.fixture
 def until():
     """Waits for the first true answer."""
@@ -201,6 +240,15 @@ def listening():
     for one in started:
         if one._process.poll() is None:
             one.kill()
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory):
+    """A listener that only receives."""
+    one = Listener(tmp_path_factory.mktemp("idle") / "out", quiet=600)
+    yield one
+    if one._process.poll() is None:
+        one.kill()
 
 
 @pytest.fixture
