@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -115,11 +116,16 @@ class SpineMasks:
         AnatomyError
             Where the masks hold no vertebra at all.
         """
-        counts = np.bincount(self.vertebrae.ravel(), minlength=len(_LEVELS) + 1)
-        present = tuple(level for level in _LEVELS if counts[level.number])
-        if not present:
+        if not self._present:
             raise AnatomyError("The masks hold no vertebra: nothing to compare cement with.")
-        return present
+        return self._present
+
+    @cached_property
+    def _present(self) -> tuple[VertebraLevel, ...]:
+        counts = np.zeros(256, np.int64)
+        for section in self.vertebrae:
+            counts += np.bincount(section.ravel(), minlength=256)
+        return tuple(level for level in _LEVELS if counts[level.number])
 
 
 CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]

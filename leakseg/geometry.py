@@ -159,9 +159,25 @@ def distance_to_surface_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, flo
     """
     import edt
 
-    half_voxel = 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
-    distance = edt.edt(mask, anisotropy=spacing_mm, black_border=False)
-    return np.asarray(np.maximum(distance - half_voxel, 0.0), dtype=np.float32)
+    result = np.zeros(mask.shape, np.float32)
+    box = bounding_box(mask, 1)
+    if box is not None:
+        half_voxel = 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
+        distance = edt.edt(np.ascontiguousarray(mask[box]), anisotropy=spacing_mm, black_border=False)
+        np.maximum(distance - np.float32(half_voxel), 0.0, out=result[box])
+    return result
+
+
+def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, slice, slice] | None:
+    """The smallest window that holds a ``(K, J, I)`` mask, grown by a margin within it; None where it is empty."""
+    sides, part = [], mask
+    for axis in range(3):
+        held = np.flatnonzero(part.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not len(held):
+            return None
+        part = part[(slice(None),) * axis + (slice(int(held[0]), int(held[-1]) + 1),)]
+        sides.append(slice(max(int(held[0]) - margin, 0), min(int(held[-1]) + 1 + margin, mask.shape[axis])))
+    return (sides[0], sides[1], sides[2])
 
 
 def _axis_order(affine: FloatArray) -> tuple[list[int], list[int]]:
