@@ -37,7 +37,8 @@ class VertebralBody:
 
     def distance_mm(self, points: FloatArray) -> FloatArray:
         """First-order distance, rounded at the rims by 1 mm."""
-        z, y, x = np.moveaxis((points - self.centre) @ self.axes.T, -1, 0)
+        local = (points - self.centre) @ self.axes.T
+        z, y, x = (np.ascontiguousarray(local[..., axis], dtype=np.float32) for axis in range(3))
         half = self.height_mm / 2
         narrow = 1 - self.waist * np.clip(1 - (z / half) ** 2, 0.0, 1.0)
         a = self.width_mm / 2 * narrow

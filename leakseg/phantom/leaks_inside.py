@@ -69,6 +69,7 @@ def foraminal_blob(site: Site, rng: np.random.Generator, below: bool | None) -> 
     share = rng.uniform(0.35, 0.6)
     v = site.sign * (pedicle.medial_mm + share * (pedicle.lateral_mm - pedicle.medial_mm))
     radii = rng.uniform((2.6, 2.2, 2.4), (4.2, 3.4, 3.6)) * site.size
+    radii[2] = min(radii[2], 0.52 * (pedicle.lateral_mm - pedicle.medial_mm))  # thoracic foramina are no deeper
     if under:
         s = max(pedicle.bottom_mm - radii[0] - rng.uniform(0.3, 2.0), frame.bottom_mm + 1.5)
     else:

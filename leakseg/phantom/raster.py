@@ -39,9 +39,18 @@ def refine(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[Any]:
 
 def coarsen(array: NDArray[Any], factors: tuple[int, int, int]) -> NDArray[np.float32]:
     """Mean over each voxel's parts, float32."""
-    k, j, i = (size // factor for size, factor in zip(array.shape, factors, strict=True))
-    parts = array.reshape(k, factors[0], j, factors[1], i, factors[2])
-    return np.asarray(parts.mean(axis=(1, 3, 5), dtype=np.float32), dtype=np.float32)
+    array = np.asarray(array, dtype=np.float32)
+    for axis in (2, 1, 0):
+        factor = factors[axis]
+        if factor == 1:
+            continue
+        pick: list[slice] = [slice(None)] * 3
+        total = np.zeros((*array.shape[:axis], array.shape[axis] // factor, *array.shape[axis + 1 :]), np.float32)
+        for part in range(factor):
+            pick[axis] = slice(part, None, factor)
+            total += array[tuple(pick)]
+        array = total * np.float32(1 / factor)
+    return array
 
 
 def window_of(grid: Grid, solid: Solid, margin_mm: float = 1.0) -> Window | None:

@@ -80,8 +80,12 @@ class Tube:
         best = np.full(points.shape[:-1], np.inf)
         for start, end, r0, r1 in zip(path[:-1], path[1:], self.radii[:-1], self.radii[1:], strict=True):
             along = end - start
-            t = np.clip((points - start) @ along / max(float(along @ along), 1e-12), 0.0, 1.0)
-            gap = np.linalg.norm(points - start - t[..., None] * along, axis=-1) - (r0 + t * (r1 - r0))
+            length_2 = max(float(along @ along), 1e-12)
+            offset = points - start
+            ahead = offset @ along
+            t = np.clip(ahead / length_2, 0.0, 1.0)
+            away_2 = np.einsum("...i,...i->...", offset, offset) + t * (t * length_2 - 2 * ahead)
+            gap = np.sqrt(np.maximum(away_2, 0.0)) - (r0 + t * (r1 - r0))
             np.minimum(best, gap, out=best)
         return best
 
@@ -102,8 +106,8 @@ class Tube:
     def _squashed(self, points: FloatArray) -> FloatArray:
         if self.normal is None or self.squash == 1.0:
             return points
-        across = (points @ self.normal)[..., None] * self.normal
-        return np.asarray(points + (self.squash - 1.0) * across, dtype=np.float64)
+        stretch = np.eye(3) + (self.squash - 1.0) * np.outer(self.normal, self.normal)
+        return np.asarray(points @ stretch, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
