@@ -17,12 +17,14 @@ _TITANIUM_HU = (6500.0, 9000.0)
 
 
 def screws_and_rods(place: Place, rng: np.random.Generator) -> Iterator[Item]:
-    """Screws in both pedicles of two neighbours, a rod on either side; untreated levels are taken before others."""
-    frames = place.frames
-    pairs = [frames[number : number + 2] for number in range(max(len(frames) - 1, 1))]
-    treated = [sum(frame.level in place.treated for frame in pair) for pair in pairs]
-    choices = [pair for pair, count in zip(pairs, treated, strict=True) if count == min(treated)]
-    yield from _construct(place, choices[int(rng.integers(len(choices)))], rng)
+    """Screws in both pedicles of two vertebrae, a rod on either side.
+
+    Untreated ones, next to each other or over and under the treated; where there are no two, any neighbours.
+    """
+    frames = tuple(frame for frame in place.frames if frame.level not in place.treated)
+    frames = frames if len(frames) > 1 else place.frames
+    start = int(rng.integers(max(len(frames) - 1, 1)))
+    yield from _construct(place, frames[start : start + 2], rng)
 
 
 def augmented_screws(place: Place, rng: np.random.Generator) -> Iterator[Item]:
