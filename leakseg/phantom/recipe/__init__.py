@@ -13,6 +13,7 @@ from leakseg.errors import ConfigError
 from leakseg.findings import LeakType
 from leakseg.phantom.recipe.cases import CaseRecipe, DrawRecipe, LeakRecipe
 from leakseg.phantom.recipe.cement import CementRecipe
+from leakseg.phantom.recipe.distractors import DistractorRecipe
 from leakseg.phantom.recipe.mask_faults import MaskFaultRecipe
 from leakseg.phantom.recipe.scanner import ScannerRecipe
 from leakseg.phantom.recipe.spine import SpineRecipe
@@ -21,6 +22,7 @@ from leakseg.phantom.recipe.values import STRICT, Range
 __all__ = [
     "CaseRecipe",
     "CementRecipe",
+    "DistractorRecipe",
     "DrawRecipe",
     "GroupRecipe",
     "LeakRecipe",
@@ -45,6 +47,7 @@ class PhantomRecipe:
     """Used where the command names none."""
     spine: SpineRecipe = field(default_factory=SpineRecipe)
     scanner: ScannerRecipe = field(default_factory=ScannerRecipe)
+    distractors: DistractorRecipe = field(default_factory=DistractorRecipe)
     cement: CementRecipe = field(default_factory=CementRecipe)
     case: tuple[CaseRecipe, ...] = ()
     draw: DrawRecipe = field(default_factory=DrawRecipe)
