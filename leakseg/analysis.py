@@ -97,6 +97,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
         cement_labels=_cement_labels(volume, found),
         leak_labels=_leak_labels(volume, found, pieces),
         candidates=candidates,
+        anatomy=anatomy,
     )
 
 

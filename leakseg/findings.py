@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.geometry import Grid
 from leakseg.volume import LabelMap, Volume
 
@@ -313,6 +313,8 @@ class CaseFindings:
     leak_labels: LabelMap
     """Voxel value = leak id."""
     candidates: tuple[LeakCandidate, ...] = ()
+    anatomy: SpineAnatomy | None = None
+    """The spine that the leaks were placed by; pictures draw its canal where no mask shows one."""
 
 
 @dataclass(frozen=True, eq=False)

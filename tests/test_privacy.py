@@ -57,6 +57,17 @@ def hospital(tmp_path):
     return tmp_path
 
 
+def amended(out, hospital):
+    """A reader's corrections, from a file named after the patient; what the command says."""
+    (case,) = (path.parent for path in out.glob("*/report.json"))
+    edits = hospital / "edits of Planted Marker.toml"
+    edits.write_text('reader = "A. Reader"\n[leaks.1]\nstrike = "in bone"\n', encoding="utf-8")
+    arguments = [sys.executable, "-m", "leakseg", "amend", case, "--edits", edits]
+    done = subprocess.run(arguments, capture_output=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
 def test_nothing_of_the_patient_leaves_the_scans(hospital):
     out = hospital / "out"
     arguments = [
@@ -71,7 +82,7 @@ def test_nothing_of_the_patient_leaves_the_scans(hospital):
     ]
     done = subprocess.run([sys.executable, "-m", "leakseg", *arguments], capture_output=True, check=False, timeout=200)
     assert done.returncode == 1, done.stderr
-    left = {"stdout": done.stdout, "stderr": done.stderr}
+    left = {"stdout": done.stdout, "stderr": done.stderr, "amend": amended(out, hospital)}
     for path in out.rglob("*"):
         name = str(path.relative_to(out))
         data = path.read_bytes() if path.is_file() else b""
@@ -79,6 +90,7 @@ def test_nothing_of_the_patient_leaves_the_scans(hospital):
     assert any(name.endswith("report.json") for name in left)
     results = {name: left.pop(name) for name in list(left) if Path(name).name in DICOM_RESULTS}
     assert {Path(name).name for name in results} == DICOM_RESULTS
+    assert len(results) == 4, "as the program found it, and as the reader amended it"
     assert all(b"Planted^Marker" in data and b"PLANTED4711" in data for data in results.values())
     assert not any(mark in name.lower().encode() for mark in MARKS for name in results)
     found = {(name, mark) for name, data in left.items() for mark in MARKS if mark in data.lower()}

@@ -14,6 +14,8 @@ BONE_WINDOW = (500.0, 2000.0)
 """Level and width, HU: cancellous bone and cement stay apart, soft tissue is still seen."""
 SOFT_WINDOW = (50.0, 400.0)
 """Level and width, HU, for soft tissue."""
+_DASH = 5
+"""Length of dashes and of the gaps between them, in pixels."""
 PAPER, INK, FAINT = "#000000", "#FFFFFF", "#B8B8B8"
 
 
@@ -47,8 +49,16 @@ def grey(hu: NDArray[Any], view: View, window: tuple[float, float]) -> Image.Ima
     return view.sample(Image.fromarray(scaled), Image.Resampling.BICUBIC).convert("RGB")
 
 
-def contour(picture: Image.Image, mask: NDArray[np.bool_], view: View, colour: str, thickness: int = 2) -> None:
-    """Draw the outline of a mask of the slice, smooth between its pixels."""
+def contour(
+    picture: Image.Image,
+    mask: NDArray[np.bool_],
+    view: View,
+    colour: str,
+    thickness: int = 2,
+    *,
+    dashed: bool = False,
+) -> None:
+    """Draw the outline of a mask of the slice, smooth between its pixels; dashed for what no mask shows."""
     if not mask.any():
         return
     seen = view.sample(Image.fromarray(mask.astype(np.uint8) * 255), Image.Resampling.BILINEAR)
@@ -56,7 +66,11 @@ def contour(picture: Image.Image, mask: NDArray[np.bool_], view: View, colour: s
     core = inside
     for _ in range(thickness):
         core = _eroded(core)
-    picture.paste(ImageColor.getrgb(colour), mask=Image.fromarray((inside & ~core).astype(np.uint8) * 255))
+    line = inside & ~core
+    if dashed:
+        rows, columns = np.indices(line.shape)
+        line &= ((rows // _DASH + columns // _DASH) % 2).astype(bool)
+    picture.paste(ImageColor.getrgb(colour), mask=Image.fromarray(line.astype(np.uint8) * 255))
 
 
 def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -54,7 +54,7 @@ def _panel(result: CaseResult, region: Region, cut: Any, right: int, title: str)
     for number in np.unique(vertebrae[vertebrae > 0]):
         canvas.contour(picture, vertebrae == number, view, BONE_COLOUR, 1)
     if region.canal is not None:
-        canvas.contour(picture, hung(region.canal), view, CANAL_COLOUR, 1)
+        canvas.contour(picture, hung(region.canal), view, CANAL_COLOUR, 1, dashed=region.canal_rebuilt)
     draw_findings(picture, hung(region.cement), hung(region.leaks), view, result.report.leaks)
     name_levels(picture, vertebrae, view, grid.spacing_mm[0] * grid.spacing_mm[right])
     canvas.side_letters(

@@ -64,7 +64,8 @@ def draw_plane(
     picture = canvas.grey(hung(region.hu, plane, index), view, window)
     vertebrae = hung(region.vertebrae, plane, index)
     if region.canal is not None:
-        canvas.contour(picture, hung(region.canal, plane, index), view, CANAL_COLOUR, 1)
+        canal = hung(region.canal, plane, index)
+        canvas.contour(picture, canal, view, CANAL_COLOUR, 1, dashed=region.canal_rebuilt)
     draw_findings(picture, hung(region.cement, plane, index), hung(region.leaks, plane, index), view, leaks)
     down, right = [axis for axis in range(3) if axis != AXES[plane]]
     grid = region.grid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy import ndimage
 from leakseg.anatomy import VertebraLevel
 from leakseg.findings import CaseResult, Leak
 from leakseg.geometry import Grid
+from leakseg.pictures.rebuilt import rebuilt_canal
 from leakseg.pieces import Window
 
 MARGIN_MM = 30.0
@@ -25,7 +26,8 @@ _SLANTED = 0.35
 class Region:
     """A box of the scan with all that is drawn there; arrays are ``(k, j, i)`` views on the result's own.
 
-    ``cement`` holds 1 inside bone, 2 outside, 3 metal; ``leaks`` leak ids; ``canal`` is None where no mask was given.
+    ``cement`` holds 1 inside bone, 2 outside, 3 metal; ``leaks`` leak ids; ``canal`` is None where none is known,
+    and ``canal_rebuilt`` true where it is leakseg's own and no mask's.
     """
 
     grid: Grid
@@ -34,6 +36,7 @@ class Region:
     canal: NDArray[np.bool_] | None
     cement: NDArray[np.uint8]
     leaks: NDArray[Any]
+    canal_rebuilt: bool = False
 
     def crop(self, window: Window) -> Region:
         """A smaller box."""
@@ -45,6 +48,7 @@ class Region:
             canal,
             self.cement[window],
             self.leaks[window],
+            self.canal_rebuilt,
         )
 
 
@@ -60,7 +64,10 @@ def spine_region(result: CaseResult, margin_mm: float = MARGIN_MM) -> Region:
         findings.leak_labels.labels,
     )
     boxes = [bounds(result.masks.vertebrae), bounds(findings.leak_labels.labels)]
-    return whole.crop(widened([box for box in boxes if box], whole.grid, margin_mm))
+    region = whole.crop(widened([box for box in boxes if box], whole.grid, margin_mm))
+    if region.canal is not None or findings.anatomy is None:
+        return region
+    return replace(region, canal=rebuilt_canal(findings.anatomy, region.grid), canal_rebuilt=True)
 
 
 def bounds(labels: NDArray[Any]) -> Window | None:

@@ -2,10 +2,14 @@
 
 import io
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
+
+from leakseg.cli import run_command
 
 EPIDURAL = "#D55E00"
 
@@ -192,4 +196,40 @@ def test_the_index_sorts_and_filters_with_the_worst_first(visit, results):
     page.uncheck("#review")
     page.click("#cases a[href$='report.html'] >> visible=true")
     page.wait_for_selector("body[data-planes=ready]")
+    assert not one.complaints
+
+
+def test_the_edits_file_is_copied_by_keyboard(visit, case):
+    one = visit()
+    page = opened(one, case)
+    page.locator("section:has(#correct) summary").focus()
+    page.keyboard.press("Enter")
+    page.locator("#copy").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.getElementById('copied').textContent.length > 3")
+    text = page.inner_text("#edits")
+    assert text.startswith('reader = ""')
+    assert all(f"[leaks.{number}]" in text for number in (1, 2, 3))
+    assert not one.complaints
+
+
+def test_an_amended_case_shows_both_versions_and_its_view_the_new_colour(visit, results, tmp_path):
+    out = Path(shutil.copytree(results, tmp_path / "out"))
+    edits = tmp_path / "edits.toml"
+    edits.write_text(
+        'reader = "A. Reader"\n[leaks.2]\ntype = "intradiscal"\nsegment = "L3/L4"\n[leaks.3]\nstrike = "in bone"\n',
+        encoding="utf-8",
+    )
+    assert run_command(["amend", str(out / "scans-three-leaks"), "--edits", str(edits)]) == 0
+    one = visit()
+    page = opened(one, out / "scans-three-leaks" / "report.html")
+    assert "Amended by A. Reader" in page.inner_text("header")
+    assert "Epidural leak at L3" in page.inner_text("header")
+    assert page.locator("article").count() == 2
+    page.locator("article", has_text="intradiscal").get_by_role("button").click()
+    picture = pixels(page.locator("#axial canvas"))
+    assert coloured(picture, "#CC79A7") > 50
+    assert coloured(picture, EPIDURAL) == 0
+    page.click("#both ~ p a")
+    assert page.inner_text("h1").startswith("Epidural leak at L3, left paracentral")
     assert not one.complaints

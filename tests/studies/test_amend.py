@@ -134,7 +134,9 @@ def test_the_tables_and_the_index_follow(out):
     with (out / "summary.csv").open(encoding="utf-8", newline="") as stream:
         row = next(row for row in csv.DictReader(stream) if row["case_id"] == case_of(out).name)
     assert (row["leaks"], row["types"], row["treated_levels"]) == ("1", "foraminal", "L1;L2;L3")
-    assert "Foraminal leak at L2/L3, left" in (out / "index.html").read_text(encoding="utf-8")
+    index = (out / "index.html").read_text(encoding="utf-8")
+    assert "Foraminal leak at L2/L3, left" in index
+    assert "amended by Dr. Zoë Müller" in index
 
 
 def test_the_masks_lose_what_was_struck_out(out):

@@ -109,7 +109,7 @@ def test_whatever_a_report_says_is_text_and_nothing_else(tmp_path):
         told = Tags(path.read_text(encoding="utf-8"))
         assert HOSTILE in told.text or path == index
         assert not [attrs for _, attrs in told.tags if "x.example" in str(attrs.get("src"))]
-        assert sum(tag == "script" for tag, _ in told.tags) == (4 if path == page else 2)
+        assert sum(tag == "script" for tag, _ in told.tags) == (5 if path == page else 2)
     assert HOSTILE in Tags(index.read_text(encoding="utf-8")).text
 
 

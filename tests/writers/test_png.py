@@ -1,12 +1,14 @@
 """Key images: the leak is seen at once, where it is, on the right side."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.cli import run_command
 from leakseg.findings import (
     CaseFindings,
     CaseReport,
@@ -184,3 +186,28 @@ def test_evidence_is_told_in_plain_words_and_a_strangers_as_it_is():
     assert told == ("Share of it inside the spinal canal", "98 %", "at least 50 %", True)
     told = evidence_row(Evidence("forest_vote", 0.7, None, "1", True))
     assert told == ("Forest vote", "0.7", "", True)
+
+
+def test_a_canal_that_was_rebuilt_is_drawn_dashed_and_told(tmp_path):
+    samples = Path(__file__).parents[2] / "sample_dicom"
+    if not samples.is_dir():
+        pytest.skip("sample_dicom is not there")
+    scan, masks = (samples / part / "three-leaks" for part in ("scans", "masks"))
+    yellow = {}
+    for name, specs in {
+        "mask": ["vertebrae", "canal"],
+        "rebuilt": ["vertebrae"],
+    }.items():
+        chosen = [word for role in specs for word in ("--masks", f"{role}={masks / role}.nii.gz")]
+        out = tmp_path / name
+        asked = ["run", str(scan), "-o", str(out), "--write", "json,png,html", "--workers", "0", *chosen]
+        assert run_command(asked) == 0
+        with Image.open(out / "three-leaks" / "leak-2.png") as picture:
+            drawn = np.asarray(picture.convert("RGB"))[:400, :400]
+        yellow[name] = (drawn == ImageColor.getrgb("#F0E442")).all(axis=2)
+        page = (out / "three-leaks" / "report.html").read_text(encoding="utf-8")
+        assert ("yellow, dashed: the spinal canal as rebuilt from the vertebrae" in page) == (name == "rebuilt")
+    where = {name: np.argwhere(found) for name, found in yellow.items()}
+    assert 0.3 < len(where["rebuilt"]) / len(where["mask"]) < 0.7, "dashes are half a line"
+    for edge in (np.min, np.max):
+        assert np.abs(edge(where["rebuilt"], axis=0) - edge(where["mask"], axis=0)).max() < 16, "within 4 mm"

@@ -109,6 +109,7 @@ def _row(report: CaseReport, folder: Path) -> dict[str, Any]:
         "volume": report.cement.leaked_volume_mm3,
         "canal": max(canal) if canal else None,
         "review": report.needs_review,
+        "amended": f"amended by {report.amended.who}" if report.amended else "",
         "notes": [note.message for note in report.quality if note.severity != "info"],
     }
 

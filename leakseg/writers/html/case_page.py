@@ -78,7 +78,7 @@ def page_text(report: CaseReport, parts: Parts, first: CaseReport | None = None)
         levels_picture=embedded["levels"],
         solid_picture=embedded["solid"],
         criteria=sorted(report.criteria.items()),
-        canal_drawn=any(entry["kind"] == "canal" for entry in parts.scene["legend"]),
+        canal=next((entry["name"] for entry in parts.scene["legend"] if entry["kind"] == "canal"), None),
         amended=wording.amendments(report),
         first_title=wording.verdict(first) if first else "",
         versions=both_versions(first, report) if first else [],

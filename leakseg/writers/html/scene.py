@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ _POINT_MM = 0.05
 """Step in which surface points are stored."""
 _CEMENT, _METAL, _CANAL, _LEAKS, _LEVELS = 1, 3, 4, 10, 200
 """Codes of the label bytes: leaks count on from 10 in order, vertebrae from 200 by number."""
+REBUILT_CANAL = "canal, rebuilt"
+"""Name in the legend of a canal that no mask shows."""
 _MOST_LEAKS = _LEVELS - _LEAKS
 HU_OF_CODE = np.concatenate([np.linspace(-1024, -200, 40), np.linspace(-195, 305, 126), np.linspace(330, 3071, 90)])
 """``(256,)`` HU, rising."""
@@ -83,6 +86,7 @@ def _thinned(region: Region) -> tuple[Region, tuple[float, float, float]]:
     at = np.ix_(*picks)
     canal = None if region.canal is None else region.canal[at]
     thin = Region(region.grid, region.hu[at], region.vertebrae[at], canal, region.cement[at], region.leaks[at])
+    thin = replace(thin, canal_rebuilt=region.canal_rebuilt)
     return thin, (float(steps[0]), float(steps[1]), float(steps[2]))
 
 
@@ -96,7 +100,8 @@ def _labels(result: CaseResult, region: Region) -> tuple[NDArray[np.uint8], list
         legend.append({"code": _LEVELS + int(number), "kind": "vertebrae", "name": name, "colour": BONE_COLOUR})
     if region.canal is not None:
         labels[region.canal] = _CANAL
-        legend.append({"code": _CANAL, "kind": "canal", "name": "canal", "colour": CANAL_COLOUR})
+        name = REBUILT_CANAL if region.canal_rebuilt else "canal"
+        legend.append({"code": _CANAL, "kind": "canal", "name": name, "colour": CANAL_COLOUR})
     for code, kind, colour in ((_CEMENT, "cement", _CEMENT_COLOUR), (_METAL, "metal", METAL_COLOUR)):
         labels[region.cement == code] = code
         legend.append({"code": code, "kind": kind, "name": kind, "colour": colour})
