@@ -91,7 +91,7 @@ class _Desk:
         for study in left_over:
             self._wait(study)
         if left_over:
-            LOG.info("%d studies received before are gone on with.", len(left_over))
+            LOG.info("Going on with studies received before: %d.", len(left_over))
 
     def take(self, instance: Instance) -> None:
         """Keep one instance; its study is pending from now on."""
