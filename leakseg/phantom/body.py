@@ -97,8 +97,8 @@ class CanalTube:
         rows = np.clip(suv[..., 0], 0, len(self.width_mm) - 1.0)
         steps = np.arange(len(self.width_mm))
         power = 3.4
-        a = np.interp(rows, steps, self.width_mm) / 2 - self.shrink_mm
-        b = np.interp(rows, steps, self.depth_mm) / 2 - self.shrink_mm
+        a = np.maximum(np.interp(rows, steps, self.width_mm) / 2 - self.shrink_mm, 0.5)
+        b = np.maximum(np.interp(rows, steps, self.depth_mm) / 2 - self.shrink_mm, 0.5)
         u, v = np.abs(suv[..., 1]), np.abs(suv[..., 2])
         f = ((v / a) ** power + (u / b) ** power) ** (1 / power)
         slope = np.hypot(v / a**2, u / b**2) / np.maximum(np.hypot(v / a, u / b), 1e-6)

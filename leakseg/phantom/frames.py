@@ -12,6 +12,9 @@ from leakseg.geometry import FloatArray
 
 STEP_MM = 0.75
 """Step of the survey's lattice."""
+_SACRAL_SEGMENT_MM = 30.0
+_SACRAL_BORDER_MM = 30.0
+"""Where the first sacral segment ends beside: the ala farther out is no border of the L5/S1 foramen."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def vertebra_frame(
 ) -> VertebraFrame | None:
     """The frame of a level; None where too little of it is seen."""
     own = bone == level.number
+    if level is VertebraLevel.S1:
+        own = _first_segment(own, wall_u, s, u, v)
     body = own & (u[None, :, None] < wall_u[:, None, None])
     counts = body.sum(axis=(1, 2))
     if counts.sum() * STEP_MM**3 < 3000:
@@ -95,6 +100,20 @@ def vertebra_frame(
         return None
     half = float(across[-1] - across[0]) / 2
     return VertebraFrame(level, float(tall[0]), float(tall[-1]), wall, float(deep[0]), middle_v, half, pedicles)
+
+
+def _first_segment(
+    own: NDArray[np.bool_], wall_u: FloatArray, s: FloatArray, u: FloatArray, v: FloatArray
+) -> NDArray[np.bool_]:
+    """The uppermost part of a sacrum that is one label, as tall as its first segment, and no wider than a body."""
+    ahead = u[None, :] - wall_u[:, None]
+    middle = own & ((ahead > -20.0) & (ahead < -4.0))[:, :, None] & (np.abs(v) < 6.0)
+    rows = np.flatnonzero(middle.any(axis=(1, 2)))
+    if len(rows) == 0:
+        return own
+    near = s > s[rows[-1]] - _SACRAL_SEGMENT_MM
+    beside = np.abs(v) < _SACRAL_BORDER_MM
+    return np.asarray(own & near[:, None, None] & beside)
 
 
 def _pedicle(

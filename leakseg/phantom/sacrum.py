@@ -7,6 +7,7 @@ Shapes are [convention] round the sizes in `leakseg.phantom.morphometry`.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -50,6 +51,7 @@ def sacrum_solids(pose: VertebraPose) -> tuple[Solid, ...]:
     solids: list[Solid] = []
     for number, segment in enumerate((pose, *pose.below)):
         solids += _segment(segment, first=number == 0)
+    solids += [_joint(upper, lower) for upper, lower in pairwise((pose, *pose.below))]
     for sign in (1.0, -1.0):
         solids += _ala(pose, sign)
     return tuple(solids)
@@ -106,6 +108,20 @@ def _segment(pose: VertebraPose, *, first: bool) -> list[Solid]:
             radii = (0.62 * size.body_height_mm, 0.6 * size.body_depth_mm + 3.0, 0.62 * width)
             solids.append(Ellipsoid(pose.at(0.0, wall - 1.0, sign * (half + 0.4 * width)), radii, pose.axes))
     return solids
+
+
+def _joint(upper: VertebraPose, lower: VertebraPose) -> Solid:
+    """Two fused bodies' meeting: half-way between them in place, turn and size."""
+    axes = upper.axes + lower.axes
+    width, depth, canal = (
+        (getattr(upper.size, name) + getattr(lower.size, name)) / 2
+        for name in ("body_width_mm", "body_depth_mm", "canal_depth_mm")
+    )
+    axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    origin = upper.at(-upper.size.body_height_mm / 2, 0.0, 0.0)
+    centre = origin - axes[1] * ((canal + depth) / 2 - INTO_CANAL_MM)
+    tall = (upper.size.body_height_mm + lower.size.body_height_mm) / 2
+    return VertebralBody(centre, axes, width, depth, tall, 0.0, 0.0)
 
 
 def _ala(pose: VertebraPose, sign: float) -> list[Solid]:

@@ -91,7 +91,8 @@ def survey(masks: SpineMasks) -> Survey:
     s, u, v = lattice_axes(line)
     bone, inside = _sample(masks.grid, line, masks.vertebrae, hollow)
     canal = inside if masks.canal is not None else section_from_rays(bone > 0, inside, STEP_MM, u, v)
-    canal = close_to_bone(canal & (bone == 0), bone > 0, STEP_MM)
+    pushed = canal & (bone > 0) if masks.canal is not None else np.zeros_like(canal)  # retropulsed bone is canal
+    canal = close_to_bone(canal & (bone == 0), bone > 0, STEP_MM) | pushed
     wall_u, half_width = _canal_front(canal, u, v)
     vertebrae = {}
     for level in masks.levels():

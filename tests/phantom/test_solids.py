@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from leakseg.geometry import Grid
+from leakseg.phantom.body import VertebralBody
 from leakseg.phantom.raster import coarsen, cover, fine_grid, points_of, refine
 from leakseg.phantom.solids import Blend, Brick, Common, Cut, Ellipsoid, Tube, ball, roughen
 
@@ -34,6 +35,27 @@ def test_raster_keeps_the_volume_within_one_percent(solid, volume_mm3):
     assert raster_mm3(solid, 0.25) == pytest.approx(volume_mm3, rel=0.01)
     if hasattr(solid, "volume_mm3"):
         assert solid.volume_mm3 == pytest.approx(volume_mm3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        VertebralBody(np.array([1.0, 2.0, 3.0]), TURNED, 44.0, 34.0, 25.0, 0.0, 0.0),
+        VertebralBody(np.zeros(3), TURNED, 44.0, 34.0, 25.0, 0.0, 1.8),
+        VertebralBody(np.zeros(3), np.eye(3)[::-1], 30.0, 28.0, 18.0, 0.0, 1.8, front_loss_mm=7.0),
+    ],
+)
+def test_bodies_keep_the_volume_of_their_formula(body):
+    assert raster_mm3(body, 0.3) == pytest.approx(body.volume_mm3, rel=0.01)
+
+
+def test_a_widened_tube_stays_in_its_box():
+    flat = Tube(np.array([[0.0, 0, 0], [10.0, 0, 0]]), np.array([2.0, 2.0]), np.array([0.0, 0, 1]), 0.25)
+    points = np.random.default_rng(8).uniform(-14, 24, (40000, 3))
+    inside = points[flat.distance_mm(points) < 0]
+    low, high = flat.box()
+    assert ((inside > low) & (inside < high)).all()
+    assert np.ptp(inside[:, 2]) > 14.0
 
 
 def test_small_shapes_keep_their_volume_at_the_truth_s_step():
