@@ -22,7 +22,7 @@ VOLUMES_MM3: dict[tuple[LeakType, LeakSubtype | None], Range] = {
     (LeakType.VENOUS, LeakSubtype.SEGMENTAL): (10.0, 500.0),
     (LeakType.VENOUS, LeakSubtype.ANTERIOR_EXTERNAL): (10.0, 800.0),
     (LeakType.VENOUS, LeakSubtype.ASCENDING_LUMBAR): (20.0, 400.0),
-    (LeakType.VENOUS, LeakSubtype.CAVAL): (60.0, 3000.0),
+    (LeakType.VENOUS, LeakSubtype.CAVAL): (60.0, 1500.0),
     (LeakType.INTRADISCAL, None): (10.0, 3000.0),
     (LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE): (10.0, 3000.0),
     (LeakType.PARAVERTEBRAL, LeakSubtype.NEEDLE_TRACK): (10.0, 400.0),

@@ -56,7 +56,10 @@ def plexus(site: Site, rng: np.random.Generator, route: LeakRoute, *, both: bool
         for way in (1.0, -1.0):
             reach = float(np.clip(rng.uniform(6.0, 11.0) * longer, 1.5, 32.0))
             bend = rng.uniform(-0.1, 0.05) * half * sign
-            lane = [(middle + way * reach * t, aside + bend * np.sin(np.pi * t)) for t in _STEPS]
+            sway = rng.uniform(-0.06, 0.06) * half
+            lane = [
+                (middle + way * reach * t, aside + bend * np.sin(np.pi * t) + sway * np.sin(9.0 * t)) for t in _STEPS
+            ]
             found.append(_lane(site, lane, radius, 0.45 * radius, rng))
     return LeakShape(Vessel.of(found), _wall_channel(site, middle, exit_v, radius, route), CANAL)
 
@@ -159,7 +162,7 @@ def disc(site: Site, rng: np.random.Generator, below: bool | None, bridge: Verte
     return LeakShape(roughen(Blend(tuple(parts), 1.5), 0.25, 5.0, rng), tuple(channels), DISC, gap, (), further)
 
 
-_STEPS = np.linspace(0.0, 1.0, 6)
+_STEPS = np.linspace(0.0, 1.0, 8)
 
 
 def _lane(

@@ -20,10 +20,11 @@ from leakseg.findings import LeakType
 from leakseg.geometry import Grid
 from leakseg.phantom.attach import feed, grow, pieces, touch, whole_leak, within
 from leakseg.phantom.attach import near as near_to
+from leakseg.phantom.claims import OffSize, claims_of, to_volume
 from leakseg.phantom.fill import fill_cover, fill_shape
 from leakseg.phantom.measure import Measured, is_clear, measure
 from leakseg.phantom.plan import FillPlan, LeakPlan
-from leakseg.phantom.raster import Window, cover, distance_near, fine_grid, points_of, window_of
+from leakseg.phantom.raster import Window, distance_near, fine_grid, points_of, window_of
 from leakseg.phantom.shapes import draw_shape, drawn_route, scale_for, seen_from
 from leakseg.phantom.site import Ground, LeakShape, Site, Unplaceable
 from leakseg.phantom.survey import FORAMEN
@@ -33,17 +34,7 @@ MIN_IN_PLACE = 0.9
 MIN_LEAK_MM3 = 15.0
 MIN_FLOW_MM3 = 10.0
 """Less cement is no leak by the usual criterion; it is made where a smaller volume is asked for outright."""
-_SHIFT_MM = {"plain": 1.5, "flow": 0.3}
-"""How far a shape's surface may be moved to give the wanted volume; a flow is drawn anew in another size instead."""
 _PIECE_SHARE = 0.12
-
-
-class _OffSize(Unplaceable):
-    """The draw has another volume than wanted."""
-
-    def __init__(self, ratio: float) -> None:
-        super().__init__()
-        self.ratio = ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +139,7 @@ def add_leak(
         site = seen_from(block.site, plan, rng)
         try:
             return _try(block, replace(site, size=site.size * bulk), plan, rng, treated, others, bridged)
-        except _OffSize as off:
+        except OffSize as off:
             if plan.form == "flow":
                 bulk *= float(np.clip((1 / off.ratio) ** (1 / 3), 0.7, 1.4))
         except Unplaceable:
@@ -175,8 +166,8 @@ def _try(
     part = window_of(grid, shape.solid)
     if part is None or not within(ground.grid if plan.form == "plain" else grid, shape.solid):
         raise Unplaceable
-    claims = _claims(ground, shape, grid.crop(part), bone[part] == 0)
-    found, in_place = _to_volume(_distance(shape, plan, grid, part), bone[part] == 0, claims, grid, plan)
+    claims = claims_of(ground, shape, grid.crop(part), bone[part] == 0)
+    found, in_place = to_volume(_distance(shape, plan, grid, part), bone[part] == 0, claims, grid, plan)
     if in_place < MIN_IN_PLACE:
         raise Unplaceable
     fed = block.inside if plan.detached else feed(shape.channels, grid, bone, site.frame.level.number, block.inside)
@@ -236,7 +227,7 @@ def _check(placed: tuple[PlacedLeak, ...], plan: LeakPlan, ground: Ground, treat
     if plan.volume_mm3 is not None and plan.form == "flow":
         least = min(least, 0.9 * plan.volume_mm3)
         if abs(total / plan.volume_mm3 - 1) > 0.1:
-            raise _OffSize(total / plan.volume_mm3)
+            raise OffSize(total / plan.volume_mm3)
     for leak in placed:
         if leak.volume_mm3 < max(least, _PIECE_SHARE * total if len(placed) > 1 else 0.0):
             raise Unplaceable
@@ -275,42 +266,3 @@ def _distance(shape: LeakShape, plan: LeakPlan, grid: Grid, part: Window) -> NDA
     if plan.form == "flow":
         return distance_near(shape.solid, grid, part)
     return shape.solid.distance_mm(points_of(grid, part))
-
-
-def _claims(ground: Ground, shape: LeakShape, grid: Grid, free: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], ...]:
-    """For each place that the shape claims, the voxels of it."""
-    suv = ground.survey.line.suv_on(grid)
-    places, gaps = ground.survey.lookup(ground.survey.place, suv), None
-    found = []
-    for place, gap in ((shape.place, shape.gap), *shape.also):
-        claimed = (places == place) & free
-        if gap is not None:
-            gaps = ground.survey.lookup(ground.survey.gap, suv) if gaps is None else gaps
-            claimed &= gaps == gap + 1
-        found.append(np.asarray(claimed))
-    return tuple(found)
-
-
-def _to_volume(
-    distance: NDArray[Any],
-    free: NDArray[np.bool_],
-    claims: tuple[NDArray[np.bool_], ...],
-    grid: Grid,
-    plan: LeakPlan,
-) -> tuple[NDArray[np.float32], float]:
-    """Cover of the shape in its places, grown or shrunk a little to the wanted volume, and its share there."""
-    claimed = claims[0] if len(claims) == 1 else np.logical_or.reduce(claims)
-    level = 0.0
-    if plan.volume_mm3 is not None:
-        number = round(plan.volume_mm3 / grid.voxel_volume_mm3)
-        values = distance[claimed]
-        have = max(int(np.count_nonzero(values < 0)), 1)
-        if number >= len(values):
-            raise _OffSize(have / number)
-        level = float(np.partition(values, number)[number])
-        if abs(level) > _SHIFT_MM[plan.form]:
-            raise _OffSize(have / number)
-    whole = cover(distance - level, grid)
-    found = np.where(claimed, whole, 0.0).astype(np.float32)
-    outside = float(whole[free].sum(dtype=np.float64))
-    return found, float(found.sum(dtype=np.float64)) / outside if outside > 0 else 0.0
