@@ -181,6 +181,10 @@ def phantom_implant(
     group: Annotated[
         str | None, typer.Option("--group", metavar="NAME", help="The cases' group in an evaluation, and in their ids.")
     ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--recipe", metavar="FILE.toml", help="A phantom recipe: its distractors and streaks are put in."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Put known cement into a real scan, with truth."""
@@ -200,6 +204,7 @@ def phantom_implant(
         seed=seed,
         mask_fault=mask_fault,
         group=group,
+        recipe=recipe,
         as_json=as_json,
     )
 

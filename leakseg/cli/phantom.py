@@ -116,6 +116,7 @@ def implant(
     seed: int = 1,
     mask_fault: str | None = None,
     group: str | None = None,
+    recipe: Path | None = None,
     as_json: bool = False,
 ) -> int:
     """Put known cement into one scan, case by case over levels, types and sides; exit code.
@@ -133,6 +134,8 @@ def implant(
         How the masks written beside the scans err; None: not at all.
     group
         What an evaluation groups these cases by; their ids begin with it.
+    recipe
+        A recipe TOML whose distractors and streaks are put in; None: neither.
 
     Raises
     ------
@@ -144,10 +147,12 @@ def implant(
     from leakseg.criteria import ReadingCriteria
     from leakseg.phantom.cohort import SIDED, grid_of_cases, implant_cohort, treatable
     from leakseg.phantom.folders import write_made
+    from leakseg.phantom.recipe import read_recipe
     from leakseg.providers import load_masks, plan_masks
     from leakseg.readers import read_volume, take_inventory
 
     fault = None if mask_fault is None else _fault(mask_fault)
+    chosen = None if recipe is None else read_recipe(recipe)
     criteria = ReadingCriteria()
     sources = [entry.source for entry in take_inventory([scan], criteria).cases() if entry.analysable]
     if len(sources) != 1:
@@ -163,7 +168,7 @@ def implant(
         count=count,
     )
     rows = []
-    for case in implant_cohort(volume, spine, cases, seed, mask_fault=fault, group=group):
+    for case in implant_cohort(volume, spine, cases, seed, mask_fault=fault, group=group, recipe=chosen):
         write_made(case, out)
         rows.append(_row(case.case_id, case.phantom))
         _tell(rows[-1])

@@ -14,11 +14,17 @@ import numpy as np
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.errors import AnatomyError, ConfigError
 from leakseg.findings import LeakSubtype, LeakType, Side
+from leakseg.phantom.distractors import Scene, add_distractors, draw_distractors
+from leakseg.phantom.draw_scanner import drawn
 from leakseg.phantom.implant import ground_of, implant_on
+from leakseg.phantom.look import ScannerLook
 from leakseg.phantom.made import Made, strata_of
 from leakseg.phantom.mask_faults import MaskFault, masks_of, with_fault
-from leakseg.phantom.plan import FillPlan, FillReach, ImplantPlan, LeakPlan, Phantom
+from leakseg.phantom.own_scanner import look_of
+from leakseg.phantom.plan import FillPlan, ImplantPlan, LeakPlan, Phantom
+from leakseg.phantom.recipe import PhantomRecipe
 from leakseg.phantom.site import Ground
+from leakseg.phantom.terms import FillReach
 from leakseg.volume import Volume
 
 SIDED: dict[LeakType, tuple[Side, ...]] = {
@@ -88,8 +94,9 @@ def implant_cohort(
     *,
     mask_fault: MaskFault | None = None,
     group: str | None = None,
+    recipe: PhantomRecipe | None = None,
 ) -> Iterator[Made]:
-    """Put each wanted case into the same scan, one at a time.
+    """Put each wanted case into the same scan, one at a time; cement is as blurred and noisy as the scan itself.
 
     Parameters
     ----------
@@ -97,17 +104,32 @@ def implant_cohort(
         How the masks written err; None: not at all.
     group
         What the cases' ids begin with, and UIDs depend on; None: ``case``.
+    recipe
+        Of it, the distractors and the scanner's streaks are put in; None: neither.
 
     Raises
     ------
     AnatomyError
         Where a case fits nowhere in this spine in any of its subtypes.
     """
-    ground = ground_of(masks)
+    ground, look = ground_of(masks), look_of(volume, masks)
     for number, wanted in enumerate(cases, start=1):
         rng = np.random.default_rng([seed, number])
-        phantom = _one(volume, masks, ground, wanted, rng)
-        origin = {"kind": "implant", "seed": seed, "case": number, "plan": plain(phantom.origin["plan"])}
+        kinds: tuple[str, ...] = ()
+        seen_by = look
+        if recipe is not None:
+            seen_by = replace(look, streak_strength=drawn(recipe.scanner.streak_strength, rng))
+            kinds = draw_distractors(recipe.distractors, rng)
+        scene = add_distractors(volume, masks, ground.survey, kinds, (wanted.level,), seen_by, rng)
+        phantom = _one(scene, ground, wanted, seen_by, rng)
+        origin = {
+            "kind": "implant",
+            "seed": seed,
+            "case": number,
+            "plan": plain(phantom.origin["plan"]),
+            "scanner": plain(seen_by),
+            "distractors": list(kinds),
+        }
         phantom = replace(phantom, origin=origin)
         yield Made(
             f"{group or 'case'}-{number:03d}",
@@ -162,16 +184,19 @@ def subtypes_in_turn(kind: LeakType, side: Side | None, rng: np.random.Generator
     return tuple(choices[int(index)][0] for index in order)
 
 
-def _one(volume: Volume, masks: SpineMasks, ground: Ground, wanted: Wanted, rng: np.random.Generator) -> Phantom:
+def _one(scene: Scene, ground: Ground, wanted: Wanted, look: ScannerLook, rng: np.random.Generator) -> Phantom:
+    def put(plan: ImplantPlan) -> Phantom:
+        return implant_on(scene.volume, scene.masks, ground, plan, rng, scanner=look, metal_hu=scene.metal_hu)
+
     known = ground.survey.vertebrae
     neighbours = [level for level in known if abs(level.number - wanted.level.number) == 1 and level in _whole(ground)]
     if wanted.type is None:
-        return implant_on(volume, masks, ground, plan_case(wanted, None, neighbours, rng), rng)
+        return put(plan_case(wanted, None, neighbours, rng))
     problem: AnatomyError | None = None
     for subtype in subtypes_in_turn(wanted.type, wanted.side, rng):
         plan = plan_case(wanted, subtype, neighbours, rng)
         try:
-            return implant_on(volume, masks, ground, plan, rng)
+            return put(plan)
         except AnatomyError as error:
             problem = error
     assert problem is not None
