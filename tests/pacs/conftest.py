@@ -28,7 +28,7 @@ def free_port():
         return one.getsockname()[1]
 
 
-def wait_for(what, seconds=60.0):
+def wait_for(what, seconds=120.0):
     """The first true answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -151,7 +151,7 @@ class Listener:
     def has_said(self, pattern):
         return any(re.search(pattern, line) for line in list(self.said))
 
-    def wait(self, pattern, seconds=60.0):
+    def wait(self, pattern, seconds=120.0):
         wait_for(lambda: self.has_said(pattern), seconds)
 
     def kill(self):
