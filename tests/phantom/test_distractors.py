@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from leakseg.anatomy import VertebraLevel
+from leakseg.phantom.cohort import Wanted, implant_cohort
 from leakseg.phantom.distractors import KINDS, add_distractors, draw_distractors
 from leakseg.phantom.implant import implant_on
 from leakseg.phantom.look import ScannerLook
 from leakseg.phantom.own_scanner import look_of
 from leakseg.phantom.plan import FillPlan, ImplantPlan
-from leakseg.phantom.recipe import DistractorRecipe
+from leakseg.phantom.recipe import DistractorRecipe, PhantomRecipe, ScannerRecipe
 
 L3 = VertebraLevel.L3
 LOOK = ScannerLook(psf_sigma_mm=0.6, clip_hu=None)
@@ -152,6 +153,23 @@ def test_a_scan_tells_its_own_blur_and_noise(made_scan):
     assert look.psf_sigma_mm == pytest.approx(0.6, rel=0.25)
     assert look.noise_hu == pytest.approx(15.0, rel=0.35)
     assert look.increment_mm == pytest.approx(1.0)
+
+
+def test_an_implanted_cohort_takes_a_recipes_distractors_and_streaks(made_scan):
+    volume, masks, _ground = made_scan
+    recipe = PhantomRecipe(
+        scanner=ScannerRecipe(streak_strength=(0.5, 1.0)), distractors=DistractorRecipe(screws_and_rods=1.0)
+    )
+    made = [
+        next(iter(implant_cohort(volume, masks, [Wanted(L3, None, None)], 4, recipe=given)))
+        for given in (None, recipe, recipe)
+    ]
+    plain, spoiled, again = (one.phantom for one in made)
+    assert plain.origin["distractors"] == []
+    assert spoiled.origin["distractors"] == ["screws_and_rods"]
+    assert 0.5 <= spoiled.origin["scanner"]["streak_strength"] <= 1.0
+    assert (spoiled.volume.hu == 3071).sum() > (plain.volume.hu == 3071).sum() + 1000
+    assert np.array_equal(spoiled.volume.hu, again.volume.hu)
 
 
 def test_real_scans_take_them_too(verse005):
