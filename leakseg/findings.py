@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.amendments import Amended
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.geometry import Grid
 from leakseg.volume import LabelMap, Volume
@@ -197,40 +198,6 @@ class Provenance:
     classifier: str
     criteria_digest: str
     input_digest: str
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One change by a reader: ``of`` a thing ("leak 2", "level L1", "case"), what, its value before and now."""
-
-    of: str
-    what: str
-    was: str | None
-    now: str | None
-
-
-@dataclass(frozen=True)
-class Amendment:
-    """What one reader changed at one time."""
-
-    who: str
-    when: str
-    edits: tuple[Edit, ...]
-
-
-@dataclass(frozen=True)
-class Amended:
-    """The latest amendment, those before it (oldest first), and where the first result is kept."""
-
-    who: str
-    when: str
-    edits: tuple[Edit, ...]
-    original: str
-    earlier: tuple[Amendment, ...] = ()
-
-    def history(self) -> tuple[Amendment, ...]:
-        """All amendments, oldest first."""
-        return (*self.earlier, Amendment(self.who, self.when, self.edits))
 
 
 @dataclass(frozen=True)

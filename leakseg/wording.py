@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from leakseg.findings import CaseReport, Edit, Evidence, Leak, LeakRoute, LeakType, Side
+from leakseg.amendments import Edit
+from leakseg.findings import CaseReport, Evidence, Leak, LeakRoute, LeakType, Side
 
 NOT_MEASURABLE = "not measurable"
 SEVERITY = (

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from leakseg.amendments import Amended, Edit
 from leakseg.anatomy import VertebraLevel
 from leakseg.criteria import LeakCriteria
 from leakseg.errors import ConfigError
 from leakseg.findings import (
-    Amended,
     CaseReport,
     CementReport,
-    Edit,
     Leak,
     LeakSubtype,
     LeakType,
