@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
-from leakseg.phantom.site import Site, Unplaceable
+from leakseg.phantom.site import Ground, Site, Unplaceable
 from leakseg.phantom.solids import Box
 
 _BEAD_MM = 0.35
@@ -132,20 +134,26 @@ class BodySurface:
 
 def body_surface(site: Site) -> BodySurface:
     """Feel for the surface of the bodies round a vertebra's axis, as far as its neighbours' far ends."""
+    return BodySurface(site, *_feel(site.ground, site.frame.level, site.sign or 1.0))
+
+
+@lru_cache(maxsize=2)
+def _feel(ground: Ground, level: VertebraLevel, sign: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Heights, angles and reach; kept, for a leak is drawn many times."""
     from scipy.ndimage import gaussian_filter, median_filter
 
-    frame = site.frame
+    frame = ground.survey.vertebrae[level]
     heights = np.arange(frame.bottom_mm - 45.0, frame.top_mm + 45.0, 2.0)
     angles = np.arange(-30.0, 211.0, 8.0)
     far = np.arange(0.0, 45.0, 0.5)
     _middle, u, v = frame.centre
-    sign, turn = site.sign or 1.0, np.deg2rad(angles)
-    points = site.ground.survey.line.to_patient(
+    turn = np.deg2rad(angles)
+    points = ground.survey.line.to_patient(
         heights[:, None, None],
         (u - far[None, :] * np.sin(turn)[:, None])[None],
         (v + sign * far[None, :] * np.cos(turn)[:, None])[None],
     )
-    reach = _ends(site.ground.bone_at(points) > 0, far)
+    reach = _ends(ground.bone_at(points) > 0, far)
     rows = np.arange(len(heights))
     for column in range(len(angles)):
         known = np.isfinite(reach[:, column])
@@ -153,7 +161,7 @@ def body_surface(site: Site) -> BodySurface:
             raise Unplaceable
         reach[:, column] = np.interp(rows, rows[known], reach[known, column])
     smooth = gaussian_filter(median_filter(reach, (5, 3), mode="nearest"), 0.8, mode="nearest")
-    return BodySurface(site, heights, angles, np.asarray(smooth))
+    return heights, angles, np.asarray(smooth)
 
 
 def _ends(bone: NDArray[np.bool_], far: FloatArray) -> FloatArray:
