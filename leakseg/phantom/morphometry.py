@@ -3,11 +3,12 @@
 Means of adult specimens, rounded to half a millimetre: lumbar after Panjabi 1992 (doi
 10.1097/00007632-199203000-00010), thoracic after Panjabi 1991 (doi 10.1097/00007632-199108000-00006; bodies between
 its upper and lower endplates), thoracic pedicles after Zindrick 1987 (doi 10.1097/00007632-198703000-00012), all as
-gathered by Kunkel 2010 (doi 10.1111/j.1469-7580.2009.01187.x). The sacrum's endplate and height stand between the
-dry bones of Mahato 2011 and CT series (body 40 mm wide at the bone's waist, 98 mm tall, 109 mm between the auricular
-surfaces: PMC5799488); its canal, alae and lower segments are [convention]. T13 and L6 are [convention]: between
-their neighbours. Disc heights, and how far endplates sink and waists narrow, are [convention] within what CT shows.
-The recipe scales and varies them; no result hangs on a single figure.
+gathered by Kunkel 2010 (doi 10.1111/j.1469-7580.2009.01187.x). L5's pedicles are 17 mm wide and 15 mm tall, between
+Panjabi's, which take in the root of the transverse process (19.5 mm tall), and later series (13.9 to 16.7 mm tall
+from T11 to L5: Lien 2007, doi 10.1007/s00586-006-0245-2). The sacrum's height and breadth follow dry bones (98 mm tall,
+109 mm between the auricular surfaces: PMC5799488); its endplate, canal, alae and lower segments are [convention].
+T13 and L6 are [convention]: between or like their neighbours. Disc heights, and how far endplates sink and waists
+narrow, are [convention] within what CT shows. The recipe scales and varies them; no result hangs on a single figure.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ SIZES: dict[VertebraLevel, VertebraSize] = {
     VertebraLevel.L2: VertebraSize(42.5, 34.5, 24.5, 24.0, 18.0, 8.5, 15.0, 76.0, 70.0, 9.0),
     VertebraLevel.L3: VertebraSize(44.0, 35.0, 24.0, 24.5, 17.5, 10.0, 14.5, 85.5, 70.0, 10.0),
     VertebraLevel.L4: VertebraSize(46.5, 35.5, 24.0, 25.5, 18.5, 14.0, 15.5, 79.0, 67.0, 11.0),
-    VertebraLevel.L5: VertebraSize(47.5, 34.5, 23.0, 27.0, 19.5, 18.5, 19.5, 92.0, 61.0, 10.0),
-    VertebraLevel.L6: VertebraSize(48.0, 34.0, 23.0, 28.0, 18.5, 18.5, 19.0, 90.0, 52.0, 9.5),
+    VertebraLevel.L5: VertebraSize(47.5, 34.5, 23.0, 27.0, 19.5, 17.0, 15.0, 92.0, 61.0, 10.0),
+    VertebraLevel.L6: VertebraSize(48.0, 34.0, 23.0, 28.0, 18.5, 17.0, 15.0, 90.0, 52.0, 9.5),
     VertebraLevel.S1: VertebraSize(50.0, 33.0, 30.0, 30.0, 16.0, 20.0, 24.0, 104.0, 30.0, 0.0),
 }
 """Levels that can be built; S1 stands for the whole sacrum, whose first segment it sizes."""
