@@ -18,7 +18,7 @@ from leakseg.phantom.recipe.distractors import DistractorRecipe
 from leakseg.phantom.survey import Survey
 from leakseg.volume import Volume
 
-_STEP_MM, _SPREAD_MM, _DURA_MM = 0.8, 4.0, 1.8
+_SPREAD_MM, _DURA_MM = 4.0, 1.8
 Draw = Callable[[Place, np.random.Generator], Iterator[Item]]
 KINDS: dict[str, Draw] = {
     "table": contrast.table,
@@ -103,7 +103,6 @@ class _Canvas:
         self.hu, self.masks, self.look, self.grid = hu, masks, look, masks.grid
         self.vertebrae = masks.vertebrae.copy()
         self.metal: NDArray[np.float32] | None = None
-        self._fine, self._factors = fine_grid(masks.grid, _STEP_MM)
         self._sac: NDArray[np.bool_] | None = None
 
     def draw(self, item: Item) -> None:
@@ -111,13 +110,14 @@ class _Canvas:
         window = _window(self.grid, item)
         if window is None:
             return
+        whole, factors = fine_grid(self.grid, item.step_mm)
         share = np.zeros(tuple(part.stop - part.start for part in window), np.float32)
         for solid in item.solids:
             own = window_of(self.grid, solid, margin_mm=1.0)
             if own is None:
                 continue
-            fine = self._fine.crop(_scaled(own, self._factors))
-            part = coarsen(cover(solid.distance_mm(points_of(fine)), fine), self._factors)
+            fine = whole.crop(_scaled(own, factors))
+            part = coarsen(cover(solid.distance_mm(points_of(fine)), fine), factors)
             inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, window, strict=True))
             share[inner] = np.maximum(share[inner], part)
         share = share * self._room(item.room, window)

@@ -26,7 +26,7 @@ def kidneys(place: Place, rng: np.random.Generator) -> Iterator[Item]:
             middle = np.array([top - low, place.front_u(top) + 22.0, sign * (place.half_width(top) + 42.0)])
             axes = place.axes(top)
             radii = (52.0, 22.0, 27.0)
-            yield Item((Ellipsoid(place.points(middle), radii, axes),), 150.0, "outside_bone_and_canal")
+            yield Item((Ellipsoid(place.points(middle), radii, axes),), 150.0, "outside_bone_and_canal", step_mm=2.0)
             hilum = middle - np.array([0.0, 0.0, sign * 20.0])
             pelvis = roughen(Ellipsoid(place.points(hilum), (14.0, 6.0, 7.0), axes), 1.5, 12.0, rng)
             yield Item((pelvis,), place.iodine_hu(late), "outside_bone_and_canal")
@@ -56,7 +56,7 @@ def intrathecal_contrast(place: Place, rng: np.random.Generator) -> Iterator[Ite
     path = place.points(np.array(stops))
     hu = place.iodine_hu(float(rng.uniform(300.0, 800.0)))
     for n in range(len(path) - 1):
-        yield Item((Tube(path[n : n + 2], np.full(2, wide)),), hu, "sac")
+        yield Item((Tube(path[n : n + 2], np.full(2, wide)),), hu, "sac", step_mm=1.6)
     for n in range(len(path) - 1):
         if place.is_thoracic(float(heights[n])) and place.is_thoracic(float(heights[n + 1])):
             yield Item((Tube(path[n : n + 2], np.full(2, 4.2), place.axes(float(heights[n]))[1], 1.25),), 40.0, "sac")
@@ -85,4 +85,6 @@ def table(place: Place, rng: np.random.Generator) -> Iterator[Item]:
     away += 90.0 * abs(x)
     axes = np.stack([under, np.array([-y, x, 0.0]), np.array([0.0, 0.0, 1.0])])
     for depth, thick, hu in ((10.0, 10.0, -1000.0), (21.0, 1.0, 250.0), (37.0, 15.0, -900.0)):
-        yield Item((Brick((away + depth) * under, (thick, 250.0, 600.0), axes),), hu, "outside_bone_and_canal")
+        yield Item(
+            (Brick((away + depth) * under, (thick, 250.0, 600.0), axes),), hu, "outside_bone_and_canal", step_mm=2.0
+        )

@@ -30,6 +30,8 @@ class Item:
     room: Room = "anywhere"
     metal: bool = False
     mask_level: VertebraLevel | None = None
+    step_mm: float = 0.8
+    """How finely it is sampled; large things need less."""
 
 
 @dataclass(frozen=True, eq=False)
