@@ -56,6 +56,12 @@ class BuiltinCriteria:
     """A shorter canal is no spine."""
     min_body_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 1500.0
     """A vertebra of which less body than this is in view is left out."""
+    min_wall_seen_fraction: Annotated[
+        float, Gt(0), Le(1), Unit("1"), Source("measured here: 0.55 and more at every level of verse005")
+    ] = 0.4
+    """A level whose canal wall is met by fewer of the rays is told."""
+    max_cut_off_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.15
+    """A vertebra of which more lies beyond the side, front or back of the scan is told."""
 
 
 @dataclass(frozen=True, kw_only=True)

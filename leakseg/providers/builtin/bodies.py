@@ -27,6 +27,8 @@ EDGE_INSET_MM = 0.4
 """The steepest place lies half a step within the ray sample that shows it, and blur carries it outward."""
 MIDDLE_DEPTH_MM = float(DEPTHS_MM.mean())
 REACH = 10
+UNSEEN_EDGE = 0.8
+"""Reward of a place where cement hides whether there is an edge: less than an edge, more than none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,15 @@ class Endplates:
 
 
 def trace_outline(
-    block: Block, frames: Frames, wall: Wall, signals: Signals, cuts: Cuts, densities: Densities
+    block: Block,
+    cement: NDArray[np.bool_],
+    frames: Frames,
+    wall: Wall,
+    signals: Signals,
+    cuts: Cuts,
+    densities: Densities,
 ) -> Outline:
-    """The star-shaped outline of the column of bodies and discs."""
+    """The star-shaped outline of the column of bodies and discs; cement on the block neither draws nor repels it."""
     half = signals.half_width_mm
     depth = gaussian_filter1d(np.clip(0.55 * half, 7, 15), 10)
     middle = -gaussian_filter1d(wall.front_mm, 3) - depth
@@ -77,8 +85,10 @@ def trace_outline(
     radii = np.arange(2.0, 40.0, STEP_MM)
     u = middle[:, None, None] + np.outer(np.cos(angles), radii)
     v = np.broadcast_to(np.outer(np.sin(angles), radii), u.shape)
-    hu = np.clip(block.sample(frames.place(u, v)) - densities.soft_hu, -120, 400)
-    edge = _edge(hu)  # (N, A, R)
+    places = frames.place(u, v)
+    hu = np.clip(block.sample(places) - densities.soft_hu, -120, 400)
+    hidden = block.sample(places, cement.astype(np.float32)) > 0.3 if cement.any() else np.zeros(hu.shape, bool)
+    edge = _edge(hu, ~hidden)  # (N, A, R)
     expected = _expected_radius(angles, half, depth)
     edge = edge / 150 - 0.012 * (radii - expected[..., None]) ** 2 / 4
     N = len(frames)
@@ -87,10 +97,11 @@ def trace_outline(
     for start, stop in pairwise(borders):
         if stop <= start:
             continue
-        shape = _closed_paths(edge[start:stop].mean(axis=0)[None], 2)
+        shape = _closed_paths(_mean_seen(edge[start:stop])[None], 2)
         radius[start:stop] = radii[shape[0]]
     radius = gaussian_filter(radius, (3, 0.7), mode=("nearest", "wrap"))
-    local = gaussian_filter1d(edge, 1.0, axis=0)
+    prior = -0.012 * (radii - expected[..., None]) ** 2 / 4
+    local = gaussian_filter1d(np.where(np.isfinite(edge), edge, UNSEEN_EDGE + prior), 1.0, axis=0)
     local = np.where(np.abs(radii - radius[..., None]) <= PLAY_MM, local - 0.02 * (radii - radius[..., None]) ** 2, -9)
     fine = radii[_closed_paths(local, 3)]
     fine = gaussian_filter(median_filter(fine, (3, 3), mode="nearest"), (0.8, 0.6), mode=("nearest", "wrap"))
@@ -133,16 +144,27 @@ def cut_plane(s: float, tilt_deg: float, wall: Wall, u_mm: NDArray[np.floating])
     return np.asarray(s + ahead * np.tan(np.radians(tilt_deg)), dtype=np.float64)
 
 
-def _edge(hu: NDArray[np.float32]) -> FloatArray:
-    """Mean of the inner 2 mm minus mean of the outer 3 mm along the last axis."""
+def _edge(hu: NDArray[np.float32], seen: NDArray[np.bool_]) -> FloatArray:
+    """Mean of the inner 2 mm minus mean of the outer 3 mm along the last axis; NaN where half of either is unseen."""
     inner, outer = round(2 / STEP_MM), round(3 / STEP_MM)
-    total = np.concatenate([np.zeros((*hu.shape[:2], 1), np.float32), np.cumsum(hu, axis=2)], axis=2)
+    start = np.zeros((*hu.shape[:2], 1), np.float32)
+    total = np.concatenate([start, np.cumsum(hu * seen, axis=2)], axis=2)
+    count = np.concatenate([start, np.cumsum(seen, axis=2, dtype=np.float32)], axis=2)
     R = hu.shape[2]
     here = np.arange(R)
     low, high = np.maximum(here - inner, 0), np.minimum(here + outer, R)
-    before = (total[:, :, here] - total[:, :, low]) / np.maximum(here - low, 1)
-    after = (total[:, :, high] - total[:, :, here]) / (high - here)
-    return np.asarray(before - after, dtype=np.float64)
+    inside, outside = count[:, :, here] - count[:, :, low], count[:, :, high] - count[:, :, here]
+    before = (total[:, :, here] - total[:, :, low]) / np.maximum(inside, 1)
+    after = (total[:, :, high] - total[:, :, here]) / np.maximum(outside, 1)
+    enough = (2 * inside >= here - low) & (2 * outside >= high - here)
+    return np.where(enough, before - after, np.nan).astype(np.float64)
+
+
+def _mean_seen(edge: FloatArray) -> FloatArray:
+    """Mean over the sections in which each place was seen."""
+    found = np.isfinite(edge)
+    total = np.where(found, edge, 0).sum(axis=0)
+    return np.where(found.any(axis=0), total / np.maximum(found.sum(axis=0), 1), UNSEEN_EDGE)
 
 
 def _expected_radius(angles: FloatArray, half: FloatArray, depth: FloatArray) -> FloatArray:

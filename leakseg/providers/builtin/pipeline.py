@@ -28,6 +28,7 @@ from leakseg.providers.builtin.landmarks import measure_landmarks
 from leakseg.providers.builtin.levels import continue_cuts, find_cuts, measure_signals, trusted_levels
 from leakseg.providers.builtin.naming import Naming, name_levels, rib_state
 from leakseg.providers.builtin.notes import describe
+from leakseg.providers.builtin.sight import Sight, measure_sight
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
 from leakseg.providers.builtin.working import Block, resample
 from leakseg.volume import Volume
@@ -85,7 +86,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     if len(cuts.s_mm) == 0:
         raise AnatomyError(_NO_SPINE.format("a canal, but no disc between two vertebral bodies"))
     filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities)
-    outline = trace_outline(without_cement(block, filling, densities), frames, wall, signals, cuts, densities)
+    outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
     hidden = _straight_cement(block, frames, filling)
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities)
@@ -98,7 +99,8 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     shapes = draw_vertebrae(
         block, filling, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
     )
-    return _finish(volume, block, shapes, naming, limits)
+    sight = measure_sight(straight, wall, signals, cuts, contrast=line.through_contrast)
+    return _finish(volume, block, shapes, naming, sight, limits)
 
 
 _NO_SPINE = (
@@ -125,19 +127,29 @@ def _straight_cement(block: Block, frames: Frames, cement: NDArray[np.bool_]) ->
     return np.asarray(np.nan_to_num(inside.hu) > 0.5)
 
 
-def _finish(volume: Volume, block: Block, shapes: Shapes, naming: Naming, limits: BuiltinCriteria) -> BuiltinMasks:
+def _finish(
+    volume: Volume, block: Block, shapes: Shapes, naming: Naming, sight: Sight, limits: BuiltinCriteria
+) -> BuiltinMasks:
     """Numbers to names, block to grid, doubts to notes."""
     number = np.zeros(256, np.uint8)
     confidence: dict[VertebraLevel, float | None] = {}
     voxels = np.bincount(shapes.levels[shapes.bodies], minlength=len(naming.levels) + 2) * block.step_mm**3
-    for index, (level, sure) in enumerate(zip(naming.levels, naming.confidence, strict=True)):
-        if level is None or level in {VertebraLevel.S1, VertebraLevel.S2} or voxels[index + 1] < limits.min_body_mm3:
+    rows: dict[VertebraLevel, int] = {}
+    sacrum = naming.levels.index(VertebraLevel.S1) if VertebraLevel.S1 in naming.levels else -1
+    above = min(sacrum + 1, len(naming.levels) - 1)  # the sacrum, one piece here, is as sure as the vertebra above it
+    levels = [VertebraLevel.S1 if index <= sacrum else level for index, level in enumerate(naming.levels)]
+    sures = [naming.confidence[max(index, above)] for index in range(len(levels))]
+    for index, (level, sure) in enumerate(zip(levels, sures, strict=True)):
+        if level is None or level is VertebraLevel.S2 or (index != sacrum and voxels[index + 1] < limits.min_body_mm3):
             continue
         number[index + 1] = level.number
         confidence[level] = sure
-    if not confidence:
+        rows[level] = index
+    if not set(confidence) - {VertebraLevel.S1}:
         raise AnatomyError(_NO_SPINE.format("a canal, but no vertebral body above the sacrum"))
     vertebrae = number[onto_grid(shapes.levels, block, volume.grid)]
+    if not (vertebrae == VertebraLevel.S1.number).any():
+        confidence.pop(VertebraLevel.S1, None)
     drawn = vertebrae > 0
     masks = SpineMasks(
         grid=volume.grid,
@@ -150,4 +162,5 @@ def _finish(volume: Volume, block: Block, shapes: Shapes, naming: Naming, limits
         label_confidence=confidence,
         from_builtin=True,
     )
-    return BuiltinMasks(masks, describe(naming, confidence, volume))
+    seen = {level: (float(sight.wall_seen[row]), float(sight.cut_off[row])) for level, row in rows.items()}
+    return BuiltinMasks(masks, describe(naming, confidence, volume, seen=seen, contrast=sight.contrast, limits=limits))

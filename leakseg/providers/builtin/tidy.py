@@ -7,10 +7,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
 CLOSING_VOXELS = 2
+WALL_REACH_VOXELS = 7
+WALLS = 5
+"""Cement is inside bone where it meets it within reach in this many of six directions."""
 
 
-def tidy_labels(labels: NDArray[np.uint8], barred: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Each label's largest piece, closed and filled; nothing grows into ``barred`` or another label."""
+def tidy_labels(labels: NDArray[np.uint8], barred: NDArray[np.bool_], cement: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Each label's largest piece, closed and filled; nothing grows into ``barred`` or another label.
+
+    It grows into ``cement`` only where the label's own bone encloses that: cement beside bone has leaked.
+    """
     import cc3d
 
     out = np.zeros_like(labels)
@@ -29,6 +35,8 @@ def tidy_labels(labels: NDArray[np.uint8], barred: NDArray[np.bool_]) -> NDArray
             out[window][mask] = number
     for number, window, mask in kept:
         filled = _fill_in_plane(_fill_in_plane(_close(mask), 0), 2)  # axial, then sagittal: transverse processes
+        if cement[window].any():
+            filled &= ~cement[window] | _enclosed(mask)
         view = out[window]
         view[filled & (view == 0) & ~barred[window]] = number
     return out
@@ -42,6 +50,19 @@ def _opened_piece(mask: NDArray[np.bool_], cc3d: object) -> NDArray[np.bool_] | 
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     return np.asarray(pieces == sizes.argmax())
+
+
+def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels from which bone is met within reach in at least `WALLS` of the six directions of the grid."""
+    met = np.zeros(mask.shape, np.uint8)
+    for axis in range(3):
+        for towards in (1, -1):
+            bone = np.flip(mask, axis) if towards > 0 else mask
+            place = np.arange(bone.shape[axis]).reshape([-1 if number == axis else 1 for number in range(3)])
+            last = np.maximum.accumulate(np.where(bone, place, -WALL_REACH_VOXELS - 1), axis=axis)
+            near = place - last <= WALL_REACH_VOXELS
+            met += np.flip(near, axis) if towards > 0 else near
+    return np.asarray(met >= WALLS)
 
 
 def _close(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -22,6 +22,8 @@ SIDE_MM, FRONT_MM, BACK_MM = 60.0, 62.0, 75.0
 LEAK_AT_WALL_MM = 1.8
 """The wall between sections is interpolated and may be off by this much."""
 LEAK_ABOVE_SOFT_HU = 900.0
+SPILL_MM = 1.0
+PLATE_ABOVE_BONE_HU = 120.0
 LONGEST_WAY = 420
 """In thirds of a millimetre of dense bone."""
 
@@ -62,7 +64,7 @@ def draw_vertebrae(
     points = suv.reshape(-1, 3)[at]
     del suv, s, u, v, near
     hu = smooth.ravel()[at]
-    bone = (hu > densities.bone_hu) & ~cement.ravel()[at]
+    bone = (hu - _spill(smooth, cement, densities).ravel()[at] > densities.bone_hu) & ~cement.ravel()[at]
     deep = wall.depth(points)
     canal = deep > 0
     canal |= _leaks_at_wall(block, at, deep, densities)
@@ -71,7 +73,8 @@ def draw_vertebrae(
     seeds = plant_seeds(points, bone & ~canal, column, wall, cuts, gaps, signals.half_width_mm, rib_bearing)
     seeds[canal] = 0
     cost = step_cost(smooth, hu, at, densities)
-    cost[~(bone | (seeds > 0)) | canal | column.disc] = 0
+    plate = hu > densities.bone_hu + PLATE_ABOVE_BONE_HU  # sclerosis and spurs that the smooth endplates leave out
+    cost[~(bone | (seeds > 0)) | canal | (column.disc & ~(bone & plate))] = 0
 
     def whole(values: NDArray[np.generic]) -> NDArray[np.generic]:
         out = np.zeros(block.hu.size, values.dtype)
@@ -81,9 +84,17 @@ def draw_vertebrae(
     labels, _ = geodesic_partition(np.asarray(whole(seeds), np.uint8), np.asarray(whole(cost), np.uint8), LONGEST_WAY)
     labels[labels == OTHER] = 0
     canal_mask, disc_mask = np.asarray(whole(canal), bool), np.asarray(whole(column.disc), bool)
-    labels = tidy_labels(labels, canal_mask | disc_mask)
+    labels = tidy_labels(labels, canal_mask | disc_mask, cement)
     bodies = (np.asarray(whole(column.body)) > 0) & (labels > 0)
     return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0))
+
+
+def _spill(smooth: Image, cement: NDArray[np.bool_], densities: Densities) -> Image:
+    """How much cement brightens what lies beside it, in HU: without this, leaked cement wears a shell of bone."""
+    if not cement.any():
+        return np.zeros_like(smooth)
+    excess: Image = np.where(cement, smooth - np.float32(densities.soft_hu), np.float32(0))
+    return np.asarray(gaussian_filter(excess, SPILL_MM), dtype=np.float32)
 
 
 def _leaks_at_wall(

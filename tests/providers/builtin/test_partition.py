@@ -52,7 +52,20 @@ def test_tidy_drops_stray_pieces_and_fills_marrow() -> None:
     labels[5:15, 5:15, 5:15] = 3
     labels[8:12, 8:12, 8:12] = 0
     labels[0, 0, 0] = 3
-    tidy = tidy_labels(labels, np.zeros(labels.shape, bool))
+    none = np.zeros(labels.shape, bool)
+    tidy = tidy_labels(labels, none, none)
     assert tidy[0, 0, 0] == 0
     assert (tidy[5:15, 5:15, 5:15] == 3).all()
     assert (tidy > 0).sum() == 1000
+
+
+def test_cement_counts_as_bone_only_where_bone_encloses_it() -> None:
+    labels = np.zeros((30, 30, 30), np.uint8)
+    labels[5:25, 5:25, 5:25] = 1
+    cement = np.zeros(labels.shape, bool)
+    cement[13:17, 13:17, 13:17] = True  # in a pore
+    cement[5:25, 23:27, 12:18] = True  # at the surface, a channel open to one side
+    labels[cement] = 0
+    tidy = tidy_labels(labels, np.zeros(labels.shape, bool), cement)
+    assert (tidy[13:17, 13:17, 13:17] == 1).all()
+    assert not tidy[5:25, 25:27, 12:18].any()
