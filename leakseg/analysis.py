@@ -38,6 +38,7 @@ from leakseg.stages import (
     quality,
     repair,
     vertebrae,
+    width,
 )
 from leakseg.volume import LabelMap, Volume
 
@@ -109,18 +110,17 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     AnatomyError
         Where the masks show no vertebra or no canal.
     """
+    masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
     masks, repairs = repair.fill_cavities(masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
     read = densities.read_densities(volume, masks, anatomy, criteria.cement)
-    cut_back, swallowed = outline.free_swallowed_cement(
-        volume, masks, anatomy, read, criteria.cement, criteria.outline
-    )
+    cut_back, swallowed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
     if swallowed:
         masks = cut_back
         anatomy = describe_anatomy(masks, criteria)
         read = densities.read_densities(volume, masks, anatomy, criteria.cement)
     found = find_cement(volume, masks, anatomy, read, criteria)
-    return TracedCement(masks, anatomy, found, (*repairs, *swallowed))
+    return TracedCement(masks, anatomy, found, (*thinned, *repairs, *swallowed))
 
 
 def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:

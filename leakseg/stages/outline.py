@@ -1,0 +1,303 @@
+"""Vertebra masks cut back where they swallow cement that lies outside bone, before anything is compared with them.
+
+A mask drawn by a model may follow the bulge of a leak. The bone's own outline is rebuilt from what no cement
+lies near: section by section the hull of the vertebra's body, the endplates as smooth surfaces, the canal's wall
+carried over from the neighbouring sections, and behind the body the other side and the neighbouring vertebrae.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cc3d
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
+from leakseg.criteria import CementCriteria, OutlineCriteria
+from leakseg.findings import QualityNote
+from leakseg.geometry import FloatArray, Grid
+from leakseg.pieces import ScanDensities
+from leakseg.volume import Volume
+
+_DIRECTIONS = 36
+_HULL_MEMORY = 15
+_MIN_COLUMNS = 40
+_FAR_MM = 99.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Trusted:
+    """Bone of one vertebra that no cement lies near, on the part of the lattice from ``low`` on."""
+
+    vertebra: Vertebra
+    low: NDArray[np.int64]
+    bone: NDArray[np.bool_]
+    body: NDArray[np.bool_]
+    distance_mm: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rebuilt:
+    """What the outlines are rebuilt from: trusted bone by label number, and the depth inside the canal."""
+
+    trusted: dict[int, _Trusted]
+    spine: SpineAnatomy
+    canal_depth_mm: NDArray[np.float32]
+    criteria: OutlineCriteria
+
+
+def free_swallowed_cement(
+    volume: Volume,
+    masks: SpineMasks,
+    spine: SpineAnatomy,
+    densities: ScanDensities,
+    cement_criteria: CementCriteria,
+    criteria: OutlineCriteria,
+) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
+    """The masks without the swallowed cement and its margin, and a note for each vertebra that swallowed some."""
+    if not densities.has_cement:
+        return masks, ()
+    labels = masks.vertebrae[densities.window]
+    cement = _cement(volume, labels, densities, cement_criteria, criteria)
+    index = np.argwhere(cement)
+    suv = spine.axis.to_canal(densities.grid.to_patient(index))
+    rebuilt = _rebuild(suv, densities, spine, criteria)
+    beyond = _beyond_all(index, labels, rebuilt, densities.grid, criteria.likeness_play_mm)
+    seeds = np.zeros(labels.shape, bool)
+    seeds[tuple(index[beyond >= criteria.swallowed_beyond_mm].T)] = True
+    seeds = _large(seeds, densities, criteria)
+    if not seeds.any():
+        return masks, ()
+    around = np.argwhere(_near(cement, densities, criteria.swallowed_margin_mm) & (labels > 0))
+    beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
+    loose = np.zeros(labels.shape, bool)
+    loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
+    free = np.argwhere(_joined(cc3d.connected_components(loose, connectivity=26), seeds & loose))
+    vertebrae = masks.vertebrae.copy()
+    window = vertebrae[densities.window]
+    notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
+    window[tuple(free.T)] = 0
+    return replace(masks, vertebrae=vertebrae), notes
+
+
+def _cement(
+    volume: Volume,
+    labels: NDArray[np.uint8],
+    densities: ScanDensities,
+    criteria: CementCriteria,
+    outline: OutlineCriteria,
+) -> NDArray[np.bool_]:
+    """Cement beyond doubt, and what is as dense inside the masks and hangs together with it or lies near to it."""
+    limit = max(
+        densities.edge(densities.cancellous, criteria.edge_share),
+        densities.edge(densities.cortex, outline.denser_share),
+    )
+    dense = (labels > 0) & (volume.hu[densities.window] > limit)
+    pieces = cc3d.connected_components(dense, connectivity=26)
+    sure = _joined(pieces, densities.seeds & dense)
+    return _joined(pieces, dense & _near(sure, densities, criteria.contact_mm))
+
+
+def _joined(pieces: NDArray[np.integer], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    keep = np.zeros(int(pieces.max()) + 1, bool)
+    keep[np.unique(pieces[where])] = True
+    keep[0] = False
+    return np.asarray(keep[pieces])
+
+
+def _rebuild(
+    cement_suv: FloatArray, densities: ScanDensities, spine: SpineAnatomy, criteria: OutlineCriteria
+) -> _Rebuilt:
+    wet = _wet(cement_suv, densities, spine, criteria)
+    step = (spine.lattice.step_mm,) * 3
+    return _Rebuilt(
+        trusted={vertebra.level.number: _trust(vertebra, wet, spine) for vertebra in spine.vertebrae},
+        spine=spine,
+        canal_depth_mm=np.asarray(edt.edt(spine.canal, anisotropy=step, black_border=False)),
+        criteria=criteria,
+    )
+
+
+def _wet(
+    suv: FloatArray, densities: ScanDensities, spine: SpineAnatomy, criteria: OutlineCriteria
+) -> NDArray[np.bool_]:
+    """Lattice nodes that hold cement or lie so near to it that the mask there is not trusted."""
+    lattice = spine.lattice
+    at = np.rint(lattice.to_index(suv)).astype(np.int64)
+    at = at[((at >= 0) & (at < np.array(lattice.shape))).all(axis=1)]
+    holds = np.zeros(lattice.shape, bool)
+    holds[tuple(at.T)] = True
+    reach = criteria.trust_mm + 0.5 * max(densities.grid.spacing_mm)
+    return np.asarray(edt.edt(~holds, anisotropy=(lattice.step_mm,) * 3, black_border=False) <= reach)
+
+
+def _trust(vertebra: Vertebra, wet: NDArray[np.bool_], spine: SpineAnatomy) -> _Trusted:
+    own = spine.bone == vertebra.level.number
+    box = ndimage.find_objects(own.astype(np.uint8))[0]
+    pad = 6
+    box = tuple(slice(max(0, part.start - pad), part.stop + pad) for part in box)
+    bone = own[box] & ~wet[box]
+    return _Trusted(
+        vertebra,
+        np.array([part.start for part in box]),
+        bone,
+        bone & spine.body[box],
+        edt.edt(~bone, anisotropy=(spine.lattice.step_mm,) * 3, black_border=False),
+    )
+
+
+def _near(cement: NDArray[np.bool_], densities: ScanDensities, reach_mm: float) -> NDArray[np.bool_]:
+    return np.asarray(edt.edt(~cement, anisotropy=densities.grid.spacing_mm, black_border=False) <= reach_mm)
+
+
+def _beyond_all(
+    index: NDArray[np.int64], labels: NDArray[np.uint8], rebuilt: _Rebuilt, grid: Grid, arch_play_mm: float
+) -> NDArray[np.float32]:
+    """How far voxels inside the masks lie beyond the rebuilt outline of the vertebra they are counted to, mm."""
+    suv = rebuilt.spine.axis.to_canal(grid.to_patient(index))
+    owner = labels[tuple(index.T)]
+    beyond = rebuilt.spine.lattice.lookup(rebuilt.canal_depth_mm, suv)
+    for number in np.unique(owner):
+        own = owner == number
+        if number in rebuilt.trusted:
+            beyond[own] = np.maximum(beyond[own], _beyond(int(number), suv[own], rebuilt, arch_play_mm))
+    return np.asarray(beyond, dtype=np.float32)
+
+
+def _beyond(number: int, suv: FloatArray, rebuilt: _Rebuilt, arch_play_mm: float) -> NDArray[np.float32]:
+    """How far points lie beyond one vertebra's bone, mm: before the posterior wall its body, else its arch."""
+    spine, own = rebuilt.spine, rebuilt.trusted[number]
+    rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.posterior_wall_u_mm) - 1)
+    front = suv[:, 1] <= spine.posterior_wall_u_mm[rows] + 0.5
+    beyond = np.zeros(len(suv), np.float32)
+    if front.any():
+        beyond[front] = np.maximum(
+            _beyond_hull(suv[front], own, spine, rebuilt.criteria), _beyond_endplates(suv[front], own, spine)
+        )
+    if not front.all():
+        unlike = _beyond_likeness(suv[~front], number, rebuilt.trusted, spine)
+        beyond[~front] = np.maximum(unlike - arch_play_mm, 0)
+    return beyond
+
+
+def _beyond_hull(suv: FloatArray, own: _Trusted, spine: SpineAnatomy, criteria: OutlineCriteria) -> NDArray[np.float32]:
+    """Distance beyond the hull of the trusted body in the section square to the canal."""
+    rows = np.flatnonzero(own.body.any(axis=(1, 2)))
+    if not len(rows):
+        return np.zeros(len(suv), np.float32)
+    index = np.arange(own.body.shape[1]) + own.low[1], np.arange(own.body.shape[2]) + own.low[2]
+    u = index[0][:, None] * spine.lattice.step_mm + spine.lattice.u_start_mm
+    v = index[1][None, :] * spine.lattice.step_mm + spine.lattice.v_start_mm
+    angles = np.arange(_DIRECTIONS) * (2 * np.pi / _DIRECTIONS)
+    at = np.clip(np.rint(suv[:, 0] / spine.lattice.step_mm).astype(int) - own.low[0], rows[0], rows[-1]) - rows[0]
+    body = own.body[rows[0] : rows[-1] + 1]
+    support = np.stack([_support(body, u * np.cos(angle) + v * np.sin(angle)) for angle in angles])
+    support += spine.lattice.step_mm / 2
+    middle = own.vertebra.body_centre_suv_mm[2]
+    other_side = support[-np.arange(_DIRECTIONS)] + 2 * middle * np.sin(angles)[:, None]
+    support = np.minimum(support, other_side + criteria.side_play_mm)
+    along = suv[:, 1] * np.cos(angles)[:, None] + suv[:, 2] * np.sin(angles)[:, None]
+    return np.asarray(np.maximum(along - support[:, at], 0).max(axis=0), dtype=np.float32)
+
+
+def _support(body: NDArray[np.bool_], along: FloatArray) -> FloatArray:
+    """How far the body reaches in one direction, section by section; bumps shorter than the memory are left out."""
+    support = np.where(body, along, -np.inf).max(axis=(1, 2))
+    known = np.isfinite(support)
+    support = np.interp(np.arange(len(support)), np.flatnonzero(known), support[known])
+    return np.asarray(ndimage.median_filter(support, _HULL_MEMORY, mode="nearest"), dtype=np.float64)
+
+
+def _beyond_endplates(suv: FloatArray, own: _Trusted, spine: SpineAnatomy) -> NDArray[np.float32]:
+    """Distance beyond the body's ends, each a smooth surface through its trusted columns."""
+    beyond = np.zeros(len(suv), np.float32)
+    whole = spine.body[_box(own)] & (spine.bone[_box(own)] == own.vertebra.level.number)
+    for upper, plane in ((True, own.vertebra.upper_endplate), (False, own.vertebra.lower_endplate)):
+        surface = _end_surface(own, whole, spine, upper=upper)
+        height = surface(suv) if surface is not None else plane.s_at(suv)
+        beyond = np.maximum(beyond, (suv[:, 0] - height) if upper else (height - suv[:, 0]))
+    return beyond.astype(np.float32)
+
+
+def _end_surface(own: _Trusted, whole: NDArray[np.bool_], spine: SpineAnatomy, *, upper: bool) -> Any:
+    """A second-order surface ``s(u, v)`` through the ends of the columns that no cement lies near."""
+    flip = slice(None, None, -1) if upper else slice(None)
+    first = np.argmax(whole[flip], axis=0)
+    safe = np.take_along_axis(own.body[flip], first[None], axis=0)[0] & (whole.sum(axis=0) >= 5)
+    safe &= ndimage.binary_erosion(whole.any(axis=0), iterations=2)
+    at = np.argwhere(safe)
+    if len(at) < _MIN_COLUMNS:
+        return None
+    row = first[tuple(at.T)]
+    row = whole.shape[0] - 1 - row if upper else row
+    ends = spine.lattice.to_suv(np.column_stack([row, at]) + own.low)
+    ends[:, 0] += (0.5 if upper else -0.5) * spine.lattice.step_mm
+    keep = np.ones(len(ends), bool)
+    table = _second_order(ends)
+    factors = np.zeros(table.shape[1])
+    for _ in range(4):
+        factors = np.linalg.lstsq(table[keep], ends[keep, 0], rcond=None)[0]
+        error = np.abs(ends[:, 0] - table @ factors)
+        keep = error <= max(1.5, 2.5 * float(np.median(error)))
+    return lambda suv: _second_order(suv) @ factors
+
+
+def _second_order(suv: FloatArray) -> FloatArray:
+    u, v = suv[:, 1] / 10, suv[:, 2] / 10
+    return np.column_stack([np.ones(len(u)), u, v, u * u, u * v, v * v])
+
+
+def _beyond_likeness(
+    suv: FloatArray, number: int, trusted: dict[int, _Trusted], spine: SpineAnatomy
+) -> NDArray[np.float32]:
+    """Distance from the trusted bone of the other side and of the neighbours laid over this vertebra."""
+    own = trusted[number]
+    mirrored = suv * np.array([1.0, 1.0, -1.0])
+    nearest = np.minimum(_to_trusted(mirrored, own, spine), _FAR_MM)
+    order = [vertebra.level.number for vertebra in spine.vertebrae]
+    place = order.index(number)
+    for other in order[max(0, place - 1) : place] + order[place + 1 : place + 2]:
+        model = trusted[other]
+        scale = (model.vertebra.s_top_mm - model.vertebra.s_bottom_mm) / max(
+            own.vertebra.s_top_mm - own.vertebra.s_bottom_mm, 1.0
+        )
+        moved = suv.copy()
+        moved[:, 0] = model.vertebra.s_middle_mm + (suv[:, 0] - own.vertebra.s_middle_mm) * np.clip(scale, 0.8, 1.25)
+        for sign in (1.0, -1.0):
+            nearest = np.minimum(nearest, _to_trusted(moved * np.array([1.0, 1.0, sign]), model, spine))
+    return nearest.astype(np.float32)
+
+
+def _to_trusted(suv: FloatArray, model: _Trusted, spine: SpineAnatomy) -> NDArray[np.float32]:
+    at = np.rint(spine.lattice.to_index(suv)).astype(np.int64) - model.low
+    inside = ((at >= 0) & (at < np.array(model.bone.shape))).all(axis=1)
+    at[~inside] = 0
+    return np.where(inside, model.distance_mm[tuple(at.T)], _FAR_MM).astype(np.float32)
+
+
+def _box(own: _Trusted) -> tuple[slice, slice, slice]:
+    parts = [slice(int(start), int(start) + size) for start, size in zip(own.low, own.bone.shape, strict=True)]
+    return (parts[0], parts[1], parts[2])
+
+
+def _large(seeds: NDArray[np.bool_], densities: ScanDensities, criteria: OutlineCriteria) -> NDArray[np.bool_]:
+    pieces = cc3d.connected_components(seeds, connectivity=26)
+    sizes = np.bincount(pieces.ravel()) * densities.grid.voxel_volume_mm3
+    sizes[0] = 0
+    return np.asarray((sizes >= criteria.min_swallowed_mm3)[pieces])
+
+
+def _notes(levels: NDArray[np.uint8], voxel_mm3: float) -> tuple[QualityNote, ...]:
+    return tuple(
+        QualityNote(
+            "mask_swallowed_cement",
+            "warning",
+            f"The mask of {VertebraLevel.from_number(int(number)).value} took in cement beyond the outline of the bone "
+            f"({float((levels == number).sum()) * voxel_mm3:.0f} mm3 with its margin): it was counted as outside bone.",
+        )
+        for number in np.unique(levels)
+    )

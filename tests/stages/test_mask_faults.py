@@ -1,0 +1,68 @@
+"""Masks that err as drawn ones do: leaks are found all the same, and bone is not taken for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from leakseg.analysis import analyse
+from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.criteria import Criteria
+from leakseg.findings import LeakType
+from leakseg.stages.classify import RuleClassifier
+
+WALL_Y = -8.0
+
+
+def leaks_of(spine):
+    """One leak in each place, painted beside a filled L3 together with the way it took out of the bone."""
+    z, edge = spine.middle_z("L3"), spine.body_half_width_mm
+    canal = spine.box((1, 7), (WALL_Y, WALL_Y + 5), (z - 8, z + 8))
+    channel = spine.box((-1.5, 1.5), (WALL_Y - 12, WALL_Y + 1), (z - 1.5, z + 1.5))
+    out = spine.box((edge - 14, edge + 1.5), (WALL_Y - 17, WALL_Y - 13), (z - 2, z + 2))
+    lump = spine.box((edge, edge + 5), (WALL_Y - 20, WALL_Y - 10), (z - 5, z + 5))
+    end = spine.box((-3, 3), (WALL_Y - 18, WALL_Y - 12), (z - 14, z - 4))
+    disc = spine.box((-6, 6), (WALL_Y - 21, WALL_Y - 9), (z - 17, z - 12))
+    return {"epidural": canal | channel, "paravertebral": lump | out, "intradiscal": disc | end}
+
+
+@pytest.mark.parametrize("kind", ["epidural", "paravertebral", "intradiscal"])
+def test_a_leak_that_the_vertebra_mask_swallows_is_found(spine, kind):
+    leak = leaks_of(spine)[kind]
+    masks = spine.masks()
+    labels = masks.vertebrae.copy()
+    labels[ndimage.binary_dilation(leak) & (labels == 0)] = VertebraLevel.L3.number
+    volume = spine.volume(spine.fill("L3"), leak)
+    found = analyse(volume, SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier())
+    (told,) = found.leaks
+    assert (told.type, told.level) == (LeakType(kind), "L3")
+    assert told.volume_mm3 == pytest.approx(float((leak & (masks.vertebrae == 0)).sum()), rel=0.3)
+    assert "mask_swallowed_cement" in [note.code for note in found.notes]
+
+
+@pytest.mark.parametrize("place", ["wall", "endplate", "side", "pedicle"])
+def test_cement_that_reaches_the_bones_outline_is_not_cut_off(spine, place):
+    z, edge = spine.middle_z("L3"), spine.body_half_width_mm
+    cement = {
+        "wall": spine.box((-6, 6), (WALL_Y - 14, WALL_Y), (z - 6, z + 6)),
+        "endplate": spine.box((-8, 8), (WALL_Y - 22, WALL_Y - 8), (z - 12, z + 4)),
+        "side": spine.box((0, edge), (WALL_Y - 22, WALL_Y - 8), (z - 6, z + 6)),
+        "pedicle": spine.box((12, 16), (WALL_Y - 16, WALL_Y + 14), (z + 3, z + 7)),
+    }[place]
+    found = analyse(spine.volume(spine.fill("L3"), cement), spine.masks(), Criteria(), RuleClassifier())
+    assert found.leaks == ()
+    assert "mask_swallowed_cement" not in [note.code for note in found.notes]
+
+
+def test_masks_wider_than_the_bone_are_thinned(spine):
+    masks = spine.masks()
+    reach = ndimage.distance_transform_edt(masks.vertebrae == 0, return_indices=True)
+    wide = np.where(reach[0] <= 1.0, masks.vertebrae[tuple(reach[1])], 0).astype(np.uint8)
+    leak = leaks_of(spine)["paravertebral"]
+    volume = spine.volume(spine.fill("L3"), leak)
+    true = analyse(volume, masks, Criteria(), RuleClassifier())
+    found = analyse(volume, SpineMasks(spine.grid, wide, canal=masks.canal), Criteria(), RuleClassifier())
+    assert [note.code for note in found.notes] == ["wide_masks_thinned"]
+    assert "wide_masks_thinned" not in [note.code for note in true.notes]
+    assert found.leaks[0].volume_mm3 == pytest.approx(true.leaks[0].volume_mm3, rel=0.02)
