@@ -111,7 +111,7 @@ def _first_segment(
     rows = np.flatnonzero(middle.any(axis=(1, 2)))
     if len(rows) == 0:
         return own
-    near = s > s[rows[-1]] - _SACRAL_SEGMENT_MM
+    near = (s > s[rows[-1]] - _SACRAL_SEGMENT_MM) & (s <= s[rows[-1]])  # facets above are no pedicle
     beside = np.abs(v) < _SACRAL_BORDER_MM
     return np.asarray(own & near[:, None, None] & beside)
 

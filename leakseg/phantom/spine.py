@@ -168,8 +168,8 @@ def _fusion(pose: VertebraPose, sign: float) -> Solid:
     """A broad transverse process that has grown into the sacral ala (Castellvi IIIa or IIIb)."""
     size = pose.size
     outer = size.canal_width_mm / 2 + size.pedicle_width_mm
-    centre = pose.at(-0.35 * size.body_height_mm, -size.canal_depth_mm / 2 + 3.0, sign * (outer + 10.0))
-    return Brick(centre, (0.72 * size.body_height_mm, 9.0, 14.0), pose.axes, 6.0)
+    centre = pose.at(-0.35 * size.body_height_mm, -size.canal_depth_mm / 2 + 3.0, sign * (outer + 12.0))
+    return Brick(centre, (0.72 * size.body_height_mm, 9.0, 12.5), pose.axes, 6.0)
 
 
 def _check(shape: SpineShape) -> None:
