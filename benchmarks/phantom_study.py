@@ -25,17 +25,17 @@ IMPLANTS: dict[str, tuple[str, ...]] = {
         "verse005/ct.nii.gz",
         *("--masks", "vertebrae={data}/verse005/vertebrae.nii.gz"),
         *("--masks", "canal={data}/verse005/canal_derived.nii.gz"),
-        *("--label-scheme", "verse"),
+        *("--label-scheme", "verse", "--levels", "L2,L4"),
     ),
     "totalsegmentator-ct": (
         "totalsegmentator_ct/ct.nii.gz",
         *("--masks", "vertebrae={data}/totalsegmentator_ct/seg_total_v2.nii.gz"),
-        *("--label-scheme", "totalsegmentator"),
+        *("--label-scheme", "totalsegmentator", "--levels", "L1,L3"),
     ),
 }
 """Real scans without cement, with their masks; passed over where they are not there."""
-IMPLANT_COUNT = 30
-"""Cases in each real scan: its levels, the types and sides in turn."""
+IMPLANT_COUNT = 28
+"""Cases in each real scan: every type on every side at two levels, and three controls at each."""
 DEFAULT_SEED = 2026
 
 
