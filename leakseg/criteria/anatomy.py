@@ -96,6 +96,8 @@ class SpineCriteria:
     """The wall is carried over from sections up to this far away."""
     wall_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """Bone counts as the wall where it lies within this of the wall carried over."""
+    wall_dent_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 1.0
+    """Bone dents the wall carried over by this at the most: cement that a vertebra's mask took in dents it farther."""
     pedicle_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 6.0
     """Pedicles are looked for in this depth behind the posterior wall."""
     min_pedicle_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0

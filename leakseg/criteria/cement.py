@@ -78,6 +78,8 @@ class CementCriteria:
     """... and not more than this: denser ones are calcification, clips or teeth."""
     detached_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
     """The median of a detached piece reaches this share: a drop is even, a plaque is not."""
+    detached_strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
+    """... or this share where it lies on the bone, in scans whose cement is plainly denser than cortex."""
     max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
     """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0

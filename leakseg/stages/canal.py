@@ -51,7 +51,7 @@ def trace_canal_wall(
         expected = _carried_over(own, criteria.canal_memory_mm)
         expected = np.fmax(expected, np.where(np.isfinite(own), np.fmin(own, expected + criteria.wall_play_mm), 0))
     close = np.abs(hit - expected) <= criteria.wall_play_mm
-    wall = np.where(close, np.fmax(hit, expected), expected)
+    wall = np.where(close, np.fmax(hit, expected - criteria.wall_dent_mm), expected)
     wall = _carry_along(wall)
     around = np.pad(np.pad(wall, ((0, 0), (1, 1)), mode="wrap"), ((1, 1), (0, 0)), mode="edge")
     wall = ndimage.median_filter(around, size=(3, 3))[1:-1, 1:-1]

@@ -93,7 +93,7 @@ def find_leaked_cement(
             cut_off=any(part.start == 0 or part.stop == size for part, size in zip(box, pieces.shape, strict=True)),
             neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
         )
-        keep[number] = _is_cement(piece, touching_mm, max(spacing), criteria)
+        keep[number] = _is_cement(piece, touching_mm, max(spacing), cortex_edge, criteria)
         if not keep[number] and _looks_like_cement(piece, criteria):
             notes.append(_dense_piece(grid.to_patient(index).mean(axis=0), piece))
     kept = keep[pieces]
@@ -102,7 +102,9 @@ def find_leaked_cement(
     return LeakedCement(mask, touching_mm, tuple(notes))
 
 
-def _is_cement(piece: _Piece, touching_mm: float, coarsest_mm: float, criteria: CementCriteria) -> bool:
+def _is_cement(
+    piece: _Piece, touching_mm: float, coarsest_mm: float, cortex_edge: float, criteria: CementCriteria
+) -> bool:
     """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
     across_gap = piece.to_inner_mm > criteria.gap_mm and coarsest_mm < criteria.thick_voxel_mm
     if piece.to_inner_mm <= touching_mm and (not across_gap or piece.size_mm3 <= criteria.gap_max_mm3):
@@ -118,8 +120,17 @@ def _is_cement(piece: _Piece, touching_mm: float, coarsest_mm: float, criteria: 
         and piece.to_inner_mm <= criteria.detached_reach_mm
         and piece.to_bone_mm <= criteria.detached_bone_mm
         and piece.dense_end <= criteria.detached_max_core_share
-        and piece.middle >= criteria.detached_middle_share
+        and (piece.middle >= criteria.detached_middle_share or _hugs_bone(piece, cortex_edge, criteria))
         and piece.spread <= criteria.max_spread
+    )
+
+
+def _hugs_bone(piece: _Piece, cortex_edge: float, criteria: CementCriteria) -> bool:
+    """A strand on the bone, as veins run: thin, so blurred, but its dense end nearer to cement than to cortex."""
+    return (
+        piece.to_bone_mm <= criteria.near_bone_mm
+        and piece.middle >= criteria.detached_strand_share
+        and cortex_edge <= criteria.detached_core_share
     )
 
 
