@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from leakseg.criteria import ReadingCriteria
 from leakseg.errors import SeriesError
 from leakseg.geometry import FloatArray, Grid, canonical
-from leakseg.readers.headers import SliceHeader, UnreadableError, read_headers
+from leakseg.readers.headers import HeaderReader, SliceHeader, UnreadableError
 from leakseg.readers.hounsfield import AIR_HU, densities_of
 from leakseg.readers.inventory import ReadScan
 from leakseg.readers.series import judge
@@ -66,9 +66,10 @@ def _rounded(grid: Grid) -> tuple[float, float, float]:
 
 def _slices(source: ScanSource) -> list[SliceHeader]:
     slices: list[SliceHeader] = []
+    reader = HeaderReader()
     for path in source.files:
         try:
-            slices.extend(read_headers(path))
+            slices.extend(reader.read(path))
         except UnreadableError as error:
             raise SeriesError(f"A file of the series can no longer be read: {error}") from error
     wanted = source.series_instance_uid

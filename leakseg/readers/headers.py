@@ -6,13 +6,16 @@ Nothing is judged here and nothing is filled in: what is absent or malformed is 
 from __future__ import annotations
 
 import logging
-import math
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from leakseg.readers.elements import number, numbers, parts, sequence, text, whole
 
 Vector: TypeAlias = tuple[float, float, float]
 
@@ -32,8 +35,8 @@ _TAGS = [
     "PerFrameFunctionalGroupsSequence",
 ]
 # fmt: on
-_MALFORMED = (ValueError, TypeError, AttributeError, OSError, OverflowError, NotImplementedError)
-"""What pydicom raises of a value that is not what its attribute should hold."""
+_OWN_TAGS = frozenset({0x00080018, 0x00200013, 0x00200012, 0x00200032})
+"""Of these a slice has its own; an `ImageHeader` holds none: SOP instance, instance and acquisition number, place."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 
 
@@ -103,25 +106,41 @@ class SliceHeader:
     file_size: int
 
 
-def read_headers(path: Path) -> list[SliceHeader]:
-    """The slices of one DICOM file, pixels unread.
+class HeaderReader:
+    """Reads header after header; what the slices of a series have in common is made sense of once.
 
-    Raises
-    ------
-    UnreadableError
-        Where the file is not DICOM, or its header does not say which series it belongs to.
+    Two files whose bytes agree in every attribute but a slice's own share one `ImageHeader`.
     """
-    try:
-        with path.open("rb") as stream, quiet():
-            dataset = _read(stream)
-            return _slices(dataset, path, stream.tell() if not stream.closed else None)
-    except UnreadableError:
-        raise
-    except OSError as error:
-        told = error.strerror or "its header is damaged"
-        raise UnreadableError(f"Cannot be read: {told}.") from error
-    except Exception as error:
-        raise UnreadableError("Not readable as DICOM: its header is damaged.") from error
+
+    def __init__(self) -> None:
+        self._images: dict[tuple[Any, ...], ImageHeader] = {}
+
+    def read(self, path: Path) -> list[SliceHeader]:
+        """The slices of one DICOM file, pixels unread.
+
+        Raises
+        ------
+        UnreadableError
+            Where the file is not DICOM, or its header does not say which series it belongs to.
+        """
+        try:
+            with path.open("rb") as stream, quiet():
+                dataset = _read(stream)
+                size = os.fstat(stream.fileno()).st_size
+                offset = stream.tell() if not stream.closed else None
+                return _slices(dataset, path, offset, size, self._images)
+        except UnreadableError:
+            raise
+        except OSError as error:
+            told = error.strerror or "its header is damaged"
+            raise UnreadableError(f"Cannot be read: {told}.") from error
+        except Exception as error:
+            raise UnreadableError("Not readable as DICOM: its header is damaged.") from error
+
+
+def read_headers(path: Path) -> list[SliceHeader]:
+    """The slices of one DICOM file by itself; see `HeaderReader.read`."""
+    return HeaderReader().read(path)
 
 
 @contextmanager
@@ -146,29 +165,36 @@ def _read(stream: Any) -> Any:
     if not preamble and head[:2] not in _FIRST_GROUPS:
         raise UnreadableError("Not DICOM (no DICM mark, and no header at its start), NIfTI or NRRD.")
     stream.seek(0)
-    return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS, force=not preamble)
+    return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_tags(), force=not preamble)
 
 
-def _slices(dataset: Any, path: Path, offset: int | None) -> list[SliceHeader]:
+@cache
+def _tags() -> list[Any]:
+    from pydicom.tag import Tag
+
+    return [Tag(keyword) for keyword in _TAGS]
+
+
+def _slices(
+    dataset: Any, path: Path, offset: int | None, size: int, known: dict[tuple[Any, ...], ImageHeader]
+) -> list[SliceHeader]:
     meta = getattr(dataset, "file_meta", None)
     syntax = str(getattr(meta, "TransferSyntaxUID", "") or "")
     if str(getattr(meta, "MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
         raise UnreadableError("A DICOMDIR index, not an image.")
-    if not _text(dataset, "SeriesInstanceUID"):
+    if not text(dataset, "SeriesInstanceUID"):
         raise UnreadableError("A DICOM file that does not say which series it belongs to (no SeriesInstanceUID).")
-    size = path.stat().st_size
-    identity = Identity(
-        _text(dataset, "PatientName"),
-        _text(dataset, "PatientID"),
-        _text(dataset, "PatientBirthDate"),
-        _text(dataset, "AccessionNumber"),
-        _text(dataset, "PatientIdentityRemoved").upper() == "YES",
-    )
     groups = list(_frames(dataset))
+    plain = len(groups) == 1 and len(groups[0]) == 1  # one frame, and no functional groups that speak of it
+    alike = (syntax, _in_common(dataset)) if plain else None
     slices = []
     for frame, items in enumerate(groups):
-        image = _image(dataset, items, syntax, identity)
-        position = _numbers(_Layers(items), "ImagePositionPatient", 3)
+        image = known.get(alike) if alike else None
+        if image is None:
+            image = _image(dataset, items, syntax, _identity(dataset))
+            if alike:
+                known[alike] = image
+        position = numbers(_Layers(items), "ImagePositionPatient", 3)
         native = offset if syntax in NATIVE or not syntax else None
         slices.append(
             SliceHeader(
@@ -176,7 +202,7 @@ def _slices(dataset: Any, path: Path, offset: int | None) -> list[SliceHeader]:
                 path,
                 frame,
                 len(groups),
-                _text(dataset, "SOPInstanceUID"),
+                text(dataset, "SOPInstanceUID"),
                 None if position is None else (position[0], position[1], position[2]),
                 native,
                 size,
@@ -185,15 +211,31 @@ def _slices(dataset: Any, path: Path, offset: int | None) -> list[SliceHeader]:
     return slices
 
 
+def _in_common(dataset: Any) -> tuple[Any, ...]:
+    """What the header holds, as it stands in the file, but for what is a slice's own."""
+    raw = [dataset.get_item(tag) for tag in dataset.keys() if tag not in _OWN_TAGS]  # noqa: SIM118  # items() would convert
+    return tuple((one.tag, one.VR, one.value if one.is_raw else repr(one.value)) for one in raw)
+
+
+def _identity(dataset: Any) -> Identity:
+    return Identity(
+        text(dataset, "PatientName"),
+        text(dataset, "PatientID"),
+        text(dataset, "PatientBirthDate"),
+        text(dataset, "AccessionNumber"),
+        text(dataset, "PatientIdentityRemoved").upper() == "YES",
+    )
+
+
 def _frames(dataset: Any) -> Iterator[list[Any]]:
     """For each frame the datasets that speak of it, the most particular first (PS3.3 C.7.6.16)."""
-    per_frame = _sequence(dataset, "PerFrameFunctionalGroupsSequence")
-    shared = _sequence(dataset, "SharedFunctionalGroupsSequence")
+    per_frame = sequence(dataset, "PerFrameFunctionalGroupsSequence")
+    shared = sequence(dataset, "SharedFunctionalGroupsSequence")
     common = [item for group in shared for item in _macros(group)]
     for group in per_frame:
         yield [*_macros(group), *common, dataset]
     if not per_frame:
-        count = _whole(dataset, "NumberOfFrames") or 1
+        count = whole(dataset, "NumberOfFrames") or 1
         for _ in range(max(count, 1)):
             yield [*common, dataset]
 
@@ -218,42 +260,42 @@ class _Layers:
 
 def _image(dataset: Any, items: list[Any], syntax: str, identity: Identity) -> ImageHeader:
     layers = _Layers(items)
-    spacing = _numbers(layers, "PixelSpacing", 2)
-    signed = _whole(layers, "PixelRepresentation") == 1
-    bits = _whole(layers, "BitsStored") or 0
+    spacing = numbers(layers, "PixelSpacing", 2)
+    signed = whole(layers, "PixelRepresentation") == 1
+    bits = whole(layers, "BitsStored") or 0
     kernel = layers.get("ConvolutionKernel")
     # FrameType is the enhanced objects' word for ImageType, and nearer to the frame
     kind = layers.get("FrameType") or layers.get("ImageType")
     return ImageHeader(
-        study_uid=_text(dataset, "StudyInstanceUID"),
-        series_uid=_text(dataset, "SeriesInstanceUID"),
-        series_number=_whole(dataset, "SeriesNumber"),
-        modality=_text(dataset, "Modality").upper(),
-        sop_class=_text(dataset, "SOPClassUID"),
-        image_type=tuple(part.strip().upper() for part in _parts(kind)),
-        technique=_text(layers, "VolumeBasedCalculationTechnique").upper(),
-        volumetric=_text(layers, "VolumetricProperties").upper(),
-        manufacturer=f"{_text(dataset, 'Manufacturer')} {_text(dataset, 'ManufacturerModelName')}".strip(),
-        frame_uid=_text(dataset, "FrameOfReferenceUID"),
-        stack_id=_text(layers, "StackID"),
+        study_uid=text(dataset, "StudyInstanceUID"),
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        series_number=whole(dataset, "SeriesNumber"),
+        modality=text(dataset, "Modality").upper(),
+        sop_class=text(dataset, "SOPClassUID"),
+        image_type=tuple(part.strip().upper() for part in parts(kind)),
+        technique=text(layers, "VolumeBasedCalculationTechnique").upper(),
+        volumetric=text(layers, "VolumetricProperties").upper(),
+        manufacturer=f"{text(dataset, 'Manufacturer')} {text(dataset, 'ManufacturerModelName')}".strip(),
+        frame_uid=text(dataset, "FrameOfReferenceUID"),
+        stack_id=text(layers, "StackID"),
         transfer_syntax=syntax,
-        rows=_whole(dataset, "Rows") or 0,
-        columns=_whole(dataset, "Columns") or 0,
-        samples=_whole(dataset, "SamplesPerPixel") or 0,
-        bits_allocated=_whole(dataset, "BitsAllocated") or 0,
+        rows=whole(dataset, "Rows") or 0,
+        columns=whole(dataset, "Columns") or 0,
+        samples=whole(dataset, "SamplesPerPixel") or 0,
+        bits_allocated=whole(dataset, "BitsAllocated") or 0,
         bits_stored=bits,
-        high_bit=_high_bit(_whole(dataset, "HighBit"), bits),
+        high_bit=_high_bit(whole(dataset, "HighBit"), bits),
         signed=signed,
         pixel_spacing=None if spacing is None or min(spacing) <= 0 else (spacing[0], spacing[1]),
-        orientation=_numbers(layers, "ImageOrientationPatient", 6),
-        slice_thickness_mm=_number(layers, "SliceThickness"),
+        orientation=numbers(layers, "ImageOrientationPatient", 6),
+        slice_thickness_mm=number(layers, "SliceThickness"),
         padding=_padding(dataset, signed=signed),
-        slope=_number(layers, "RescaleSlope"),
-        intercept=_number(layers, "RescaleIntercept"),
-        rescale_type=_text(layers, "RescaleType").upper(),
-        kernel="\\".join(_parts(kernel)),
-        kvp=_number(layers, "KVP"),
-        lossy=_text(dataset, "LossyImageCompression") == "01",
+        slope=number(layers, "RescaleSlope"),
+        intercept=number(layers, "RescaleIntercept"),
+        rescale_type=text(layers, "RescaleType").upper(),
+        kernel="\\".join(parts(kernel)),
+        kvp=number(layers, "KVP"),
+        lossy=text(dataset, "LossyImageCompression") == "01",
         identity=identity,
     )
 
@@ -263,53 +305,13 @@ def _padding(dataset: Any, *, signed: bool) -> tuple[int, int] | None:
 
     The value has the sign of the pixels; files that write it as if unsigned (63536 for -2000) are read so.
     """
-    first = _whole(dataset, "PixelPaddingValue")
+    first = whole(dataset, "PixelPaddingValue")
     if first is None:
         return None
-    last = _whole(dataset, "PixelPaddingRangeLimit")
+    last = whole(dataset, "PixelPaddingRangeLimit")
     ends = [value - 65536 if signed and value > 32767 else value for value in (first, first if last is None else last)]
     return min(ends), max(ends)
 
 
 def _high_bit(value: int | None, bits: int) -> int:
     return bits - 1 if value is None else value
-
-
-def _sequence(dataset: Any, keyword: str) -> list[Any]:
-    value = dataset.get(keyword)
-    return list(value) if value else []
-
-
-def _parts(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else [str(part) for part in value]
-
-
-def _text(items: Any, keyword: str) -> str:
-    try:
-        value = items.get(keyword)
-        return "" if value is None else str(value).strip()
-    except _MALFORMED:
-        return ""
-
-
-def _numbers(items: Any, keyword: str, count: int) -> tuple[float, ...] | None:
-    try:
-        values = tuple(float(value) for value in items.get(keyword) or ())
-    except _MALFORMED:
-        return None
-    return values if len(values) == count and all(map(math.isfinite, values)) else None
-
-
-def _number(items: Any, keyword: str) -> float | None:
-    try:
-        value = float(items.get(keyword))
-    except _MALFORMED:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _whole(items: Any, keyword: str) -> int | None:
-    value = _number(items, keyword)
-    return None if value is None else int(value)

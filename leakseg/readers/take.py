@@ -11,7 +11,7 @@ from leakseg.criteria import ReadingCriteria
 from leakseg.errors import ConfigError, InputError
 from leakseg.nifti import NRRD_ENDINGS, is_image_file, read_grid
 from leakseg.readers.choice import Candidate, choose
-from leakseg.readers.headers import Identity, ImageHeader, SliceHeader, UnreadableError, read_headers
+from leakseg.readers.headers import HeaderReader, Identity, ImageHeader, SliceHeader, UnreadableError
 from leakseg.readers.images import NOT_HOUNSFIELD, fault_of, meaning_of_values
 from leakseg.readers.inventory import IgnoredFile, Inventory, SeriesEntry, StudyEntry
 from leakseg.readers.naming import case_id, relative_path
@@ -78,6 +78,7 @@ def take_inventory(scans: Sequence[Path], criteria: ReadingCriteria, *, all_seri
 def _read_all(scans: Sequence[Path]) -> _Found:
     found = _Found()
     same: dict[ImageHeader, ImageHeader] = {}
+    reader = HeaderReader()
     for one in walk(scans):
         if isinstance(one, IgnoredFile):
             found.ignored.append(one)
@@ -85,7 +86,7 @@ def _read_all(scans: Sequence[Path]) -> _Found:
             found.images.append(one)
         else:
             try:
-                slices = read_headers(one.path)
+                slices = reader.read(one.path)
             except UnreadableError as error:
                 found.ignored.append(IgnoredFile(one.path, str(error)))
                 continue
