@@ -17,6 +17,8 @@ from leakseg.providers.builtin.working import Block
 SEED_ABOVE_SOFT_HU = 650.0
 LEAST_SEED_MM3 = 60.0
 LEAST_PIECE_MM3 = 15.0
+STRONG_SHARE = 0.7
+"""Cement is followed through what is this share as dense: facets that touch it are seldom so."""
 CORE_SHARE = 0.3
 """This share of a detached piece is as dense as cement; dense facets only reach that here and there."""
 CLEAR_OF_DISC_MM = 6.0
@@ -46,7 +48,8 @@ def find_bone_cement(
         return none
     plateau = float(np.percentile(straight.hu[seeds], 75))
     dense = block.hu > (plateau + densities.soft_hu + 250) / 2
-    pieces = cc3d.connected_components(dense, connectivity=26)
+    strong = block.hu > densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
+    pieces = cc3d.connected_components(strong, connectivity=26)
     rows, over, across = np.nonzero(seeds)
     places = frames.points_mm[rows] + straight.u_mm[over, None] * frames.back[rows]
     index = np.rint(block.to_index(places + straight.v_mm[across, None] * frames.left[rows])).astype(np.int64)
@@ -57,7 +60,9 @@ def find_bone_cement(
     core = np.bincount(pieces[block.hu > 0.85 * plateau], minlength=count)
     kept |= (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
     kept[0] = False
-    return np.asarray(binary_dilation(kept[pieces]), dtype=bool)
+    found = kept[pieces]
+    rim = dense & binary_dilation(found, iterations=2)
+    return np.asarray(binary_dilation(found | rim), dtype=bool)
 
 
 def without_cement(block: Block, cement: NDArray[np.bool_], densities: Densities) -> Block:

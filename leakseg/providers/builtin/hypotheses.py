@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
@@ -49,6 +50,8 @@ _USUAL_HALF_WIDTH_MM = (26, 24.5, 23.5, 22, 21, 20, 18.5, 17, 16, 15, 14, 13.5, 
 """Half the width of the bodies from L5 up to T1, rounded from Panjabi et al. 1991 and 1992 (Spine 16:888, 17:299)."""
 _WIDTH_SD, _SCALE_SD, _WIDTH_WEIGHT = 0.10, 0.12, 0.4
 """Relative spread of one body's width and of whole patients; widths of neighbours are not independent."""
+_ODDEST = 6.0
+"""A width measured wrong costs no more than this."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +124,15 @@ def level_evidence(landmarks: Landmarks) -> FloatArray:
     return out
 
 
-def width_evidence(half_width_mm: FloatArray) -> FloatArray:
-    """``(H,)`` log-likelihood of the bodies' widths under every hypothesis, the patient's size being free."""
+def width_evidence(half_width_mm: FloatArray, trusted: NDArray[np.bool_]) -> FloatArray:
+    """``(H,)`` log-likelihood of the trusted bodies' widths under every hypothesis, the patient's size being free."""
     out = np.zeros(len(HYPOTHESES))
     lowest = _SACRAL + 1
     for number, hypothesis in enumerate(HYPOTHESES):
-        rank = np.arange(len(half_width_mm)) + hypothesis.start - lowest - (hypothesis.lumbar - 5)
+        rank = np.flatnonzero(trusted) + hypothesis.start - lowest - (hypothesis.lumbar - 5)
         usual = np.take(_USUAL_HALF_WIDTH_MM, np.clip(rank, 0, len(_USUAL_HALF_WIDTH_MM) - 1))
-        ratio = np.log(half_width_mm / usual)
-        scale = ratio.sum() / (len(ratio) + (_WIDTH_SD / _SCALE_SD) ** 2)
-        out[number] = -0.5 * (_WIDTH_WEIGHT * ((ratio - scale) ** 2).sum() / _WIDTH_SD**2 + (scale / _SCALE_SD) ** 2)
+        ratio = np.log(half_width_mm[trusted] / usual)
+        scale = float(np.median(ratio)) if len(ratio) else 0.0
+        odd = np.minimum(((ratio - scale) / _WIDTH_SD) ** 2, _ODDEST)
+        out[number] = -0.5 * (_WIDTH_WEIGHT * odd.sum() + (scale / _SCALE_SD) ** 2)
     return out

@@ -119,7 +119,7 @@ def _wing(
 ) -> FloatArray:
     """``(L,)`` share of bone in the box beside the upper part of each body, where muscle should be."""
     row = np.clip(np.rint(suv[..., 0]).astype(np.int64), 0, length - 1)
-    beside = side * suv[..., 2] - np.clip(signals.half_width_mm, 18, 34)[row]
+    beside = side * suv[..., 2] - np.clip(signals.half_width_mm, 18, 30)[row]
     ahead = -suv[..., 1] - wall.front_mm[row]
     box = (beside > 5) & (beside < 20) & (ahead > 0) & (ahead < 18) & (suv[..., 0] >= 0) & (suv[..., 0] <= length - 1)
     box &= block.hu > NOT_AIR_HU

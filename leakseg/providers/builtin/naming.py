@@ -47,7 +47,7 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
         ``(L,)`` whether the discs that bound each level, and its height, are beyond doubt.
     """
     evidence = level_evidence(landmarks)
-    prior = np.array([hypothesis.prior for hypothesis in HYPOTHESES]) + width_evidence(half_width_mm)
+    prior = np.array([hypothesis.prior for hypothesis in HYPOTHESES]) + width_evidence(half_width_mm, trusted)
     total = prior + np.array([hypothesis.explain(evidence) for hypothesis in HYPOTHESES])
     best = HYPOTHESES[int(total.argmax())]
     names = best.names(len(half_width_mm))

@@ -29,7 +29,7 @@ def tidy_labels(labels: NDArray[np.uint8], barred: NDArray[np.bool_], cement: ND
             slice(max(part.start - 4, 0), min(part.stop + 4, size))
             for part, size in zip(box, labels.shape, strict=True)
         )
-        mask = _opened_piece(labels[window] == number, cc3d)
+        mask = _opened_piece(labels[window] == number, cement[window], cc3d)
         if mask is not None:
             kept.append((number, window, mask))
             out[window][mask] = number
@@ -42,14 +42,13 @@ def tidy_labels(labels: NDArray[np.uint8], barred: NDArray[np.bool_], cement: ND
     return out
 
 
-def _opened_piece(mask: NDArray[np.bool_], cc3d: object) -> NDArray[np.bool_] | None:
-    """The largest 6-connected piece."""
-    pieces, count = cc3d.connected_components(mask, connectivity=6, return_N=True)  # type: ignore[attr-defined]  # untyped
-    if count == 0:
+def _opened_piece(mask: NDArray[np.bool_], cement: NDArray[np.bool_], cc3d: object) -> NDArray[np.bool_] | None:
+    """The largest 6-connected piece; cement connects, for it may fill a pedicle."""
+    pieces = cc3d.connected_components(mask | cement, connectivity=6)  # type: ignore[attr-defined]  # untyped
+    sizes = np.bincount(pieces[mask])
+    if not len(sizes):
         return None
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return np.asarray(pieces == sizes.argmax())
+    return np.asarray(mask & (pieces == sizes.argmax()))
 
 
 def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
