@@ -22,7 +22,11 @@ from leakseg.criteria import Criteria
 from leakseg.errors import ConfigError
 from leakseg.writers import check_names, default_names
 
-_EXAMPLES = {"label_scheme": '# label_scheme = "verse"', "workers": "# workers = 4"}
+_EXAMPLES = {
+    "label_scheme": '# label_scheme = "verse"',
+    "workers": "# workers = 4",
+    "scheduler": '# scheduler = "tcp://host:8786"',
+}
 """What stands in a complete recipe for keys that have no value of their own."""
 
 
@@ -41,12 +45,15 @@ class AnalysisConfig:
     all_series: bool = False
     """Analyse every fit series of a study, not only the best."""
     workers: Annotated[int, Ge(0)] | None = None
-    """Processes on this machine; all cores where not given, 0 for none but the command's own."""
+    """Processes on this machine; all cores where not given, 0 for none but the command's own. With a scheduler:
+    cases handed over at a time."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler that the cases go to instead of local processes."""
     criteria: Criteria = field(default_factory=Criteria)
     """Thresholds of the method, by group."""
 
     def digest(self) -> str:
-        """``sha256:...`` over all that may change a result; ``workers`` may not."""
+        """``sha256:...`` over all that may change a result; ``workers`` and ``scheduler`` may not."""
         parts = {
             "masks": self.masks,
             "label_scheme": self.label_scheme,

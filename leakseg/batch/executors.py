@@ -30,12 +30,17 @@ def processes(workers: int) -> Executor:
     Leaving the executor by an exception, Ctrl-C among them, ends the workers at once. Workers end
     by themselves when their parent is gone.
     """
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
+    one_thread_each()
     context = multiprocessing.get_context("forkserver" if "forkserver" in _start_methods() else "spawn")
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(["leakseg.case", "leakseg.analysis"])
     return _Processes(workers, mp_context=context, initializer=_begin_worker)
+
+
+def one_thread_each() -> None:
+    """Have numerical libraries that load from now on use one thread, unless the environment says otherwise."""
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
 
 
 def default_workers() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from leakseg.batch.engine import run_batch
 from leakseg.batch.executors import default_workers, processes, serial
 from leakseg.batch.ledger import Ledger
 from leakseg.batch.output import RUN, claimed, write_json, writing
-from leakseg.batch.plan import Shard, anchors_by_case, check_masks, plan_case
+from leakseg.batch.plan import Shard, anchors_by_case, check_masks, from_anywhere, plan_case
 from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, run_case, set_aside
 from leakseg.config import AnalysisConfig
 from leakseg.findings import SCHEMA_VERSION
@@ -85,6 +86,7 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
     check_masks(job.config)
     with claimed(job.out) as out, closing(Ledger(out)) as ledger:
         record = _Record(job, identity)
+        engine = _executor(job.config)
         inventory = take_inventory(job.scans, job.config.criteria.reading, all_series=job.config.all_series)
         entries = inventory.cases()
         anchors = anchors_by_case(job.anchors, [entry.source.case_id for entry in entries])
@@ -95,7 +97,7 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         ended: list[CaseOutcome] = []
         complete = True
         try:
-            with closing(_outcomes(job, entries, anchors, ledger, record.recipe_digest)) as outcomes:
+            with closing(_outcomes(job, entries, anchors, ledger, record.recipe_digest, engine)) as outcomes:
                 for one in outcomes:
                     ended.append(one)
                     watcher.ended(one)
@@ -139,7 +141,12 @@ def table_case(one: CaseOutcome, out: Path) -> csv_tables.TableCase:
 
 
 def _outcomes(
-    job: Job, entries: Iterable[SeriesEntry], anchors: dict[str, Anchor], ledger: Ledger, recipe_digest: str
+    job: Job,
+    entries: Iterable[SeriesEntry],
+    anchors: dict[str, Anchor],
+    ledger: Ledger,
+    recipe_digest: str,
+    engine: tuple[Callable[[], Executor], int],
 ) -> Generator[CaseOutcome, None, None]:
     """Every case's outcome; what needs no work comes as soon as it is known."""
     at_once: list[CaseOutcome] = []
@@ -156,9 +163,9 @@ def _outcomes(
             if job.resume and before is not None:
                 at_once.append(before)
             else:
-                yield planned
+                yield planned if job.config.scheduler is None else from_anywhere(planned)
 
-    make_executor, in_flight = _executor(job.config.workers)
+    make_executor, in_flight = engine
     with closing(run_batch(to_do(), run_case, make_executor, in_flight=in_flight, lost=_lost)) as results:
         for one in results:
             ledger.append(one)
@@ -172,8 +179,12 @@ def _drained(outcomes: list[CaseOutcome]) -> Iterator[CaseOutcome]:
         yield outcomes.pop(0)
 
 
-def _executor(workers: int | None) -> tuple[Callable[[], Any], int]:
-    count = default_workers() if workers is None else workers
+def _executor(config: AnalysisConfig) -> tuple[Callable[[], Executor], int]:
+    if config.scheduler is not None:
+        from leakseg.batch.cluster import cases_in_flight, cluster
+
+        return partial(cluster, config.scheduler), config.workers or cases_in_flight(config.scheduler)
+    count = default_workers() if config.workers is None else config.workers
     if count == 0:
         return serial, 1
     return partial(processes, count), count + _SPARE

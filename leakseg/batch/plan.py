@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leakseg.anchor import Anchor
@@ -123,6 +123,17 @@ def plan_case(
         recipe_digest,
         source.study_instance_uid,
         source.series_instance_uid,
+    )
+
+
+def from_anywhere(request: CaseRequest) -> CaseRequest:
+    """The request with whole paths: a worker elsewhere has another working directory."""
+    source, plan = request.source, request.plan
+    return replace(
+        request,
+        source=replace(source, folder=source.folder.absolute(), files=tuple(path.absolute() for path in source.files)),
+        plan=replace(plan, masks=tuple(replace(mask, path=mask.path.absolute()) for mask in plan.masks)),
+        out=request.out.absolute(),
     )
 
 

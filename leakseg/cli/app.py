@@ -67,6 +67,10 @@ def run(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=0, help="Processes; default: as many as cores.")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask cluster, instead of local processes."),
+    ] = None,
     shard: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only every N-th case.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Skip cases done with the same input, recipe and version.")
@@ -83,6 +87,7 @@ def run(
         "write": [name.strip() for name in write.split(",")] if write is not None else None,
         "all_series": all_series,
         "workers": workers,
+        "scheduler": scheduler,
     }
     return run_scans(
         tuple(scans), out, choices, recipe=pipeline, anchors=anchor or [], shard=shard, resume=resume, as_json=as_json
