@@ -118,6 +118,8 @@ class OutlineCriteria:
     """Cement in a mask is looked for this share of the way from dense cortex to the cement's density."""
     trust_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """A mask's outline within this of anything as dense as cement is not trusted but rebuilt."""
+    min_trusted_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.4
+    """Where less than this share of a vertebra is trusted its outline cannot be rebuilt: its mask stands as it is."""
     side_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
     """One side of a body may reach this much farther than the other."""
     likeness_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0

@@ -135,9 +135,10 @@ def _hugs_bone(piece: _Piece, cortex_edge: float, criteria: CementCriteria) -> b
 
 
 def _looks_like_cement(piece: _Piece, criteria: CementCriteria) -> bool:
-    """Whether a piece that was not taken must be told."""
+    """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not)."""
     return (
         piece.size_mm3 >= _TOLD_MM3
+        and (piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.detached_strand_share)
         and piece.dense_end >= criteria.detached_core_share
         and piece.to_inner_mm <= criteria.detached_reach_mm
         and piece.spread <= criteria.max_spread_touching

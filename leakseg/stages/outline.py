@@ -38,6 +38,7 @@ class _Trusted:
     bone: NDArray[np.bool_]
     body: NDArray[np.bool_]
     distance_mm: NDArray[np.float32]
+    share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +148,7 @@ def _trust(vertebra: Vertebra, wet: NDArray[np.bool_], spine: SpineAnatomy) -> _
         bone,
         bone & spine.body[box],
         edt.edt(~bone, anisotropy=(spine.lattice.step_mm,) * 3, black_border=False),
+        float(bone.sum() / own.sum()),
     )
 
 
@@ -163,7 +165,7 @@ def _beyond_all(
     beyond = rebuilt.spine.lattice.lookup(rebuilt.canal_depth_mm, suv)
     for number in np.unique(owner):
         own = owner == number
-        if number in rebuilt.trusted:
+        if number in rebuilt.trusted and rebuilt.trusted[int(number)].share >= rebuilt.criteria.min_trusted_share:
             beyond[own] = np.maximum(beyond[own], _beyond(int(number), suv[own], rebuilt, arch_play_mm))
     return np.asarray(beyond, dtype=np.float32)
 
@@ -175,9 +177,10 @@ def _beyond(number: int, suv: FloatArray, rebuilt: _Rebuilt, arch_play_mm: float
     front = suv[:, 1] <= spine.posterior_wall_u_mm[rows] + 0.5
     beyond = np.zeros(len(suv), np.float32)
     if front.any():
-        beyond[front] = np.maximum(
+        outside = np.maximum(
             _beyond_hull(suv[front], own, spine, rebuilt.criteria), _beyond_endplates(suv[front], own, spine)
         )
+        beyond[front] = np.minimum(outside, _beyond_likeness(suv[front], number, rebuilt.trusted, spine))
     if not front.all():
         unlike = _beyond_likeness(suv[~front], number, rebuilt.trusted, spine)
         beyond[~front] = np.maximum(unlike - arch_play_mm, 0)
