@@ -7,7 +7,8 @@ Arrays come back in canonical ``SPL`` order on a `Grid` in DICOM patient space (
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
+_NIFTI_2 = {540, int.from_bytes((540).to_bytes(4, "big"), "little")}
+"""A NIfTI-2 header begins with its own length, in either byte order."""
 _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 _NRRD_SPACES = {
     "right-anterior-superior",
@@ -52,10 +55,15 @@ def read_image(path: Path) -> tuple[Grid, NDArray[Any]]:
     InputError
         Where the file cannot be read, is not 3-D, or does not say where it lies.
     """
+    grid, array = open_image(path)
+    return grid, np.ascontiguousarray(array)
+
+
+def open_image(path: Path) -> tuple[Grid, NDArray[Any]]:
+    """As `read_image`, but the array is a view of the file's own order: for those who crop before they compute."""
     affine, array = _guarded(path, _read_nrrd, _read_nifti)
     shape = (array.shape[0], array.shape[1], array.shape[2])
-    grid, array = canonical(Grid(shape, affine), array)
-    return grid, np.ascontiguousarray(array)
+    return canonical(Grid(shape, affine), array)
 
 
 def read_grid(path: Path) -> Grid:
@@ -122,13 +130,27 @@ def _guarded(path: Path, nrrd: Callable[[Path], T], nifti: Callable[[Path], T]) 
 
 
 def _nifti_place(path: Path) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    with _loaded(path) as image:
+        shape = tuple(int(size) for size in image.shape)
+        while len(shape) > 3 and shape[-1] == 1:
+            shape = shape[:-1]
+        return _nifti_affine(image), shape
+
+
+@contextmanager
+def _loaded(path: Path) -> Iterator[Any]:
+    """The image, its voxels not yet read; gzip is unpacked by ISA-L, eight times as fast as by zlib."""
     import nibabel as nib
 
-    image: Any = nib.load(path)
-    shape = tuple(int(size) for size in image.shape)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    return _nifti_affine(image), shape
+    if not path.name.lower().endswith(".gz"):
+        yield nib.load(path)
+        return
+    from isal import igzip
+
+    with igzip.open(path) as stream:
+        kind = nib.Nifti2Image if int.from_bytes(stream.read(4), "little") in _NIFTI_2 else nib.Nifti1Image
+        stream.seek(0)
+        yield kind.from_stream(stream)
 
 
 def _nifti_affine(image: Any) -> NDArray[np.float64]:
@@ -148,10 +170,8 @@ def _nifti_affine(image: Any) -> NDArray[np.float64]:
 
 
 def _nifti_sample(path: Path) -> NDArray[Any]:
-    import nibabel as nib
-
-    image: Any = nib.load(path)
-    return np.asarray(image.dataobj[:, :, :2] if image.ndim >= 3 else image.dataobj)
+    with _loaded(path) as image:
+        return np.asarray(image.dataobj[:, :, :2] if image.ndim >= 3 else image.dataobj)
 
 
 def _nrrd_place(path: Path) -> tuple[NDArray[np.float64], tuple[int, ...]]:
@@ -185,13 +205,11 @@ def _check_nrrd_space(path: Path) -> None:
 
 
 def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    import nibabel as nib
-
-    image: Any = nib.load(path)
-    affine = _nifti_affine(image)
-    slope, intercept = image.header.get_slope_inter()
-    plain = slope in (None, 1.0) and intercept in (None, 0.0)
-    array = np.asarray(image.dataobj) if plain else image.get_fdata(dtype=np.float32)
+    with _loaded(path) as image:
+        affine = _nifti_affine(image)
+        slope, intercept = image.header.get_slope_inter()
+        plain = slope in (None, 1.0) and intercept in (None, 0.0)
+        array = np.asarray(image.dataobj) if plain else image.get_fdata(dtype=np.float32)
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3:

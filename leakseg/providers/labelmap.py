@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import AnatomyError, InputError
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid
-from leakseg.nifti import read_image
+from leakseg.geometry import Grid, bounding_box
+from leakseg.nifti import open_image
 from leakseg.providers.names import PARTS, VERTEBRAE, Meaning, Structure
 from leakseg.providers.schemes import BODY_AND_DISC, SPINEPS_PARTS
 from leakseg.providers.values import Drawing, MaskFile
@@ -31,7 +31,7 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     """
     what = f"the {mask.role} mask"
     try:
-        grid, array = read_image(mask.path)
+        grid, array = open_image(mask.path)
     except InputError as error:
         raise type(error)(_without_path(str(error), mask, what)) from error
     cropped = _cropped(grid, _whole_numbers(array, what))
@@ -68,7 +68,7 @@ def _meanings(mask: MaskFile, present: list[int], what: str) -> dict[int, Meanin
     return {present[0]: meaning}
 
 
-def _draw(grid: Grid, labels: NDArray[np.int32], meanings: dict[int, Meaning]) -> Drawing:
+def _draw(grid: Grid, labels: NDArray[Any], meanings: dict[int, Meaning]) -> Drawing:
     size = int(labels.max()) + 1
     to_level = np.zeros(size, np.uint8)
     parts: dict[Structure, list[int]] = {}
@@ -96,7 +96,7 @@ def _whole_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
                 "if it is a probability map, export it as a labelmap."
             )
         array = rounded.astype(np.int32)
-    if array.size and (array.min() < 0 or array.max() > 65535):
+    if array.dtype != np.uint8 and array.size and (array.min() < 0 or array.max() > 65535):
         raise AnatomyError(
             f"{what.capitalize()} holds values from {array.min()} to {array.max()}, which are no label numbers; "
             "it looks like an image, not a mask."
@@ -104,17 +104,10 @@ def _whole_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
     return array
 
 
-def _cropped(grid: Grid, array: NDArray[Any]) -> tuple[Grid, NDArray[np.int32]] | None:
+def _cropped(grid: Grid, array: NDArray[Any]) -> tuple[Grid, NDArray[Any]] | None:
     """The block that holds anything; None where nothing does."""
-    shown = array != 0
-    spans = []
-    for axis in range(3):
-        used = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != axis)))
-        if not len(used):
-            return None
-        spans.append(slice(int(used[0]), int(used[-1]) + 1))
-    window = (spans[0], spans[1], spans[2])
-    return grid.crop(window), array[window].astype(np.int32)
+    window = bounding_box(array)
+    return None if window is None else (grid.crop(window), np.ascontiguousarray(array[window]))
 
 
 def _without_path(text: str, mask: MaskFile, what: str) -> str:
