@@ -69,3 +69,12 @@ def test_trunk_levels_are_named_from_sacrum_and_ribs() -> None:
         assert confidence is not None
         assert confidence > 0.9
     assert not [note for note in drawn.notes if note.severity != "info"]
+    sacrum = drawn.masks.vertebrae == VertebraLevel.S1.number
+    assert np.isin(truth[sacrum], (25, 26)).mean() > 0.75
+
+
+def test_half_a_spine_is_told() -> None:
+    grid, hu = read_image(DATA / "verse005/ct.nii.gz")
+    window = (slice(None), slice(None), slice(0, 55))
+    drawn = segment(Volume(grid.crop(window), np.ascontiguousarray(hu[window].astype(np.int16))))
+    assert {"spine_cut_off", "level_uncertain"} <= {note.code for note in drawn.notes if note.severity == "warning"}

@@ -14,6 +14,7 @@ from leakseg.phantom.jobs import make_cohort
 from leakseg.phantom.recipe import DrawRecipe, PhantomRecipe
 from leakseg.providers.builtin import BuiltinMasks, segment
 from leakseg.providers.builtin.frames import canal_field, make_frames, to_canal
+from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, trusted_levels
 from leakseg.providers.builtin.working import Block
 from leakseg.volume import Volume
 
@@ -90,3 +91,21 @@ def test_names_without_a_landmark_are_told_as_doubtful(phantom_and_masks: tuple[
     _, drawn = phantom_and_masks
     assert "level_uncertain" in [note.code for note in drawn.notes if note.severity == "warning"]
     assert all(value is not None and value < 0.7 for value in drawn.masks.label_confidence.values())
+
+
+def test_the_canal_wall_seen_is_told(phantom_and_masks: tuple[Any, BuiltinMasks]) -> None:
+    _, drawn = phantom_and_masks
+    note = next(note for note in drawn.notes if note.code == "canal_confidence")
+    assert note.severity == "info"
+    assert "% of the rays" in note.message
+
+
+def test_an_end_longer_than_a_level_gets_a_weak_cut() -> None:
+    disc = np.zeros(150)
+    disc[[20, 50, 80]] = 1.0
+    disc[112] = 0.3
+    signals = Signals(disc, np.zeros(150), np.zeros(150), np.full(150, 22.0))
+    cuts = continue_cuts(Cuts(np.array([20.0, 50, 80]), np.zeros(3), np.ones(3), 0.0), signals)
+    assert list(cuts.s_mm) == [20, 50, 80, 112]
+    assert cuts.clearness[-1] < 0.5
+    assert not trusted_levels(cuts, signals)[-2:].any()
