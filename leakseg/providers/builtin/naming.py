@@ -67,22 +67,26 @@ def _confidence(
     names: tuple[VertebraLevel | None, ...], evidence: FloatArray, prior: FloatArray, trusted: NDArray[np.bool_]
 ) -> FloatArray:
     """``(L,)`` posterior of each level's name, from the evidence of the trusted run of levels it lies in."""
-    count = len(names)
-    out = np.zeros(count)
-    runs = np.split(np.arange(count), np.flatnonzero(~trusted[1:] | ~trusted[:-1]) + 1)
+    out = np.zeros(len(names))
+    runs = np.split(np.arange(len(names)), np.flatnonzero(~trusted[1:] | ~trusted[:-1]) + 1)
     for run in runs:
-        own = np.full_like(evidence, 0.0)
+        own = np.zeros_like(evidence)
         own[run] = evidence[run]
-        score = prior + np.array([hypothesis.explain(own) for hypothesis in HYPOTHESES])
-        weight = np.exp(score - score.max())
-        for level in run:
-            same = [hypothesis.names(count)[level] == names[level] for hypothesis in HYPOTHESES]
-            out[level] = min(HIGHEST, float(weight[same].sum() / weight.sum()))
+        out[run] = np.minimum(HIGHEST, _posterior(names, own, prior)[run])
     clear = np.flatnonzero(trusted & (out >= CLEAR))
     if len(clear):
         between = slice(clear[0], clear[-1] + 1)
         out[between] = np.maximum(out[between], min(out[clear[0]], out[clear[-1]]))
-    return np.where(trusted | (out >= CLEAR), out, np.minimum(out, DOUBTFUL))
+    out = np.where(trusted | (out >= CLEAR), out, np.minimum(out, DOUBTFUL))
+    return np.asarray(np.minimum(out, _posterior(names, evidence, prior)))  # what speaks against counts everywhere
+
+
+def _posterior(names: tuple[VertebraLevel | None, ...], evidence: FloatArray, prior: FloatArray) -> FloatArray:
+    """``(L,)`` posterior probability of each level's name."""
+    score = prior + np.array([hypothesis.explain(evidence) for hypothesis in HYPOTHESES])
+    weight = np.exp(score - score.max())
+    same = np.array([[one == name for one, name in zip(h.names(len(names)), names, strict=True)] for h in HYPOTHESES])
+    return np.asarray(weight @ same / weight.sum())
 
 
 def rib_state(landmarks: Landmarks) -> NDArray[np.int8]:
