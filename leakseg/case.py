@@ -147,7 +147,7 @@ def analyse_case(request: CaseRequest, method: Analysis | None = None) -> CaseRe
         method = analyse
     config = request.config
     scan = read_volume(request.source, config.criteria.reading)
-    read = load_masks(request.plan, scan.volume, config.criteria.masks)
+    read = load_masks(request.plan, scan.volume, config.criteria.masks, totalsegmentator=config.totalsegmentator)
     masks = read.masks
     anchored: tuple[QualityNote, ...] = ()
     if request.anchor is not None:

@@ -20,11 +20,14 @@ from annotated_types import Ge, MinLen
 from leakseg import criteria as criteria_table
 from leakseg.criteria import Criteria
 from leakseg.errors import ConfigError
+from leakseg.providers.totalsegmentator import TotalSegmentator
 from leakseg.writers import check_names, default_names
 
 _EXAMPLES = {
     "label_scheme": '# label_scheme = "verse"',
     "workers": "# workers = 4",
+    "device": '# device = "gpu"',
+    "cache": '# cache = "/shared/totalsegmentator"',
     "scheduler": '# scheduler = "tcp://host:8786"',
 }
 """What stands in a complete recipe for keys that have no value of their own."""
@@ -49,18 +52,22 @@ class AnalysisConfig:
     cases handed over at a time."""
     scheduler: str | None = None
     """Address of a running Dask scheduler that the cases go to instead of local processes."""
+    totalsegmentator: TotalSegmentator = field(default_factory=TotalSegmentator)
+    """How TotalSegmentator is run, where it draws the masks."""
     criteria: Criteria = field(default_factory=Criteria)
     """Thresholds of the method, by group."""
 
     def digest(self) -> str:
         """``sha256:...`` over all that may change a result; ``workers`` and ``scheduler`` may not."""
-        parts = {
+        parts: dict[str, Any] = {
             "masks": self.masks,
             "label_scheme": self.label_scheme,
             "classifier": self.classifier,
             "write": sorted(self.write),
             "criteria": criteria_table.digest(self.criteria),
         }
+        if self.masks == ("totalsegmentator",):
+            parts["totalsegmentator"] = self.totalsegmentator.choices
         return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -73,7 +80,11 @@ def load_config(recipe: Path | None = None, choices: Mapping[str, Any] | None = 
         Where the file cannot be read, a key is unknown, or a value has the wrong type or is out of bounds.
     """
     data = _read_toml(recipe) if recipe else {}
-    data |= {key: value for key, value in (choices or {}).items() if value is not None}
+    for key, value in (choices or {}).items():
+        if isinstance(value, Mapping) and isinstance(data.get(key, {}), Mapping):
+            data[key] = data.get(key, {}) | {name: one for name, one in value.items() if one is not None}
+        elif value is not None:
+            data[key] = value
     where = "The recipe" if recipe else "The configuration"
     for path, message in _unknown_keys(AnalysisConfig, data, ()):
         raise ConfigError(f"{where} has {message} at '{'.'.join(path)}'; `leakseg show config` prints every key.")
@@ -86,16 +97,9 @@ def config_toml(config: AnalysisConfig | None = None) -> str:
     """A complete recipe as TOML: every key with its meaning, unit, bound and source as comments."""
     config = config or AnalysisConfig()
     lines = ["# A leakseg recipe: keep what you change, delete the rest.", ""]
-    told = docstrings(AnalysisConfig)
-    for item in fields(config):
-        if item.name == "criteria":
-            continue
-        value = getattr(config, item.name)
-        lines += [
-            f"# {told[item.name]}",
-            f"{item.name} = {_toml_value(value)}" if value is not None else _EXAMPLES[item.name],
-            "",
-        ]
+    lines += _toml_keys(config)
+    lines += ["[totalsegmentator]", f"# {docstrings(AnalysisConfig)['totalsegmentator']}", ""]
+    lines += _toml_keys(config.totalsegmentator)
     rows = {(row.group, row.name): row for row in criteria_table.table(config.criteria)}
     for group in fields(config.criteria):
         kind = type(getattr(config.criteria, group.name))
@@ -105,6 +109,18 @@ def config_toml(config: AnalysisConfig | None = None) -> str:
             lines += [f"# {text}", f"{name} = {_toml_value(row.value)}  # unit: {row.unit}; source: {row.source}"]
         lines.append("")
     return "\n".join(lines)
+
+
+def _toml_keys(values: Any) -> list[str]:
+    """A line for each plain value, with its meaning above it."""
+    told = docstrings(type(values))
+    lines = []
+    for item in fields(values):
+        value = getattr(values, item.name)
+        if not is_dataclass(value):
+            plain = f"{item.name} = {_toml_value(value)}" if value is not None else _EXAMPLES[item.name]
+            lines += [f"# {told[item.name]}", plain, ""]
+    return lines
 
 
 def docstrings(kind: type) -> dict[str, str]:
@@ -126,7 +142,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"The recipe {path} is not UTF-8 text.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested without end
         raise ConfigError(f"The recipe {path} is not valid TOML: {error}.") from error
 
 

@@ -39,19 +39,21 @@ def cluster(address: str) -> Executor:
         Where Dask is not installed here, nothing answers there, or another Dask or Python does.
     """
     try:
-        from distributed import Client
+        import distributed
     except ImportError:
         raise ConfigError('--scheduler needs Dask, which is not installed: pip install "leakseg[dask]".') from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told in one sentence
+    connect: Any = distributed.Client
+    nobody = ConfigError(
+        f"No Dask scheduler answers at '{address}'; start one with `dask scheduler` "
+        "and give the address it prints, such as tcp://host:8786."
+    )
+    if not _ADDRESS.fullmatch(address):
+        raise nobody
     try:
-        if not _ADDRESS.fullmatch(address):
-            raise ValueError("no address")
-        client = Client(address, timeout=_PATIENCE, set_as_default=False, name="leakseg")
+        client: Any = connect(address, timeout=_PATIENCE, set_as_default=False, name="leakseg")
     except (OSError, ValueError, RuntimeError):
-        raise ConfigError(
-            f"No Dask scheduler answers at '{address}'; start one with `dask scheduler` "
-            "and give the address it prints, such as tcp://host:8786."
-        ) from None
+        raise nobody from None
     try:
         _check(client)
     except BaseException:

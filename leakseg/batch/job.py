@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -19,7 +19,7 @@ from leakseg.anchor import Anchor
 from leakseg.batch.engine import run_batch
 from leakseg.batch.executors import default_workers, processes, serial
 from leakseg.batch.ledger import Ledger
-from leakseg.batch.output import RUN, claimed, write_json, writing
+from leakseg.batch.output import DRAWN, RUN, claimed, write_json, writing
 from leakseg.batch.plan import Shard, anchors_by_case, check_masks, from_anywhere, plan_case
 from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, run_case, set_aside
 from leakseg.config import AnalysisConfig
@@ -86,6 +86,7 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
     check_masks(job.config)
     with claimed(job.out) as out, closing(Ledger(out)) as ledger:
         record = _Record(job, identity)
+        job = _with_cache(job)
         engine = _executor(job.config)
         inventory = take_inventory(job.scans, job.config.criteria.reading, all_series=job.config.all_series)
         entries = inventory.cases()
@@ -177,6 +178,13 @@ def _outcomes(
 def _drained(outcomes: list[CaseOutcome]) -> Iterator[CaseOutcome]:
     while outcomes:
         yield outcomes.pop(0)
+
+
+def _with_cache(job: Job) -> Job:
+    """The job with a place for what TotalSegmentator draws: in OUT, where the user names none."""
+    options = job.config.totalsegmentator
+    cache = str(Path(options.cache or job.out / DRAWN).absolute())
+    return replace(job, config=replace(job.config, totalsegmentator=replace(options, cache=cache)))
 
 
 def _executor(config: AnalysisConfig) -> tuple[Callable[[], Executor], int]:

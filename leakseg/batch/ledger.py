@@ -95,7 +95,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict) and isinstance(line.get("case_id"), str):
             lines[line["case_id"]] = line

@@ -48,7 +48,7 @@ def merge(parts: Sequence[Path], out: Path) -> JobResult:
 def _document(part: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads((part / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise ConfigError(f"'{part}' is no results folder of leakseg: it holds no readable {RUN}.") from None
     if not document.get("complete"):
         raise ConfigError(f"The run in '{part}' did not end; run the same command again, then merge.")

@@ -13,6 +13,8 @@ from leakseg.case import TEMPORARY
 from leakseg.errors import ConfigError, OutputError
 
 RUN = "run.json"
+DRAWN = ".totalsegmentator"
+"""Hidden folder of an OUT for masks that TotalSegmentator drew, each under its scan's digest."""
 _LOCK = ".leakseg.lock"
 
 
@@ -82,5 +84,5 @@ def _check_is_ours(out: Path) -> None:
 
 
 def _sweep(out: Path) -> None:
-    for unfinished in out.glob(f"{TEMPORARY}*"):
+    for unfinished in (*out.glob(f"{TEMPORARY}*"), *out.glob(f"{DRAWN}/{TEMPORARY}*")):
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -16,6 +16,7 @@ from leakseg.errors import ConfigError, InputError
 from leakseg.findings import QualityNote
 from leakseg.providers import plan_masks
 from leakseg.providers.schemes import read_scheme
+from leakseg.providers.totalsegmentator import find_program
 from leakseg.readers import SeriesEntry
 from leakseg.volume import ScanSource
 
@@ -85,10 +86,12 @@ def check_masks(config: AnalysisConfig) -> None:
     Raises
     ------
     ConfigError
-        Where the specs contradict each other or the scheme is unknown.
+        Where the specs contradict each other, the scheme is unknown, or TotalSegmentator is not on this machine.
     """
     if config.label_scheme is not None:
         read_scheme(config.label_scheme)
+    if config.masks == ("totalsegmentator",) and config.scheduler is None:
+        find_program(config.totalsegmentator.command)
     if config.masks != ("auto",):
         nowhere = ScanSource("", "", Path(os.devnull), (), "nifti")
         with contextlib.suppress(InputError, OSError):

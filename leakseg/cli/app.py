@@ -52,6 +52,17 @@ def run(
         list[str] | None,
         typer.Option("--anchor", metavar="[CASE:]LEVEL@Z", help="Pin one level by the height Z (mm) of its body."),
     ] = None,
+    totalsegmentator_command: Annotated[
+        str | None,
+        typer.Option("--totalsegmentator-command", metavar="COMMAND", help="TotalSegmentator, where not on PATH."),
+    ] = None,
+    totalsegmentator_device: Annotated[
+        str | None, typer.Option("--totalsegmentator-device", metavar="DEVICE", help="gpu, gpu:1, cpu or mps.")
+    ] = None,
+    totalsegmentator_fast: Annotated[
+        bool | None,
+        typer.Option("--totalsegmentator-fast/--totalsegmentator-full", help="Its 3 mm model, or its full one."),
+    ] = None,
     pipeline: Recipe = None,
     classifier: Annotated[
         str | None, typer.Option("--classifier", metavar="NAME|MODULE:CLASS", help="A leak classifier.")
@@ -88,6 +99,11 @@ def run(
         "all_series": all_series,
         "workers": workers,
         "scheduler": scheduler,
+        "totalsegmentator": {
+            "command": totalsegmentator_command,
+            "device": totalsegmentator_device,
+            "fast": totalsegmentator_fast,
+        },
     }
     return run_scans(
         tuple(scans), out, choices, recipe=pipeline, anchors=anchor or [], shard=shard, resume=resume, as_json=as_json

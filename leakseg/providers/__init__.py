@@ -6,16 +6,26 @@ the scan's own grid and checks that they fit.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from leakseg.criteria import BuiltinCriteria, MaskCriteria
 from leakseg.providers.plan import plan_masks
 from leakseg.providers.values import MaskPlan, MasksRead
 from leakseg.volume import Volume
 
+if TYPE_CHECKING:
+    from leakseg.providers.totalsegmentator import TotalSegmentator
+
 __all__ = ["MaskPlan", "MasksRead", "load_masks", "plan_masks"]
 
 
 def load_masks(
-    plan: MaskPlan, volume: Volume, criteria: MaskCriteria | None = None, *, builtin: BuiltinCriteria | None = None
+    plan: MaskPlan,
+    volume: Volume,
+    criteria: MaskCriteria | None = None,
+    *,
+    builtin: BuiltinCriteria | None = None,
+    totalsegmentator: TotalSegmentator | None = None,
 ) -> MasksRead:
     """The masks of a plan, on the volume's own grid, and what must be known of them.
 
@@ -27,6 +37,8 @@ def load_masks(
         The scan.
     criteria, builtin
         Limits of the checks of given masks, and of the built-in segmentation.
+    totalsegmentator
+        How that program is run, where the plan asks for it.
 
     Returns
     -------
@@ -43,6 +55,11 @@ def load_masks(
 
         drawn = segment(volume, builtin)
         return MasksRead(drawn.masks, (*plan.notes, *drawn.notes))
+    if plan.provider == "totalsegmentator":
+        from leakseg.providers.totalsegmentator import TotalSegmentator as Options
+        from leakseg.providers.totalsegmentator import read_totalsegmentator
+
+        return read_totalsegmentator(volume, totalsegmentator or Options(), criteria or MaskCriteria())
     from leakseg.providers.precomputed import read_precomputed
 
     return read_precomputed(plan, volume, criteria or MaskCriteria())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import VertebraLevel
-from leakseg.errors import AnatomyError, GeometryError, InputError
+from leakseg.errors import AnatomyError, GeometryError, InputError, LeaksegError
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, canonical
 from leakseg.providers.names import Meaning, Structure
@@ -35,6 +35,15 @@ def read_seg(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     InputError
         Where it cannot be decoded.
     """
+    try:
+        return _read(mask)
+    except LeaksegError:
+        raise
+    except Exception as error:  # values are read when they are asked for, and a damaged one may raise anything
+        raise InputError("The DICOM SEG is damaged; export it again.") from error
+
+
+def _read(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     import pydicom
 
     try:

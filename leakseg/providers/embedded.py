@@ -57,5 +57,5 @@ def _nrrd_names(path: Path) -> dict[int, str]:
     return {
         int(found["labelvalue"]): found["name"]
         for found in fields.values()
-        if found.get("labelvalue", "").isdigit() and "name" in found
+        if found.get("labelvalue", "").isdecimal() and "name" in found
     }

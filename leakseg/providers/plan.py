@@ -52,9 +52,7 @@ def plan_masks(specs: Sequence[str], scan: ScanSource, label_scheme: str | None 
         raise ConfigError(f"--masks {words[0]} stands alone; leave out the other --masks options or name files only.")
     scheme = read_scheme(label_scheme) if label_scheme else None
     if given[0] == "totalsegmentator":
-        raise InputError(
-            "This version cannot run TotalSegmentator itself; run it outside and give its output folder as --masks."
-        )
+        return MaskPlan("totalsegmentator")
     if given[0] == "builtin":
         return MaskPlan("builtin")
     if given[0] == "auto":

@@ -126,14 +126,14 @@ def read_labels_file(path: Path) -> Scheme:
         raise ConfigError("The labels file given as label scheme does not exist.") from None
     except OSError as error:
         raise ConfigError(f"The labels file cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested without end
         raise ConfigError(f"The labels file cannot be read as TOML: {error}.") from error
     entries = table.get("labels", {key: value for key, value in table.items() if not isinstance(value, dict)})
     if not isinstance(entries, dict) or not entries:
         raise ConfigError('The labels file names no numbers; lines like 20 = "L1" are expected.')
     names = {}
     for key, value in entries.items():
-        if not key.isdigit() or not isinstance(value, str):
+        if not (key.isascii() and key.isdigit() and len(key) <= 9) or not isinstance(value, str):
             raise ConfigError(f'The labels file holds {key} = {value!r}; lines like 20 = "L1" are expected.')
         names[int(key)] = value
     scheme = scheme_of_names(names, "labels.toml")

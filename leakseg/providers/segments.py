@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from leakseg.anatomy import VertebraLevel
-from leakseg.errors import AnatomyError
+from leakseg.errors import AnatomyError, LeaksegError
 from leakseg.providers.names import Meaning, Structure, meaning_of
 from leakseg.terminology import (
     BONE,
@@ -36,16 +36,15 @@ _CODES: tuple[tuple[Code, Meaning], ...] = (
 def read_seg_header(path: Path) -> Any | None:
     """Header of a DICOM SEG, without its frames; None where the file is something else."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
     from pydicom.filereader import read_file_meta_info
 
     try:
         if str(read_file_meta_info(path).get("MediaStorageSOPClassUID", "")) not in SEG_CLASSES:
             return None
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
-    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError):
+        return dataset if str(dataset.get("SOPClassUID", "")) in SEG_CLASSES else None
+    except Exception:  # whatever a damaged header makes pydicom raise: it is no SEG that can be read
         return None
-    return dataset if str(dataset.get("SOPClassUID", "")) in SEG_CLASSES else None
 
 
 def segment_meanings(dataset: Any) -> dict[int, Meaning | None]:
@@ -54,8 +53,17 @@ def segment_meanings(dataset: Any) -> dict[int, Meaning | None]:
     Raises
     ------
     AnatomyError
-        Where a segment's code and its label name different vertebrae.
+        Where a segment's code and its label name different vertebrae, or the segments cannot be read.
     """
+    try:
+        return _meanings(dataset)
+    except LeaksegError:
+        raise
+    except Exception as error:  # values are read when they are asked for, and a damaged one may raise anything
+        raise AnatomyError("The segments of the DICOM SEG are damaged; export it again.") from error
+
+
+def _meanings(dataset: Any) -> dict[int, Meaning | None]:
     meanings: dict[int, Meaning | None] = {}
     for segment in dataset.get("SegmentSequence", ()):
         number = int(segment.SegmentNumber)

@@ -16,7 +16,7 @@ from leakseg.geometry import Grid
 from leakseg.providers.names import Structure
 from leakseg.providers.schemes import Scheme
 
-ProviderName = Literal["precomputed", "builtin"]
+ProviderName = Literal["precomputed", "builtin", "totalsegmentator"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class MaskPlan:
     Parameters
     ----------
     provider
-        ``"precomputed"`` or ``"builtin"``.
+        ``"precomputed"``, ``"builtin"`` or ``"totalsegmentator"``.
     masks
-        The files, in the order they are laid over one another; empty for ``builtin``.
+        The files, in the order they are laid over one another; empty where they are still to be drawn.
     scheme
         What gave the numbers their names: a scheme's name, ``labels.toml``, ``names in the file``,
-        ``file names`` or ``segment names``; None for ``builtin``.
+        ``file names`` or ``segment names``; None where they are still to be drawn.
     notes
         What the choice left aside.
     """
