@@ -113,12 +113,12 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
     masks, repairs = repair.fill_cavities(masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
-    read = densities.read_densities(volume, masks, anatomy, criteria.cement)
+    read = read_scan(volume, masks, anatomy, criteria)
     cut_back, swallowed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
     if swallowed:
         masks = cut_back
         anatomy = describe_anatomy(masks, criteria)
-        read = densities.read_densities(volume, masks, anatomy, criteria.cement)
+        read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
     return TracedCement(masks, anatomy, found, (*thinned, *repairs, *swallowed))
 
@@ -135,16 +135,22 @@ def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
     return places.assign_places(bony, source, criteria.spine)
 
 
+def read_scan(volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, criteria: Criteria) -> ScanDensities:
+    """What the scan says of metal, soft tissue, bone and cement in a window round the spine."""
+    window = densities.search_window(masks, criteria.cement.search_margin_mm)
+    metals = metal.find_metal(volume.hu[window], volume.grid.crop(window), volume.series.clip_hu, criteria.cement)
+    return densities.read_densities(volume, masks, anatomy, window, metals, criteria.cement)
+
+
 def find_cement(
     volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, read: ScanDensities, criteria: Criteria
 ) -> CementMap:
     """All cement and metal of the scan in a window round the spine."""
     if not read.has_cement:
         return cement.no_cement(read)
-    metals = metal.find_metal(volume, read, criteria.cement)
-    inner = cement.segment_inner_cement(volume, masks, read, metals, criteria.cement)
-    leaked_cement = leaked.find_leaked_cement(volume, masks, read, metals, inner, anatomy, criteria.cement)
-    return cement.map_cement(volume, masks, read, metals, inner, leaked_cement, criteria.cement)
+    inner = cement.segment_inner_cement(volume, masks, read, read.metal, criteria.cement)
+    leaked_cement = leaked.find_leaked_cement(volume, masks, read, read.metal, inner, anatomy, criteria.cement)
+    return cement.map_cement(volume, masks, read, read.metal, inner, leaked_cement, criteria.cement)
 
 
 def needs_review(

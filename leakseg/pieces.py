@@ -21,8 +21,8 @@ Window = tuple[slice, slice, slice]
 class ScanDensities:
     """What the scan itself says of its tissues, HU, in a window round the vertebrae.
 
-    ``seeds`` ``(k, j, i)`` is cement beyond doubt; ``plateau`` its density. Without cement ``plateau`` and
-    ``cortex`` are NaN.
+    ``seeds`` ``(k, j, i)`` is cement beyond doubt; ``plateau`` its density; ``metal`` screws, rods and needles with
+    the blur round them. Without cement ``plateau`` and ``cortex`` are NaN.
     """
 
     window: Window
@@ -32,6 +32,7 @@ class ScanDensities:
     cortex: float
     plateau: float
     seeds: NDArray[np.bool_]
+    metal: NDArray[np.bool_]
 
     def edge(self, background_hu: float, share: float) -> float:
         """HU at that share of the way from a background to the cement's plateau."""

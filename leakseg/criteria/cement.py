@@ -84,10 +84,18 @@ class CementCriteria:
     """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0
     """... and in canal and foramina this many times; unlabelled bone goes on, a drop of cement ends."""
-    metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
-    """Metal: straight dense pieces at least this long ..."""
+    metal_min_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 2600.0
+    """Metal is sought from here up (or at the stored range's upper end, where that is lower) ..."""
+    metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0
+    """... in straight, even pieces at least this long ..."""
     metal_max_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
     """... and at most this thick."""
+    metal_head_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 7.5
+    """A screw's head or a rod's clamp hangs on it this near."""
+    metal_halo_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0
+    """Blur round metal counts as metal this far ..."""
+    metal_halo_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 300.0
+    """... where it is denser than this."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,11 +16,18 @@ from scipy import ndimage
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, distance_to_surface_mm
-from leakseg.pieces import ScanDensities
+from leakseg.pieces import ScanDensities, Window
 from leakseg.volume import Volume
 
 
-def read_densities(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, criteria: CementCriteria) -> ScanDensities:
+def read_densities(
+    volume: Volume,
+    masks: SpineMasks,
+    spine: SpineAnatomy,
+    window: Window,
+    metal: NDArray[np.bool_],
+    criteria: CementCriteria,
+) -> ScanDensities:
     """Densities in a window round the vertebrae, and the cement that is beyond doubt.
 
     Cement is sought in the bodies only: in a vertebra's arch, cortex lies as deep as cancellous bone.
@@ -29,19 +36,23 @@ def read_densities(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, crite
     ----------
     volume, masks
         On the same grid.
+    window
+        From `search_window`.
+    metal
+        ``(k, j, i)`` metal in the window: a screw in a body is no cement.
     """
-    window = _window(masks, criteria.search_margin_mm)
     grid = volume.grid.crop(window)
     hu = volume.hu[window]
     vertebrae = masks.vertebrae[window]
     depth = distance_to_surface_mm(vertebrae > 0, grid.spacing_mm)
     soft = _soft_tissue_hu(hu, vertebrae > 0)
-    seeds, cancellous, plateau = _seeds(hu, vertebrae, depth, grid, spine, criteria)
+    seeds, cancellous, plateau = _seeds(hu, np.where(metal, 0, vertebrae), depth, grid, spine, criteria)
     cortex = _cortex_hu(hu, vertebrae, depth, seeds, criteria) if seeds.any() else float("nan")
-    return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds)
+    return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds, metal)
 
 
-def _window(masks: SpineMasks, margin_mm: float) -> tuple[slice, slice, slice]:
+def search_window(masks: SpineMasks, margin_mm: float) -> Window:
+    """The part of the scan in which leaks are looked for: all vertebrae with a margin."""
     box = ndimage.find_objects((masks.vertebrae > 0).astype(np.uint8))[0]
     parts = []
     for part, size, step in zip(box, masks.grid.shape, masks.grid.spacing_mm, strict=True):

@@ -1,43 +1,158 @@
-"""Metal told from cement by its shape, never by its density alone: dense cement reaches the clip too."""
+"""Metal told from cement by its shape, never by its density alone: dense cement reaches the clip too.
+
+Screws, rods and needles are straight, long and even, and nothing as dense lies beside them; cement is none of this.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, spatial
 
 from leakseg.criteria import CementCriteria
-from leakseg.pieces import ScanDensities
-from leakseg.volume import Volume
+from leakseg.geometry import FloatArray, Grid, bounding_box
 
-_DENSER = 1.3
-_LEAST_HU = 2000.0
+_SEED = 1
+_PAIRS, _RODS = 240, 24
+"""Lines tried through a piece, and rods looked for in it."""
+_SAMPLE = 4000
+_STEP_MM = 2.0
+_UNEVEN, _MAX_SPREAD, _SLENDER = 0.4, 0.4, 3.5
+"""Along a rod: least share of the median cross-section, spread of the cross-sections, length against width."""
+_BESIDE = 0.35
+"""At most this many points, for each of its own, lie just beside a rod."""
 
 
-def find_metal(volume: Volume, densities: ScanDensities, criteria: CementCriteria) -> NDArray[np.bool_]:
-    """Straight, long, even pieces denser than cement: screws, rods, needles (by shape, never by HU alone)."""
-    hu, clip_hu, spacing_mm = volume.hu[densities.window], volume.series.clip_hu, densities.grid.spacing_mm
-    ceiling = min(densities.plateau * _DENSER, clip_hu if clip_hu is not None else np.inf)
-    dense = hu >= max(ceiling, _LEAST_HU)
+@dataclass(frozen=True)
+class Rod:
+    """A straight run of dense points: its line and where it begins and ends on it."""
+
+    point: FloatArray
+    way: FloatArray
+    start_mm: float
+    stop_mm: float
+
+    def near(self, points: FloatArray, radius_mm: float, beyond_mm: float) -> NDArray[np.bool_]:
+        """Whether points lie within a radius of the rod, or so far beyond its ends."""
+        along = (points - self.point) @ self.way
+        across = np.linalg.norm(points - self.point - along[:, None] * self.way, axis=1)
+        return np.asarray(
+            (across <= radius_mm) & (along >= self.start_mm - beyond_mm) & (along <= self.stop_mm + beyond_mm),
+            dtype=np.bool_,
+        )
+
+
+def find_metal(
+    hu: NDArray[np.number], grid: Grid, clip_hu: float | None, criteria: CementCriteria
+) -> NDArray[np.bool_]:
+    """Screws, rods and needles with the blur round them, ``(k, j, i)``; cement and clips are left.
+
+    Parameters
+    ----------
+    hu
+        ``(k, j, i)`` on ``grid``.
+    clip_hu
+        The upper end of the stored range, where densities reach it.
+    """
     metal = np.zeros(hu.shape, bool)
+    limit = criteria.metal_min_hu if clip_hu is None else min(criteria.metal_min_hu, 0.98 * clip_hu)
+    dense = hu >= limit
     if not dense.any():
         return metal
     pieces = cc3d.connected_components(dense, connectivity=26)
+    spacing = np.array(grid.spacing_mm)
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        if box is None:
+        if box is None or np.linalg.norm([(s.stop - s.start) * mm for s, mm in zip(box, spacing, strict=True)]) < (
+            criteria.metal_min_length_mm
+        ):
             continue
-        own = pieces[box] == number
-        if own.sum() < 20:
+        index = np.argwhere(pieces[box] == number)
+        index += np.array([side.start for side in box])
+        own = _metal_points(index * spacing, criteria)
+        metal[tuple(index[own].T)] = True
+    return _with_halo(metal, hu, grid, criteria)
+
+
+def _metal_points(points: FloatArray, criteria: CementCriteria) -> NDArray[np.bool_]:
+    """Which points of a connected dense piece are metal: its rods, and what hangs on them no thicker than a head."""
+    left = np.ones(len(points), bool)
+    own = np.zeros(len(points), bool)
+    rng = np.random.default_rng(_SEED)
+    sample = points[:: max(1, len(points) // _SAMPLE)]
+    for _ in range(_RODS):
+        rod = _find_rod(points[left], sample, rng, criteria)
+        if rod is None:
+            break
+        own |= rod.near(points, criteria.metal_max_radius_mm, _STEP_MM)
+        left &= ~own
+    if own.any() and not own.all():
+        distance, _ = spatial.cKDTree(points[own]).query(points[~own])
+        own[np.flatnonzero(~own)[distance <= criteria.metal_head_mm]] = True
+    return own
+
+
+def _find_rod(points: FloatArray, sample: FloatArray, rng: np.random.Generator, criteria: CementCriteria) -> Rod | None:
+    """The longest rod through some of the points; ``sample`` are points of the whole piece, for what lies beside."""
+    if len(points) < 20:
+        return None
+    mine = points[:: max(1, len(points) // _SAMPLE)]
+    best: Rod | None = None
+    for first, second in mine[rng.integers(len(mine), size=(_PAIRS, 2))]:
+        length = float(np.linalg.norm(second - first))
+        if length < 0.5 * criteria.metal_min_length_mm:
             continue
-        points = np.argwhere(own) * np.array(spacing_mm)
-        points -= points.mean(axis=0)
-        _, _, axes = np.linalg.svd(points[:: max(1, len(points) // 20000)], full_matrices=False)
-        along = points @ axes[0]
-        across = np.linalg.norm(points - along[:, None] * axes[0], axis=1)
-        if np.ptp(along) >= criteria.metal_min_length_mm and np.percentile(across, 90) <= criteria.metal_max_radius_mm:
-            metal[box] |= own
-    if metal.any():
-        halo = ndimage.binary_dilation(metal, iterations=2)
-        metal = halo & (hu > densities.edge(densities.soft, criteria.edge_share))
+        rod = _run(first, (second - first) / length, mine, criteria)
+        if rod is not None:
+            inside = mine[rod.near(mine, criteria.metal_max_radius_mm, 0.0)]
+            middle = inside.mean(axis=0)
+            way = np.linalg.svd(inside - middle, full_matrices=False)[2][0]
+            rod = _run(middle, way, mine, criteria)
+        if rod is None or (best is not None and rod.stop_mm - rod.start_mm <= best.stop_mm - best.start_mm):
+            continue
+        inside_count = int(rod.near(sample, criteria.metal_max_radius_mm, 0.0).sum())
+        beside = int(rod.near(sample, 2.0 * criteria.metal_max_radius_mm, 0.0).sum()) - inside_count
+        if beside <= _BESIDE * inside_count:
+            best = rod
+    return best
+
+
+def _run(point: FloatArray, way: FloatArray, points: FloatArray, criteria: CementCriteria) -> Rod | None:
+    """The longest even stretch of points along a line; None where it is short, thick against its length, or uneven."""
+    along = (points - point) @ way
+    across = np.linalg.norm(points - point - along[:, None] * way, axis=1)
+    near = across <= criteria.metal_max_radius_mm
+    if near.sum() < 20:
+        return None
+    low = float(along[near].min())
+    counts = np.bincount(((along[near] - low) / _STEP_MM).astype(int))
+    labels, found = ndimage.label(counts > _UNEVEN * np.median(counts[counts > 0]))
+    if not found:
+        return None
+    sizes = np.bincount(labels)[1:]
+    steps = np.flatnonzero(labels == 1 + int(sizes.argmax()))
+    start, stop = low + steps[0] * _STEP_MM, low + (steps[-1] + 1) * _STEP_MM
+    inner = counts[steps[1:-1]]
+    if stop - start < criteria.metal_min_length_mm or not len(inner):
+        return None
+    own = near & (along >= start) & (along <= stop)
+    wide = 2.0 * float(np.percentile(across[own], 90))
+    if stop - start < _SLENDER * wide or float(inner.std() / inner.mean()) > _MAX_SPREAD:
+        return None
+    return Rod(point, way, start, stop)
+
+
+def _with_halo(
+    metal: NDArray[np.bool_], hu: NDArray[np.number], grid: Grid, criteria: CementCriteria
+) -> NDArray[np.bool_]:
+    """Metal with the blur round it, as far as that is denser than bone could be."""
+    import edt
+
+    box = bounding_box(metal, 1 + int(np.ceil(criteria.metal_halo_mm / min(grid.spacing_mm))))
+    if box is None:
+        return metal
+    near = edt.edt(~metal[box], anisotropy=grid.spacing_mm) <= criteria.metal_halo_mm
+    metal[box] |= near & (hu[box] > criteria.metal_halo_hu)
     return metal
