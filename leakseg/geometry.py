@@ -8,6 +8,8 @@ is left-handed (the affine's determinant is negative); volumes use the determina
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -23,6 +25,16 @@ FloatArray: TypeAlias = NDArray[np.float64]
 CANONICAL_ORIENTATION = "SPL"
 _DIRECTIONS = (("R", "L"), ("A", "P"), ("I", "S"))
 _ORTHOGONALITY = 1e-3
+MOST_VOXELS = 2**31
+"""Five times the longest scan of today (1600 slices of 512 x 512): a header that claims more is damaged."""
+
+
+def too_large(shape: Iterable[int]) -> str:
+    """The sentence for a grid of more than `MOST_VOXELS`."""
+    return (
+        f"The header claims {' x '.join(str(size) for size in shape)} voxels, more than any scan has "
+        f"({MOST_VOXELS}): it is damaged."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +68,8 @@ class Grid:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise GeometryError(f"A grid needs three axes of at least one voxel, not {self.shape}.")
         columns = affine[:3, :3]
+        if math.prod(self.shape) > MOST_VOXELS:
+            raise GeometryError(too_large(self.shape))
         lengths = np.linalg.norm(columns, axis=0)
         if lengths.min() <= 0:
             raise GeometryError("The grid's affine has an axis of zero length.")

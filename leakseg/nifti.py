@@ -6,7 +6,6 @@ Arrays come back in canonical ``SPL`` order on a `Grid` in DICOM patient space (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from leakseg.errors import InputError
 from leakseg.geometry import Grid, canonical
+from leakseg.nrrd_header import check_nrrd
 
 T = TypeVar("T")
 
@@ -26,15 +26,6 @@ NRRD_ENDINGS = (".nrrd", ".nhdr")
 _NIFTI_2 = {540, int.from_bytes((540).to_bytes(4, "big"), "little")}
 """A NIfTI-2 header begins with its own length, in either byte order."""
 _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
-_NRRD_SPACES = {
-    "right-anterior-superior",
-    "ras",
-    "left-anterior-superior",
-    "las",
-    "left-posterior-superior",
-    "lps",
-}
-"""The patient spaces of the NRRD format that ITK turns into LPS."""
 
 
 def is_image_file(path: Path) -> bool:
@@ -177,7 +168,7 @@ def _nifti_sample(path: Path) -> NDArray[Any]:
 def _nrrd_place(path: Path) -> tuple[NDArray[np.float64], tuple[int, ...]]:
     import SimpleITK as sitk
 
-    _check_nrrd_space(path)
+    check_nrrd(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
@@ -192,16 +183,6 @@ def _nrrd_affine(image: Any) -> NDArray[np.float64]:
     affine[:3, :3] = direction[:, ::-1]
     affine[:3, 3] = image.GetOrigin()
     return affine
-
-
-def _check_nrrd_space(path: Path) -> None:
-    header = _nrrd_header(path)
-    named = re.search(r"^space: *(.+?) *$", header, re.MULTILINE)
-    if "space directions" not in header or named is None or named[1] not in _NRRD_SPACES:
-        raise InputError(
-            "The image does not say how it lies in the patient (no 'space directions' in a patient 'space'); "
-            "export it again with an orientation."
-        )
 
 
 def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
@@ -220,14 +201,8 @@ def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
 def _read_nrrd(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
     import SimpleITK as sitk
 
-    _check_nrrd_space(path)
+    check_nrrd(path)
     image = sitk.ReadImage(str(path))
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise InputError("The file is not a single 3-D image.")
     return _nrrd_affine(image), sitk.GetArrayFromImage(image)
-
-
-def _nrrd_header(path: Path) -> str:
-    with path.open("rb") as stream:
-        head = stream.read(65536).replace(b"\r\n", b"\n").split(b"\n\n", 1)[0]
-    return head.decode("latin-1").lower()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leakseg.criteria import ReadingCriteria
 from leakseg.errors import GeometryError, InputError, SeriesError
 from leakseg.findings import QualityNote
+from leakseg.geometry import MOST_VOXELS, too_large
 from leakseg.readers.fitness import Flaw, flaw_of, is_reformat
 from leakseg.readers.headers import SliceHeader
 from leakseg.readers.stack import Stack, stack_of
@@ -51,7 +53,7 @@ def judge(slices: Sequence[SliceHeader], criteria: ReadingCriteria) -> Judged:
         reason = _join([str(error), *_few(len(fit), criteria)])
         return Judged(tuple(fit), None, GeometryError(reason), tuple(notes))
     notes += [*stack.notes, *_kind_notes(fit)]
-    short = _cut_short(fit) or _few(len(stack.slices), criteria) or _short(stack, criteria)
+    short = _too_large(stack) or _cut_short(fit) or _few(len(stack.slices), criteria) or _short(stack, criteria)
     refusal = (
         SeriesError(_join([*short, *(f"{note.message.split(';')[0].rstrip('.')}." for note in stack.notes)]))
         if short
@@ -72,6 +74,13 @@ def _cut_short(slices: Sequence[SliceHeader]) -> list[str]:
     if not cut:
         return []
     return [f"The pixel data of {cut} of {len(slices)} slices are cut short or absent. Export the series again."]
+
+
+def _too_large(stack: Stack) -> list[str]:
+    """A header may claim anything, and compressed pixels do not show before they are decoded."""
+    image = stack.slices[0].image
+    shape = (stack.count, image.rows, image.columns)
+    return [too_large(shape)] if math.prod(shape) > MOST_VOXELS else []
 
 
 def _pixel_bytes(one: SliceHeader) -> int:
