@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from leakseg.readers.bombs import bomb_in
 from leakseg.readers.elements import number, numbers, parts, sequence, text, whole
 
 Vector: TypeAlias = tuple[float, float, float]
@@ -164,7 +165,8 @@ def _read(stream: Any) -> Any:
     preamble = head[128:] == b"DICM"
     if not preamble and head[:2] not in _FIRST_GROUPS:
         raise UnreadableError("Not DICOM (no DICM mark, and no header at its start), NIfTI or NRRD.")
-    stream.seek(0)
+    if bomb := bomb_in(stream):
+        raise UnreadableError(bomb)
     return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_tags(), force=not preamble)
 
 
@@ -236,8 +238,9 @@ def _frames(dataset: Any) -> Iterator[list[Any]]:
         yield [*_macros(group), *common, dataset]
     if not per_frame:
         count = whole(dataset, "NumberOfFrames") or 1
-        for _ in range(max(count, 1)):
-            yield [*common, dataset]
+        if count > 65535:  # 100 times the frames of any CT
+            raise UnreadableError(f"Its header is damaged: it claims {count} frames and describes none.")
+        yield from ([*common, dataset] for _ in range(max(count, 1)))
 
 
 def _macros(group: Any) -> list[Any]:

@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.errors import SeriesError
+from leakseg.readers.codestream import check_frame
 from leakseg.readers.headers import NATIVE, NATIVE_LITTLE, ImageHeader, SliceHeader, quiet
 
 _RLE = "1.2.840.10008.1.2.5"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _GDCM_ALONE = ("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 """12-bit extended, spectral-selection and progressive JPEG, which pydicom's decoders leave out."""
+_PANIC = "PanicException"
+"""What the RLE decoder, written in Rust, raises of damaged data; it is no `Exception`."""
 _LONG_VALUES = (b"OB", b"OW", b"OL", b"UN")
 
 
@@ -49,7 +52,9 @@ class PixelReader:
             raise
         except OSError as error:
             raise SeriesError(f"A slice cannot be read: {error.strerror or type(error).__name__}.") from error
-        except Exception as error:
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+                raise
             syntax = image.transfer_syntax or "unknown"
             raise SeriesError(
                 f"The pixel data of a slice cannot be decoded (transfer syntax {syntax}): the file is damaged, or "
@@ -121,13 +126,26 @@ def _decoded(path: Path, image: ImageHeader) -> NDArray[Any]:
             pixels = dataset.pixel_array
         else:
             plugin = "pylibjpeg" if image.transfer_syntax == _RLE else "gdcm"
-            pixels, _ = get_decoder(image.transfer_syntax).as_array(dataset, decoding_plugin=plugin)
+            decoder = get_decoder(image.transfer_syntax)
+            if plugin == "gdcm":
+                _check_frames(dataset, image)
+            pixels, _ = decoder.as_array(dataset, decoding_plugin=plugin)
     return pixels if pixels.ndim == 3 else pixels[np.newaxis]
+
+
+def _check_frames(dataset: Any, image: ImageHeader) -> None:
+    from pydicom.encaps import generate_frames
+
+    for frame in generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)):
+        check_frame(frame, image)
 
 
 def _by_gdcm(path: Path, image: ImageHeader) -> NDArray[Any]:
     import gdcm
+    import pydicom
 
+    with quiet():
+        _check_frames(pydicom.dcmread(path), image)
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
     if not reader.Read():
