@@ -28,6 +28,7 @@ _DOCUMENTS = {
 _TABLE = "leaks.csv"
 _RUN = "run.json"
 _ENDINGS = (".nii.gz", ".nii", ".nrrd")
+_MOST_DIGITS = 10
 _NUMBERS = ("volume_mm3", "canal_encroachment_fraction", "confidence")
 _RUN_FIELDS = ("case_id", "status", "reason")
 _UIDS = ("study_instance_uid", "series_instance_uid")
@@ -125,7 +126,7 @@ def _text(told: Mapping[str, Any], name: str) -> str | None:
 def _json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} cannot be read as JSON.") from error
     if not isinstance(document, dict):
         raise InputError(f"{path.name} holds no JSON object.")
@@ -165,7 +166,7 @@ def _from_table(folder: Path) -> Iterator[CaseEntry | Problem]:
 def _from_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row's fields: empty means none; ids are whole numbers."""
     told: dict[str, Any] = {name: value or None for name, value in row.items() if name and name != "case_id"}
-    told["id"] = int(told["id"]) if str(told["id"]).isdigit() else told["id"]
+    told["id"] = int(told["id"]) if str(told["id"]).isdecimal() and len(told["id"]) < _MOST_DIGITS else told["id"]
     for name in _NUMBERS:
         if told.get(name) is not None:
             told[name] = _number(told[name])
@@ -204,11 +205,19 @@ def _leak(item: Any, position: int, where: str) -> LeakEntry:
         raise InputError(f"Leak {number} in {where} has no known level; expected a name such as L1.") from None
     for name in _NUMBERS:
         value = item.get(name)
-        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value)):
+        if value is not None and (not _is_number(value)):
             raise InputError(f"Leak {number} in {where}: {name} is not a number.")
     if not 0 <= (item.get("confidence") or 0) <= 1:
         raise InputError(f"Leak {number} in {where}: confidence is not between 0 and 1.")
     return LeakEntry(number, kind, level, item)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number; JSON's whole numbers may be larger than any float."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _not_done(folder: Path) -> Iterator[CaseEntry]:

@@ -84,7 +84,7 @@ def read_recipe(path: Path) -> PhantomRecipe:
         table = _with_groups(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"The phantom recipe cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested without end
         raise ConfigError(f"The phantom recipe is no valid TOML: {error}.") from error
     try:
         recipe = TypeAdapter(PhantomRecipe).validate_python(table)

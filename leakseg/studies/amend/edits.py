@@ -87,7 +87,7 @@ def parse_edits(text: str) -> Edits:
     """The corrections in a TOML text; raises as `read_edits`."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested without end
         raise ConfigError(f"The edits file is not valid TOML: {error}.") from error
     _known(data, _CASE_KEYS, "")
     reader = _text(data, "reader", "")

@@ -81,7 +81,7 @@ def read_report(path: Path) -> CaseReport:
         return TypeAdapter(CaseReport).validate_python(json.loads(path.read_text(encoding="utf-8")))
     except OSError:
         raise ConfigError("This is no folder of a finished case: it holds no report.json.") from None
-    except (ValueError, ValidationError):
+    except (ValueError, ValidationError, RecursionError):
         raise ConfigError("The case's report.json is not as leakseg writes it; run the case again.") from None
 
 

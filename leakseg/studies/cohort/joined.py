@@ -91,7 +91,7 @@ def read_reports(folder: Path) -> dict[str, dict[str, Any]]:
             report = json.loads(path.read_text(encoding="utf-8"))
             case_id = str(report["case_id"])
             _ = report["series"]["study_instance_uid"], report["leaks"], report["patient_pattern"], report["cement"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
                 f"{path.parent.name}/report.json is damaged or no report of leakseg; run that case again."
             ) from error
