@@ -21,11 +21,12 @@ from leakseg.batch.executors import default_workers, processes, serial
 from leakseg.batch.ledger import Ledger
 from leakseg.batch.output import DRAWN, RUN, claimed, write_json, writing
 from leakseg.batch.plan import Shard, anchors_by_case, check_masks, from_anywhere, plan_case
+from leakseg.batch.remembered import find_cases
 from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, run_case, set_aside
 from leakseg.config import AnalysisConfig
 from leakseg.findings import SCHEMA_VERSION
 from leakseg.plugins import load_classifier
-from leakseg.readers import SeriesEntry, take_inventory
+from leakseg.readers import SeriesEntry
 from leakseg.writers import csv_tables
 
 _SPARE = 1
@@ -88,8 +89,7 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         record = _Record(job, identity)
         job = _with_cache(job)
         engine = _executor(job.config)
-        inventory = take_inventory(job.scans, job.config.criteria.reading, all_series=job.config.all_series)
-        entries = inventory.cases()
+        entries = find_cases(job.scans, job.config.criteria.reading, out, all_series=job.config.all_series)
         anchors = anchors_by_case(job.anchors, [entry.source.case_id for entry in entries])
         if job.shard:
             entries = tuple(job.shard.of(entries))

@@ -15,7 +15,11 @@ from leakseg.errors import ConfigError, OutputError
 RUN = "run.json"
 DRAWN = ".totalsegmentator"
 """Hidden folder of an OUT for masks that TotalSegmentator drew, each under its scan's digest."""
+INVENTORY = ".inventory.json"
+"""Hidden file of an OUT that tells what was found under SCANS; see `leakseg.batch.remembered`."""
 _LOCK = ".leakseg.lock"
+_OURS = {_LOCK, INVENTORY, f".{INVENTORY}.tmp", f".{RUN}.tmp"}
+"""What a run that ended before its run.json was written may have left."""
 
 
 @contextmanager
@@ -64,10 +68,12 @@ def writing(what: str) -> Iterator[None]:
         raise OutputError(f"{what} could not be written: {error.strerror or type(error).__name__}.") from error
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write a JSON file at once whole."""
+def write_json(path: Path, document: Any, *, mode: int = 0o666) -> None:
+    """Write a JSON file at once whole; ``mode`` as the system's mask leaves it."""
     unfinished = path.with_name(f".{path.name}.tmp")
     with writing(path.name):
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=mode)
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
         unfinished.replace(path)
@@ -77,7 +83,7 @@ def _check_is_ours(out: Path) -> None:
     """A new or an empty folder, or one with a run.json: anything else may be a scan folder."""
     if (out / RUN).is_file():
         return
-    if any(entry.name != _LOCK for entry in out.iterdir()):
+    if any(entry.name not in _OURS for entry in out.iterdir()):
         raise ConfigError(
             f"The results folder {out} holds files that are not leakseg's; name a new or an empty folder with -o."
         )

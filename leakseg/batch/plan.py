@@ -143,9 +143,14 @@ def from_anywhere(request: CaseRequest) -> CaseRequest:
 def input_digest(files: Iterable[Path], folder: Path) -> str:
     """``sha256:...`` over the sorted relative paths, sizes and modification times; no file is opened."""
     lines = []
+    folders: dict[Path, str] = {}
     for path in set(files):
-        state = path.stat()
-        lines.append(f"{os.path.relpath(path, folder)}\0{state.st_size}\0{state.st_mtime_ns}\n")
+        parent = path.parent
+        if parent not in folders:
+            folders[parent] = os.path.relpath(parent, folder)
+        state = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat, for every slice
+        name = path.name if folders[parent] == "." else f"{folders[parent]}{os.sep}{path.name}"
+        lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\n")
     return "sha256:" + hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 

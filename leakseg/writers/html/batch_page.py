@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from leakseg import wording
@@ -14,6 +15,9 @@ from leakseg.findings import DISCLAIMER, CaseReport, LeakType
 from leakseg.writers.html.case_page import NAME as CASE_PAGE
 from leakseg.writers.html.case_page import THUMBNAIL
 from leakseg.writers.html.library import script, template
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 NAME = "index.html"
 _BAR_WIDTH, _BAR_HEIGHT, _BAR_GAP, _NAME_WIDTH = 220, 16, 4, 110
@@ -77,9 +81,15 @@ def write(cases: Iterable[IndexCase], folder: Path) -> tuple[Path, ...]:
 
 
 def _parsed(document: Mapping[str, Any]) -> CaseReport:
+    return _report_type().validate_python(dict(document))
+
+
+@cache
+def _report_type() -> TypeAdapter[CaseReport]:
+    """Made once: it takes as long as a hundred reports to read."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(CaseReport).validate_python(dict(document))
+    return TypeAdapter(CaseReport)
 
 
 def _rank(report: CaseReport) -> tuple[float, ...]:

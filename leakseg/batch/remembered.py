@@ -1,0 +1,128 @@
+"""The cases found under SCANS, remembered in OUT: a resumed run opens no file that has not changed.
+
+What is kept holds no path and nothing of a patient: files are told by their number in the walk, which the
+next run takes again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import leakseg
+from leakseg.batch.output import INVENTORY, write_json
+from leakseg.criteria import ReadingCriteria
+from leakseg.findings import QualityNote
+from leakseg.readers import SeriesEntry, take_inventory
+from leakseg.readers.naming import relative_path
+from leakseg.readers.walk import FoundFile, walk
+from leakseg.volume import ScanSource
+
+
+def find_cases(
+    scans: Sequence[Path], criteria: ReadingCriteria, out: Path, *, all_series: bool
+) -> tuple[SeriesEntry, ...]:
+    """The cases under SCANS, from the headers, or from what an earlier run into OUT read where no file changed.
+
+    A file counts as unchanged by its path under SCANS, its size and its modification time, as everywhere
+    in a run (see `leakseg.batch.plan.input_digest`).
+    """
+    found = [one for one in walk(scans) if isinstance(one, FoundFile)]
+    key = _key(found, asdict(criteria) | {"all_series": all_series, "leakseg": leakseg.__version__})
+    known = _read(out / INVENTORY)
+    if key is not None and known.get("key") == key:
+        try:
+            return _entries(known["cases"], found)
+        except (LookupError, TypeError, ValueError):
+            pass  # not as it was written: read the headers again
+    entries = take_inventory(scans, criteria, all_series=all_series).cases()
+    if key is not None:
+        _keep(out / INVENTORY, key, entries, found)
+    return entries
+
+
+def _key(found: Sequence[FoundFile], about: dict[str, Any]) -> str | None:
+    """SHA-256 over everything that what is found depends on; None where a file has gone meanwhile."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
+    roots = {one.root: str(one.root.absolute()) for one in found}
+    for root, place in roots.items():
+        digest.update(os.fsencode(f"{root}\0{place}\n"))
+    try:
+        for one in found:
+            state = os.stat(one.path)  # noqa: PTH116 - a third of the time of Path.stat, for every slice
+            digest.update(os.fsencode(f"{one.order}\0{one.path}\0{state.st_size}\0{state.st_mtime_ns}\n"))
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _keep(path: Path, key: str, entries: tuple[SeriesEntry, ...], found: Sequence[FoundFile]) -> None:
+    numbers = {one.path: number for number, one in enumerate(found)}
+    try:
+        cases = [_told(entry, numbers) for entry in entries]
+        if _entries(json.loads(json.dumps(cases)), found) != entries:
+            return
+    except (LookupError, TypeError, ValueError):
+        return
+    path.unlink(missing_ok=True)
+    write_json(path, {"key": key, "cases": cases}, mode=0o600)
+
+
+def _told(entry: SeriesEntry, numbers: dict[Path, int]) -> dict[str, Any]:
+    """The entry as JSON, its files as runs of numbers, its folder as steps up from the first of them."""
+    source = entry.source
+    files = [numbers[path] for path in source.files]
+    breaks = [0, *(at for at, (one, two) in enumerate(pairwise(files), start=1) if two != one + 1), len(files)]
+    told = {name: getattr(entry, name) for name in _PLAIN}
+    told["notes"] = [asdict(note) for note in entry.notes]
+    told["source"] = {name: getattr(source, name) for name in _PLAIN_SOURCE}
+    told["runs"] = [(files[start], files[stop - 1] + 1) for start, stop in pairwise(breaks)]
+    told["up"] = list(source.files[0].parents).index(source.folder)
+    return told
+
+
+_PLAIN = ("modality", "slices", "spacing_mm", "analysable", "reason", "chosen", "choice", "z_range_mm")
+_PLAIN_SOURCE = ("case_id", "kind", "study_instance_uid", "series_instance_uid")
+
+
+def _entries(cases: list[dict[str, Any]], found: Sequence[FoundFile]) -> tuple[SeriesEntry, ...]:
+    return tuple(_entry(told, found) for told in cases)
+
+
+def _entry(told: dict[str, Any], found: Sequence[FoundFile]) -> SeriesEntry:
+    members = [one for start, stop in told["runs"] for one in found[start:stop]]
+    first = members[0]
+    folder = first.path.parents[told["up"]]
+    is_root = first.path == first.root
+    place = first.path if is_root or told["source"]["kind"] != "dicom" else folder
+    source = ScanSource(
+        relative_path=relative_path(place, first.root),
+        folder=folder,
+        files=tuple(one.path for one in members),
+        **told["source"],
+    )
+    entry = SeriesEntry(source, **{name: told[name] for name in _PLAIN})
+    return replace(
+        entry,
+        spacing_mm=_tuple(entry.spacing_mm),
+        z_range_mm=_tuple(entry.z_range_mm),
+        notes=tuple(QualityNote(**note) for note in told["notes"]),
+    )
+
+
+def _tuple(values: Any) -> Any:
+    return None if values is None else tuple(values)
