@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from leakseg.coordinates import CanalAxis, CanalWall, Lattice
 from leakseg.errors import AnatomyError, GeometryError
-from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid
+from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box
 
 
 class VertebraLevel(StrEnum):
@@ -116,16 +116,24 @@ class SpineMasks:
         AnatomyError
             Where the masks hold no vertebra at all.
         """
-        if not self._present:
+        if not self.windows:
             raise AnatomyError("The masks hold no vertebra: nothing to compare cement with.")
-        return self._present
+        return tuple(self.windows)
 
     @cached_property
-    def _present(self) -> tuple[VertebraLevel, ...]:
-        counts = np.zeros(256, np.int64)
-        for section in self.vertebrae:
-            counts += np.bincount(section.ravel(), minlength=256)
-        return tuple(level for level in _LEVELS if counts[level.number])
+    def windows(self) -> dict[VertebraLevel, tuple[slice, slice, slice]]:
+        """The block that each level present fills, cranial to caudal."""
+        from scipy import ndimage
+
+        spine = bounding_box(self.vertebrae)
+        if spine is None:
+            return {}
+        found = {}
+        for number, box in enumerate(ndimage.find_objects(self.vertebrae[spine]), start=1):
+            if box is not None:
+                k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(spine, box, strict=True))
+                found[VertebraLevel.from_number(number)] = (k, j, i)
+        return found
 
 
 CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]

@@ -12,7 +12,7 @@ from leakseg.anatomy import CanalSource, SpineMasks, VertebraLevel
 from leakseg.coordinates import CanalAxis, CanalWall
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
-from leakseg.geometry import FloatArray
+from leakseg.geometry import FloatArray, bounding_box
 
 _PIXEL_MM = 1.5
 _MAX_TURN_DEG = 60.0
@@ -73,9 +73,14 @@ def recentre(axis: CanalAxis, wall: CanalWall, masks: SpineMasks) -> CanalAxis:
 
 def _tube_sections(tube: NDArray[np.bool_]) -> FloatArray:
     """Centres of the tube's sections, ``(N, 3)`` index."""
+    box = bounding_box(tube)
+    assert box is not None
+    low = np.array([part.start for part in box])
+    tube = tube[box]
     counts = tube.sum(axis=(1, 2))
     smallest = 0.25 * np.median(counts[counts > 0])
-    return np.array([(k, *ndimage.center_of_mass(tube[k])) for k in np.flatnonzero(counts >= smallest)])
+    sections = np.flatnonzero(counts >= smallest)
+    return np.asarray([(k, *ndimage.center_of_mass(tube[k])) for k in sections] + low, dtype=np.float64)
 
 
 def _ring_points(masks: SpineMasks, criteria: SpineCriteria) -> FloatArray:
@@ -111,7 +116,7 @@ def _ring_points(masks: SpineMasks, criteria: SpineCriteria) -> FloatArray:
 
 def _solid_points(masks: SpineMasks, level: VertebraLevel) -> FloatArray:
     """The vertebra as a cloud of points dense enough to cast a shadow without gaps at `_PIXEL_MM`."""
-    index = np.argwhere(masks.vertebrae == level.number).astype(np.float64)
+    index = _voxels(masks, level).astype(np.float64)
     parts = [np.linspace(-0.5, 0.5, int(np.ceil(size / _PIXEL_MM)) + 1)[:-1] for size in masks.grid.spacing_mm]
     offsets = np.stack(np.meshgrid(*parts, indexing="ij"), axis=-1).reshape(-1, 3)
     return masks.grid.to_patient((index[:, None, :] + offsets[None]).reshape(-1, 3))
@@ -147,10 +152,16 @@ def _widest_hole(points: FloatArray, criteria: SpineCriteria) -> tuple[FloatArra
     return None if best is None else (best[1], best[2])
 
 
+def _voxels(masks: SpineMasks, level: VertebraLevel) -> NDArray[np.int64]:
+    """``(N, 3)`` index of the vertebra's voxels."""
+    window = masks.windows[level]
+    return np.asarray(np.argwhere(masks.vertebrae[window] == level.number) + [part.start for part in window])
+
+
 def _extent_along_z(masks: SpineMasks) -> tuple[float, float]:
     """Lowest and highest patient z of any vertebra (its bounding box)."""
-    boxes = ndimage.find_objects((masks.vertebrae > 0).astype(np.uint8))
-    box = boxes[0]
+    box = bounding_box(masks.vertebrae)
+    assert box is not None
     corners = masks.grid.crop(box).corners_mm()
     return float(corners[:, 2].min()), float(corners[:, 2].max())
 
@@ -215,7 +226,7 @@ def _backward(line: FloatArray, masks: SpineMasks) -> FloatArray:
     for level in masks.levels():
         if level in (VertebraLevel.S1, VertebraLevel.S2):
             continue
-        index = np.argwhere(masks.vertebrae == level.number)
+        index = _voxels(masks, level)
         if len(index) < 50:
             continue
         points = masks.grid.to_patient(index)

@@ -36,7 +36,7 @@ def trace_canal_wall(
     angles = np.asarray(np.arange(_ANGLES) * (2 * np.pi / _ANGLES), dtype=np.float64)
     radii = np.asarray(np.arange(_RADIAL_STEP_MM, criteria.max_canal_radius_mm, _RADIAL_STEP_MM), dtype=np.float64)
     rays = _ray_index(masks, axis, angles, radii)
-    bone = _sample(masks.vertebrae > 0, rays)
+    bone = _sample(masks.vertebrae, rays)
     hit = _first(bone, radii)
     hit[hit < criteria.min_canal_radius_mm] = np.nan
     seen = np.isfinite(hit).mean(axis=1) >= criteria.min_ring_fraction
@@ -72,11 +72,11 @@ def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: Fl
     return np.rint(index).astype(np.int32)
 
 
-def _sample(mask: NDArray[np.bool_], index: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _sample(mask: NDArray[Any], index: NDArray[np.int32]) -> NDArray[np.bool_]:
     shape = np.array(mask.shape)
     inside = ((index >= 0) & (index < shape)).all(axis=-1)
     clipped = np.clip(index, 0, shape - 1)
-    return mask[clipped[..., 0], clipped[..., 1], clipped[..., 2]] & inside
+    return np.asarray((mask[clipped[..., 0], clipped[..., 1], clipped[..., 2]] != 0) & inside, dtype=np.bool_)
 
 
 def _first(reached: NDArray[np.bool_], radii: FloatArray) -> FloatArray:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid, distance_to_surface_mm
+from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
 from leakseg.pieces import LeakedCement, ScanDensities
+from leakseg.reach import Window, widened, window_round, within
 from leakseg.volume import Volume
 
 _TOLD_MM3 = 10.0
 _LEAST_MM3 = 2.0
 _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
+_LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
+"""Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
+_SPREAD_ROOMS_MM = (3.0, 12.0, 40.0, 10_000.0)
 
 
 @dataclass(frozen=True)
@@ -54,52 +59,186 @@ def find_leaked_cement(
     grid, hu = densities.grid, volume.hu[densities.window]
     bone = masks.vertebrae[densities.window] > 0
     spacing, touching_mm = grid.spacing_mm, contact_mm(grid, criteria)
-    from_bone = distance_to_surface_mm(~bone, spacing)
-    to_inner = distance_to_surface_mm(~inner, spacing)
-    share = (hu - densities.soft) / (densities.plateau - densities.soft)
-    near = from_bone <= criteria.near_bone_mm
     cortex_edge = (densities.edge(densities.cortex, criteria.edge_share) - densities.soft) / (
         densities.plateau - densities.soft
     )
-    limit = np.where(near, max(cortex_edge, criteria.edge_share), criteria.strand_share)
-    candidate = ~bone & ~metal & (share > limit) & (to_inner <= criteria.detached_reach_canal_mm)
-    pieces = cc3d.connected_components(candidate, connectivity=26)
-    hang = cc3d.connected_components((from_bone > 0.5 * min(spacing)) & (share > criteria.hang_share))
-    hang_sizes = np.bincount(hang.ravel())
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    keep = np.zeros(int(pieces.max()) + 1, bool)
-    notes = []
+    scene = _Scene(hu, bone, densities, spacing)
+    taken = np.zeros(hu.shape, bool)
+    notes: list[tuple[int, QualityNote]] = []
+    for room, loose in _loose_pieces(scene, metal, inner, criteria):
+        share = scene.share(room)
+        from_bone = distance_to_surface_mm(~bone[room], spacing)
+        limit = np.where(from_bone <= criteria.near_bone_mm, max(cortex_edge, criteria.edge_share), 0.0)
+        pieces = cc3d.connected_components(loose & (share > limit), connectivity=26)
+        for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+            own = pieces[box] == number
+            size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
+            standing_out_mm3 = float((from_bone[box][own] > stands_out_mm).sum()) * grid.voxel_volume_mm3
+            if size_mm3 < _LEAST_MM3 or standing_out_mm3 < _STANDING_OUT_MM3:
+                continue
+            middle, dense_end = np.percentile(share[box][own], [50, 90])
+            if dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share):
+                continue
+            whole = within(box, room)
+            index = np.argwhere(own) + [part.start for part in whole]
+            place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
+            piece = _Piece(
+                size_mm3=size_mm3,
+                middle=float(middle),
+                dense_end=float(dense_end),
+                spread=scene.spread(whole, own, criteria),
+                to_inner_mm=_distance_mm(index, inner, spacing),
+                to_bone_mm=float(from_bone[box][own].min()),
+                cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
+                neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
+            )
+            if _is_cement(piece, touching_mm, max(spacing), cortex_edge, criteria):
+                taken[whole] |= own
+            elif _looks_like_cement(piece, criteria):
+                first = int(np.ravel_multi_index(tuple(index[0]), hu.shape))
+                notes.append((first, _dense_piece(grid.to_patient(index).mean(axis=0), piece)))
+    mask = _mask_of(taken, scene, metal, criteria)
+    return LeakedCement(mask, touching_mm, tuple(note for _, note in sorted(notes, key=lambda told: told[0])))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """The window round the spine: its densities and bones, of which each step looks at a part."""
+
+    hu: NDArray[Any]
+    bone: NDArray[np.bool_]
+    densities: ScanDensities
+    spacing_mm: tuple[float, float, float]
+
+    def share(self, room: tuple[slice, ...]) -> NDArray[np.floating[Any]]:
+        """Share of the way from soft tissue to the cement's plateau."""
+        soft = self.densities.soft
+        return np.asarray((self.hu[room] - soft) / (self.densities.plateau - soft))
+
+    def spread(self, box: Window, own: NDArray[np.bool_], criteria: CementCriteria) -> float:
+        """How many times as large as the piece the less dense matter is that hangs together with it.
+
+        Looked at in wider and wider rooms, until the matter ends or is more than any piece may hang with.
+        """
+        most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
+        for reach_mm in _SPREAD_ROOMS_MM:
+            room = widened(box, self.hu.shape, reach_mm, self.spacing_mm)
+            beside_bone = distance_to_surface_mm(~self.bone[room], self.spacing_mm) <= 0.5 * min(self.spacing_mm)
+            hang = cc3d.connected_components(~beside_bone & (self.share(room) > criteria.hang_share), connectivity=26)
+            there = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, room, strict=True))
+            around = np.unique(hang[there][own])
+            around = around[around > 0]
+            if not len(around):
+                return 1.0
+            parts = np.isin(hang, around)
+            ratio = float(np.count_nonzero(parts) / own.sum())
+            if ratio > most or not _goes_on(parts, room, self.hu.shape):
+                return ratio
+        return ratio
+
+
+def _goes_on(parts: NDArray[np.bool_], room: Window, shape: tuple[int, ...]) -> bool:
+    """Whether a part reaches a side of the room behind which there is more of the scan."""
+    for axis, (side, size) in enumerate(zip(room, shape, strict=True)):
+        if side.start > 0 and parts.take(0, axis).any():
+            return True
+        if side.stop < size and parts.take(-1, axis).any():
+            return True
+    return False
+
+
+def _loose_pieces(
+    scene: _Scene, metal: NDArray[np.bool_], inner: NDArray[np.bool_], criteria: CementCriteria
+) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
+    """Rooms with room to the bone that counts, and in each a piece outside bone that a strand may be part of."""
+    reach_mm, spacing = criteria.detached_reach_canal_mm, scene.spacing_mm
+    around = window_round(inner, reach_mm + max(spacing), spacing)
+    if around is None:
+        return
+    edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
+    loose = (scene.hu[around] > edge - 1.0) & ~scene.bone[around] & ~metal[around]
+    pieces = cc3d.connected_components(loose, connectivity=26)
+    least = _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
+    room_mm = criteria.detached_bone_mm + 2 * max(spacing)
+    tree: Any = None
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         own = pieces[box] == number
-        size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
-        standing_out_mm3 = float((from_bone[box][own] > stands_out_mm).sum()) * grid.voxel_volume_mm3
-        if size_mm3 < _LEAST_MM3 or standing_out_mm3 < _STANDING_OUT_MM3:
+        if np.count_nonzero(own) < least:
             continue
-        middle, dense_end = np.percentile(share[box][own], [50, 90])
-        if dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share):
-            continue
-        around = hang[box][own]
-        around = np.unique(around[around > 0])
-        index = np.argwhere(own) + [part.start for part in box]
-        place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
-        piece = _Piece(
-            size_mm3=size_mm3,
-            middle=float(middle),
-            dense_end=float(dense_end),
-            spread=float(hang_sizes[around].sum() / own.sum()) if len(around) else 1.0,
-            to_inner_mm=float(to_inner[box][own].min()),
-            to_bone_mm=float(from_bone[box][own].min()),
-            cut_off=any(part.start == 0 or part.stop == size for part, size in zip(box, pieces.shape, strict=True)),
-            neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
+        whole = within(box, around)
+        own &= scene.share(whole) > criteria.strand_share
+        if tree is None:
+            tree = spatial.cKDTree(_rim(inner) * np.array(spacing))
+        index = np.argwhere(own)
+        points = (index + [part.start for part in whole]) * np.array(spacing)
+        half_voxel = 0.5 * float(np.prod(spacing)) ** (1 / 3)
+        far = tree.query(points, distance_upper_bound=reach_mm + half_voxel + 1e-4)[0] - half_voxel > reach_mm
+        own[tuple(index[far].T)] = False
+        room = widened(whole, scene.hu.shape, room_mm, spacing)
+        piece = np.zeros([side.stop - side.start for side in room], bool)
+        piece[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(whole, room, strict=True))] = own
+        yield room, piece
+
+
+def _rim(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """``(N, 3)`` voxels of a mask with a neighbour outside it: the nearest to whatever lies outside."""
+    box = bounding_box(mask, 1)
+    assert box is not None
+    own = mask[box]
+    return np.asarray(np.argwhere(own & ~ndimage.binary_erosion(own)) + [part.start for part in box])
+
+
+def _distance_mm(index: NDArray[np.int64], mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
+    """Shortest way from any of the voxels to the mask's surface."""
+    scale = np.array(spacing_mm)
+    nearest = spatial.cKDTree(_rim(mask) * scale).query(index * scale)[0].min()
+    return float(max(nearest - 0.5 * float(np.prod(spacing_mm)) ** (1 / 3), 0.0))
+
+
+def _mask_of(
+    taken: NDArray[np.bool_], scene: _Scene, metal: NDArray[np.bool_], criteria: CementCriteria
+) -> NDArray[np.bool_]:
+    """The voxels of the pieces that are cement, and those at their rim that belong to them."""
+    mask = np.zeros(taken.shape, bool)
+    room = bounding_box(taken, 4)
+    if room is not None:
+        share = scene.share(room)
+        core = taken[room] & (share > criteria.edge_share)
+        mask[room] = core | _thin(taken[room], core, scene.bone[room] | metal[room], share, criteria)
+    return mask
+
+
+def _bone_halo(
+    share: NDArray[np.floating[Any]],
+    bone: NDArray[np.bool_],
+    metal: NDArray[np.bool_],
+    from_bone: NDArray[np.float32],
+    to_inner: NDArray[np.float32],
+    spacing: tuple[float, float, float],
+    criteria: CementCriteria,
+) -> NDArray[np.float32]:
+    """The share that a voxel just outside bone may have by the blur of the bone and cement in it alone.
+
+    What lies inside the masks is blurred once more; how much of that is seen outside is measured in this scan
+    itself, layer by layer, where no cement is near: masks drawn too narrow have a wide halo, and say so. Zero
+    farther out; infinite where too little of a layer is in view.
+    """
+    source = np.where(bone & ~metal, share, 0).clip(0).astype(np.float32)
+    sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
+    blurred = ndimage.gaussian_filter(source, sigma, truncate=3.0) + _FAINT
+    halo = np.zeros(share.shape, np.float32)
+    for start in np.arange(0.0, criteria.halo_mm, _LAYER_MM):
+        layer = ~bone & (from_bone > start) & (from_bone <= start + _LAYER_MM)
+        known = layer & ~metal & (to_inner > criteria.halo_away_mm)
+        seen = (
+            float(np.percentile(share[known] / blurred[known], criteria.halo_percentile))
+            if (known.sum() >= _MIN_LAYER)
+            else np.inf
         )
-        keep[number] = _is_cement(piece, touching_mm, max(spacing), cortex_edge, criteria)
-        if not keep[number] and _looks_like_cement(piece, criteria):
-            notes.append(_dense_piece(grid.to_patient(index).mean(axis=0), piece))
-    kept = keep[pieces]
-    core = kept & (share > criteria.edge_share)
-    mask = core | _thin(kept, core, bone | metal, share, criteria)
-    return LeakedCement(mask, touching_mm, tuple(notes))
+        halo[layer] = seen * blurred[layer]
+    return halo
 
 
 def _is_cement(

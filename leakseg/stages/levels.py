@@ -8,6 +8,7 @@ import numpy as np
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import LeakCriteria
 from leakseg.pieces import CementMap
+from leakseg.reach import widened, window_round
 
 _INSIDE, _OUTSIDE = 1, 2
 
@@ -46,11 +47,13 @@ def treated_levels(cement: CementMap, masks: SpineMasks, criteria: LeakCriteria)
     spacing = cement.grid.spacing_mm
     outside = cement.labels == _OUTSIDE
     counted = inside
-    if outside.any():
-        depth = edt.edt(vertebrae > 0, anisotropy=spacing, black_border=False)
-        to_leak = edt.edt(~outside, anisotropy=spacing, black_border=False)
-        goes_on = (depth <= criteria.treated_rim_mm) & (to_leak <= 2 * criteria.treated_rim_mm)
-        counted = inside & ~goes_on
+    beside = window_round(outside, 2 * criteria.treated_rim_mm, spacing)
+    if beside is not None:
+        room = widened(beside, outside.shape, criteria.treated_rim_mm, spacing)
+        depth = edt.edt(vertebrae[room] > 0, anisotropy=spacing, black_border=False)
+        to_leak = edt.edt(~outside[room], anisotropy=spacing, black_border=False)
+        counted = inside.copy()
+        counted[room] &= (depth > criteria.treated_rim_mm) | (to_leak > 2 * criteria.treated_rim_mm)
     sums = (
         np.bincount(vertebrae[counted], weights=cement.bone_fraction[counted], minlength=64)
         * cement.grid.voxel_volume_mm3

@@ -21,6 +21,7 @@ from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid
 from leakseg.pieces import ScanDensities
+from leakseg.reach import near
 from leakseg.volume import Volume
 
 _DIRECTIONS = 36
@@ -73,7 +74,7 @@ def free_swallowed_cement(
     seeds = _large(seeds, densities, criteria)
     if not seeds.any():
         return masks, ()
-    around = np.argwhere(_near(cement, densities, criteria.swallowed_margin_mm) & (labels > 0))
+    around = np.argwhere(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
     beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
     loose = np.zeros(labels.shape, bool)
     loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
@@ -100,7 +101,7 @@ def _cement(
     dense = (labels > 0) & (volume.hu[densities.window] > limit)
     pieces = cc3d.connected_components(dense, connectivity=26)
     sure = _joined(pieces, densities.seeds & dense)
-    return _joined(pieces, dense & _near(sure, densities, criteria.contact_mm))
+    return _joined(pieces, dense & near(sure, criteria.contact_mm, densities.grid.spacing_mm))
 
 
 def _joined(pieces: NDArray[np.integer], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -150,10 +151,6 @@ def _trust(vertebra: Vertebra, wet: NDArray[np.bool_], spine: SpineAnatomy) -> _
         edt.edt(~bone, anisotropy=(spine.lattice.step_mm,) * 3, black_border=False),
         float(bone.sum() / own.sum()),
     )
-
-
-def _near(cement: NDArray[np.bool_], densities: ScanDensities, reach_mm: float) -> NDArray[np.bool_]:
-    return np.asarray(edt.edt(~cement, anisotropy=densities.grid.spacing_mm, black_border=False) <= reach_mm)
 
 
 def _beyond_all(

@@ -179,9 +179,13 @@ def _endplate(lattice: Lattice, body: NDArray[np.bool_], *, upper: bool) -> Endp
 
 def _touches_border(masks: SpineMasks, level: VertebraLevel) -> bool:
     """Whether the vertebra is cut by the border of the scan."""
-    own = masks.vertebrae == level.number
-    faces = (own[0], own[-1], own[:, 0], own[:, -1], own[:, :, 0], own[:, :, -1])
-    return max(int(face.sum()) for face in faces) >= _CUT_SHARE * int(own.sum())
+    window = masks.windows[level]
+    own = masks.vertebrae[window] == level.number
+    cut = []
+    for axis, (part, size) in enumerate(zip(window, masks.grid.shape, strict=True)):
+        cut += [own.take(0, axis)] if part.start == 0 else []
+        cut += [own.take(-1, axis)] if part.stop == size else []
+    return max((int(face.sum()) for face in cut), default=0) >= _CUT_SHARE * int(own.sum())
 
 
 def _pedicle(
