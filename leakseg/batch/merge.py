@@ -25,11 +25,12 @@ def merge(parts: Sequence[Path], out: Path) -> JobResult:
     Raises
     ------
     ConfigError
-        Where a part is no result of leakseg, the parts come from other versions or recipes, or two hold the
-        same case.
+        Where a part is no result of leakseg, the parts come from other versions or recipes, some of the shards
+        are not among them, or two hold the same case.
     """
     documents = [_document(part) for part in parts]
     _check_alike(documents)
+    _check_all_there(documents)
     owners = _owners(parts, documents)
     document = _joined(documents)
     with claimed(out):
@@ -59,6 +60,20 @@ def _check_alike(documents: Sequence[dict[str, Any]]) -> None:
     for key in _SAME:
         if len({document[key] for document in documents}) > 1:
             raise ConfigError(f"The parts differ in '{key}': run them with the same version and recipe, then merge.")
+
+
+def _check_all_there(documents: Sequence[dict[str, Any]]) -> None:
+    """Where parts are shards, all of them are needed: a table that lacks a third of its cases looks whole."""
+    shards = {str(document["shard"]) for document in documents if document.get("shard")}
+    counts = {shard.partition("/")[2] for shard in shards}
+    wanted = {f"{index}/{count}" for count in counts for index in range(1, int(count) + 1)}
+    if missing := sorted(wanted - shards, key=lambda shard: int(shard.partition("/")[0])):
+        listed = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
+        raise ConfigError(
+            f"Of the run's shards {listed} are not among the parts; run them (--shard), then merge all of them."
+            if len(missing) > 1
+            else f"Of the run's shards {listed} is not among the parts; run it (--shard), then merge all of them."
+        )
 
 
 def _owners(parts: Sequence[Path], documents: Sequence[dict[str, Any]]) -> dict[str, Path]:
