@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import leakseg
-from leakseg.batch.output import INVENTORY, write_json
+from leakseg.batch.output import INVENTORY, write_json, writing
 from leakseg.criteria import ReadingCriteria
 from leakseg.findings import QualityNote
 from leakseg.readers import SeriesEntry, take_inventory
@@ -78,7 +78,8 @@ def _keep(path: Path, key: str, entries: tuple[SeriesEntry, ...], found: Sequenc
             return
     except (LookupError, TypeError, ValueError):
         return
-    path.unlink(missing_ok=True)
+    with writing(path.name):
+        path.unlink(missing_ok=True)
     write_json(path, {"key": key, "cases": cases}, mode=0o600)
 
 
