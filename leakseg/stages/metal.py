@@ -20,10 +20,26 @@ _PAIRS, _RODS = 240, 24
 """Lines tried through a piece, and rods looked for in it."""
 _SAMPLE = 4000
 _STEP_MM = 2.0
-_UNEVEN, _MAX_SPREAD, _SLENDER = 0.4, 0.4, 3.5
-"""Along a rod: least share of the median cross-section, spread of the cross-sections, length against width."""
-_BESIDE = 0.35
-"""At most this many points, for each of its own, lie just beside a rod."""
+_UNEVEN = 0.4
+"""A rod goes on while its cross-section is more than this share of its median."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a rod may look like: how uneven its cross-sections, how long against its width, how much lies beside it.
+
+    ``spread`` is that of the cross-sections over their median, ``beside`` the points just beside it for each of its
+    own.
+    """
+
+    spread: float
+    slender: float
+    beside: float
+
+
+_ALONE = Shape(spread=0.7, slender=3.0, beside=0.45)
+_IN_CEMENT = Shape(spread=0.35, slender=3.5, beside=0.3)
+"""Where the dense piece bulges inside bone it may be cement at the clip: a screw in it must be seen plainly."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +62,14 @@ class Rod:
 
 
 def find_metal(
-    hu: NDArray[np.number], grid: Grid, clip_hu: float | None, criteria: CementCriteria
+    hu: NDArray[np.number], bone: NDArray[np.bool_], grid: Grid, clip_hu: float | None, criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """Screws, rods and needles with the blur round them, ``(k, j, i)``; cement and clips are left.
 
     Parameters
     ----------
-    hu
-        ``(k, j, i)`` on ``grid``.
+    hu, bone
+        ``(k, j, i)`` on ``grid``: densities, and the vertebrae's masks.
     clip_hu
         The upper end of the stored range, where densities reach it.
     """
@@ -71,19 +87,32 @@ def find_metal(
             continue
         index = np.argwhere(pieces[box] == number)
         index += np.array([side.start for side in box])
-        own = _metal_points(index * spacing, criteria)
+        shape = (
+            _IN_CEMENT
+            if _bulge_mm(pieces[box] == number, bone[box], spacing) > criteria.metal_max_radius_mm
+            else _ALONE
+        )
+        own = _metal_points(index * spacing, shape, criteria)
         metal[tuple(index[own].T)] = True
     return _with_halo(metal, hu, grid, criteria)
 
 
-def _metal_points(points: FloatArray, criteria: CementCriteria) -> NDArray[np.bool_]:
+def _bulge_mm(piece: NDArray[np.bool_], bone: NDArray[np.bool_], spacing_mm: FloatArray) -> float:
+    """Radius of the largest ball in a piece's part inside bone: cement bulges there, a screw does not."""
+    import edt
+
+    depth = edt.edt(np.pad(piece, 1), anisotropy=tuple(spacing_mm.tolist()))[1:-1, 1:-1, 1:-1]
+    return float(depth[bone & piece].max(initial=0.0))
+
+
+def _metal_points(points: FloatArray, shape: Shape, criteria: CementCriteria) -> NDArray[np.bool_]:
     """Which points of a connected dense piece are metal: its rods, and what hangs on them no thicker than a head."""
     left = np.ones(len(points), bool)
     own = np.zeros(len(points), bool)
     rng = np.random.default_rng(_SEED)
     sample = points[:: max(1, len(points) // _SAMPLE)]
     for _ in range(_RODS):
-        rod = _find_rod(points[left], sample, rng, criteria)
+        rod = _find_rod(points[left], sample, rng, shape, criteria)
         if rod is None:
             break
         own |= rod.near(points, criteria.metal_max_radius_mm, _STEP_MM)
@@ -94,7 +123,9 @@ def _metal_points(points: FloatArray, criteria: CementCriteria) -> NDArray[np.bo
     return own
 
 
-def _find_rod(points: FloatArray, sample: FloatArray, rng: np.random.Generator, criteria: CementCriteria) -> Rod | None:
+def _find_rod(
+    points: FloatArray, sample: FloatArray, rng: np.random.Generator, shape: Shape, criteria: CementCriteria
+) -> Rod | None:
     """The longest rod through some of the points; ``sample`` are points of the whole piece, for what lies beside."""
     if len(points) < 20:
         return None
@@ -104,22 +135,22 @@ def _find_rod(points: FloatArray, sample: FloatArray, rng: np.random.Generator, 
         length = float(np.linalg.norm(second - first))
         if length < 0.5 * criteria.metal_min_length_mm:
             continue
-        rod = _run(first, (second - first) / length, mine, criteria)
+        rod = _run(first, (second - first) / length, mine, shape, criteria)
         if rod is not None:
             inside = mine[rod.near(mine, criteria.metal_max_radius_mm, 0.0)]
             middle = inside.mean(axis=0)
             way = np.linalg.svd(inside - middle, full_matrices=False)[2][0]
-            rod = _run(middle, way, mine, criteria)
+            rod = _run(middle, way, mine, shape, criteria)
         if rod is None or (best is not None and rod.stop_mm - rod.start_mm <= best.stop_mm - best.start_mm):
             continue
         inside_count = int(rod.near(sample, criteria.metal_max_radius_mm, 0.0).sum())
         beside = int(rod.near(sample, 2.0 * criteria.metal_max_radius_mm, 0.0).sum()) - inside_count
-        if beside <= _BESIDE * inside_count:
+        if beside <= shape.beside * inside_count:
             best = rod
     return best
 
 
-def _run(point: FloatArray, way: FloatArray, points: FloatArray, criteria: CementCriteria) -> Rod | None:
+def _run(point: FloatArray, way: FloatArray, points: FloatArray, shape: Shape, criteria: CementCriteria) -> Rod | None:
     """The longest even stretch of points along a line; None where it is short, thick against its length, or uneven."""
     along = (points - point) @ way
     across = np.linalg.norm(points - point - along[:, None] * way, axis=1)
@@ -139,9 +170,15 @@ def _run(point: FloatArray, way: FloatArray, points: FloatArray, criteria: Cemen
         return None
     own = near & (along >= start) & (along <= stop)
     wide = 2.0 * float(np.percentile(across[own], 90))
-    if stop - start < _SLENDER * wide or float(inner.std() / inner.mean()) > _MAX_SPREAD:
+    if stop - start < shape.slender * wide or _spread(inner) > shape.spread:
         return None
     return Rod(point, way, start, stop)
+
+
+def _spread(counts: NDArray[np.int64]) -> float:
+    """How uneven cross-sections are, their extremes left out: a head or a clamp is thicker than its shaft."""
+    low, middle, high = np.percentile(counts, [20, 50, 80])
+    return float((high - low) / middle)
 
 
 def _with_halo(
