@@ -79,6 +79,21 @@ def implant_on(
         Metal as the scanner shows it, not clipped, to be laid over scan and cement where it is the denser.
     """
     blocks = cast(ground, plan, FINE_STEP_MM, rng)
+    return lay(volume, masks, ground, plan, blocks, rng, scanner=scanner, metal_hu=metal_hu)
+
+
+def lay(
+    volume: Volume,
+    masks: SpineMasks,
+    ground: Ground,
+    plan: ImplantPlan,
+    blocks: list[Block],
+    rng: np.random.Generator,
+    *,
+    scanner: ScannerLook | None = None,
+    metal_hu: NDArray[np.float32] | None = None,
+) -> Phantom:
+    """Cement drawn before, laid into a scan; as `implant_on` otherwise."""
     shape = volume.grid.shape
     inside, outside = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     density = np.full(shape, max(fill.density_hu for fill in plan.fills) if plan.fills else 0.0, np.float32)
