@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ from leakseg.geometry import bounding_box
 
 Window: TypeAlias = tuple[slice, slice, slice]
 """A block of an array."""
+_ROOMS_MM = (3.0, 12.0, 40.0, 10_000.0)
 
 
 def window_round(
@@ -63,3 +65,50 @@ def grown(mask: NDArray[np.bool_], connectivity: int) -> NDArray[np.bool_]:
         structure = ndimage.generate_binary_structure(3, connectivity)
         result[window] = ndimage.binary_dilation(mask[window], structure)
     return result
+
+
+def hanging_together(
+    own: NDArray[np.bool_],
+    box: Window,
+    shape: tuple[int, ...],
+    spacing_mm: tuple[float, float, float],
+    matter: Callable[[Window], NDArray[np.bool_]],
+    most: float,
+) -> float | None:
+    """How many times as large as a piece the matter is that hangs together with it; None where it holds none.
+
+    Looked at in wider and wider rooms, until the matter ends or is more than ``most`` times as large.
+
+    Parameters
+    ----------
+    own, box
+        The piece, and where it lies in an array of that shape.
+    matter
+        Where there is matter in a room.
+    """
+    import cc3d
+
+    ratio = 0.0
+    for reach_mm in _ROOMS_MM:
+        room = widened(box, shape, reach_mm, spacing_mm)
+        numbers = cc3d.connected_components(matter(room), connectivity=26)
+        there = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, room, strict=True))
+        around = np.unique(numbers[there][own])
+        around = around[around > 0]
+        if not len(around):
+            return None
+        held = np.isin(numbers, around)
+        ratio = float(np.count_nonzero(held) / own.sum())
+        if ratio > most or not _goes_on(held, room, shape):
+            break
+    return ratio
+
+
+def _goes_on(held: NDArray[np.bool_], room: Window, shape: tuple[int, ...]) -> bool:
+    """Whether the matter reaches a side of the room behind which there is more of the array."""
+    for axis, (side, size) in enumerate(zip(room, shape, strict=True)):
+        if side.start > 0 and held.take(0, axis).any():
+            return True
+        if side.stop < size and held.take(-1, axis).any():
+            return True
+    return False

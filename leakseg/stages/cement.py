@@ -11,17 +11,18 @@ from typing import Any
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import distance_to_surface_mm
+from leakseg.geometry import bounding_box, distance_to_surface_mm
 from leakseg.pieces import INSIDE, METAL, OUTSIDE, CementMap, LeakedCement, ScanDensities
+from leakseg.reach import Window, grown, widened, window_round, within
 from leakseg.volume import Volume
 
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
 _HARDLY_DENSER_HU = 200.0
+_ROOM_MM = 22.0
 
 
 def no_cement(densities: ScanDensities) -> CementMap:
@@ -44,14 +45,28 @@ def segment_inner_cement(
     volume: Volume, masks: SpineMasks, densities: ScanDensities, metal: NDArray[np.bool_], criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """Cement inside bone: connected to a seed, above the threshold of its depth."""
-    hu, bone = volume.hu[densities.window], masks.vertebrae[densities.window] > 0
-    depth = distance_to_surface_mm(bone, densities.grid.spacing_mm)
+    inner = np.zeros(densities.grid.shape, np.bool_)
+    spine = bounding_box(masks.vertebrae[densities.window])
+    assert spine is not None
     deep = densities.edge(densities.cancellous, criteria.edge_share)
     rim = max(deep, densities.edge(densities.cortex, criteria.edge_share))
-    candidate = bone & ~metal & (hu > np.where(depth > criteria.rim_mm, deep, rim))
-    pieces = cc3d.connected_components(candidate, connectivity=26)
+    seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm
+    window = within(spine, densities.window)
+    bone = masks.vertebrae[window] > 0
+    dense = _joined(bone & ~metal[spine] & (volume.hu[window] > deep), seeds)
+    room = window_round(dense, criteria.rim_mm, spacing, spare=2)
+    if room is not None:
+        depth = distance_to_surface_mm(bone[room], spacing)
+        sure = dense[room] & (volume.hu[window][room] > np.where(depth > criteria.rim_mm, deep, rim))
+        inner[within(room, spine)] = _joined(sure, seeds[room])
+    return inner
+
+
+def _joined(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected pieces of a mask that hold a seed."""
+    pieces = cc3d.connected_components(mask, connectivity=26)
     keep = np.zeros(int(pieces.max()) + 1, bool)
-    keep[np.unique(pieces[densities.seeds & candidate])] = True
+    keep[np.unique(pieces[seeds & mask])] = True
     keep[0] = False
     return np.asarray(keep[pieces])
 
@@ -66,16 +81,18 @@ def map_cement(
     criteria: CementCriteria,
 ) -> CementMap:
     """All cement and metal of the scan, with the share of each voxel that is cement."""
-    hu, bone = volume.hu[densities.window], masks.vertebrae[densities.window] > 0
-    labels = np.zeros(densities.grid.shape, np.uint8)
+    box = _room(inner, leaked.mask, metal, densities.grid.spacing_mm)
+    window, inner, outer, metal = within(box, densities.window), inner[box], leaked.mask[box], metal[box]
+    hu, bone = volume.hu[window], masks.vertebrae[window] > 0
+    labels = np.zeros(hu.shape, np.uint8)
     labels[inner] = INSIDE
-    labels[leaked.mask] = OUTSIDE
+    labels[outer] = OUTSIDE
     labels[metal] = METAL
-    cement = inner | leaked.mask
+    cement = inner | outer
     clip = volume.series.clip_hu
     return CementMap(
-        window=densities.window,
-        grid=densities.grid,
+        window=window,
+        grid=densities.grid.crop(box),
         labels=labels,
         fraction=_share(hu, labels, OUTSIDE, ~bone, densities.soft, densities),
         bone_fraction=_share(hu, labels, INSIDE, bone, densities.cancellous, densities),
@@ -94,6 +111,19 @@ def map_cement(
     )
 
 
+def _room(
+    inner: NDArray[np.bool_], outer: NDArray[np.bool_], metal: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> Window:
+    """All cement and metal, with as much round it as is looked at later."""
+    boxes = [box for mask in (inner, outer, metal) if (box := bounding_box(mask)) is not None]
+    if not boxes:
+        return (slice(0, inner.shape[0]), slice(0, inner.shape[1]), slice(0, inner.shape[2]))
+    union = [
+        slice(min(one.start for one in parts), max(one.stop for one in parts)) for parts in zip(*boxes, strict=True)
+    ]
+    return widened(tuple(union), inner.shape, _ROOM_MM, spacing_mm)
+
+
 def _share(
     hu: NDArray[Any],
     labels: NDArray[np.uint8],
@@ -103,8 +133,7 @@ def _share(
     densities: ScanDensities,
 ) -> NDArray[np.float32]:
     """Share of cement in the voxels of one label and their rim: HU between the surroundings and the plateau."""
-    rim = ndimage.binary_dilation(labels == label, ndimage.generate_binary_structure(3, 2))
-    at = rim & where & (labels != METAL)
+    at = grown(labels == label, 2) & where & (labels != METAL)
     span = max(densities.plateau - background_hu, 1.0)
     share = np.zeros(hu.shape, np.float32)
     share[at] = np.clip((hu[at] - background_hu) / span, 0.0, 1.0)

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
-from leakseg.geometry import Grid, distance_to_surface_mm
+from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
 from leakseg.pieces import ScanDensities, Window
 from leakseg.volume import Volume
 
@@ -43,17 +43,23 @@ def read_densities(
     """
     grid = volume.grid.crop(window)
     hu = volume.hu[window]
-    vertebrae = masks.vertebrae[window]
+    soft = _soft_tissue_hu(hu, masks.vertebrae[window])
+    box = bounding_box(masks.vertebrae[window])
+    assert box is not None
+    hu, vertebrae = hu[box], masks.vertebrae[window][box]
     depth = distance_to_surface_mm(vertebrae > 0, grid.spacing_mm)
-    soft = _soft_tissue_hu(hu, vertebrae > 0)
-    seeds, cancellous, plateau = _seeds(hu, np.where(metal, 0, vertebrae), depth, grid, spine, criteria)
-    cortex = _cortex_hu(hu, vertebrae, depth, seeds, criteria) if seeds.any() else float("nan")
+    bony = np.where(metal[box], 0, vertebrae)
+    sure, cancellous, plateau = _seeds(hu, bony, depth, grid.crop(box), spine, criteria)
+    cortex = _cortex_hu(hu, vertebrae, depth, sure, criteria) if np.isfinite(plateau) else float("nan")
+    seeds = np.zeros(grid.shape, np.bool_)
+    seeds[box] = sure
     return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds, metal)
 
 
 def search_window(masks: SpineMasks, margin_mm: float) -> Window:
     """The part of the scan in which leaks are looked for: all vertebrae with a margin."""
-    box = ndimage.find_objects((masks.vertebrae > 0).astype(np.uint8))[0]
+    box = bounding_box(masks.vertebrae)
+    assert box is not None
     parts = []
     for part, size, step in zip(box, masks.grid.shape, masks.grid.spacing_mm, strict=True):
         reach = int(np.ceil(margin_mm / step))
@@ -61,12 +67,14 @@ def search_window(masks: SpineMasks, margin_mm: float) -> Window:
     return (parts[0], parts[1], parts[2])
 
 
-def _soft_tissue_hu(hu: NDArray[Any], bone: NDArray[np.bool_]) -> float:
+def _soft_tissue_hu(hu: NDArray[Any], vertebrae: NDArray[np.uint8]) -> float:
     """Mode of the soft tissue between fat and contrast (-20 to 120 HU), smoothed."""
-    values = hu[(hu > -40) & (hu < 140) & ~bone]
-    if values.size < 100:
+    counts = np.zeros(180)
+    for section, bone in zip(hu, vertebrae, strict=True):
+        values = section[(section > -40) & (section < 140) & (bone == 0)]
+        counts += np.bincount((values + 40).astype(np.int64), minlength=180)
+    if counts.sum() < 100:
         return 40.0
-    counts = np.bincount((values + 40).astype(np.int64), minlength=180).astype(float)
     smooth = ndimage.gaussian_filter1d(counts, 10.0)
     return float(np.argmax(smooth[20:160])) - 20.0
 

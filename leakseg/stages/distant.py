@@ -10,7 +10,9 @@ from scipy import ndimage
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import DistantCriteria
 from leakseg.findings import QualityNote
+from leakseg.geometry import bounding_box
 from leakseg.pieces import CementMap
+from leakseg.reach import Window, grown, hanging_together, within
 from leakseg.volume import Volume
 
 _DENSE_SHARE = 0.5
@@ -28,26 +30,33 @@ def find_distant_cement(
     """
     if cement.plateau_hu is None:
         return ()
-    share = (volume.hu.astype(np.float32) - cement.soft_hu) / (cement.plateau_hu - cement.soft_hu)
-    dense = share > _DENSE_SHARE
-    dense[cement.window] &= ~ndimage.binary_dilation(cement.labels > 0, iterations=2)
+    soft, span, hu = cement.soft_hu, cement.plateau_hu - cement.soft_hu, volume.hu
+    dense = hu > soft + _DENSE_SHARE * span
+    dense[cement.window] &= ~grown(grown(cement.labels > 0, 1), 1)
     dense &= masks.vertebrae == 0
-    pieces = cc3d.connected_components(dense, connectivity=26)
-    hang = cc3d.connected_components((share > _HANG_SHARE) & (masks.vertebrae == 0), connectivity=26)
-    hang_sizes = np.bincount(hang.ravel())
+    window = bounding_box(dense)
+    if window is None:
+        return ()
+
+    def hanging(room: Window) -> NDArray[np.bool_]:
+        return np.asarray((hu[room] > soft + _HANG_SHARE * span) & (masks.vertebrae[room] == 0))
+
+    pieces = cc3d.connected_components(dense[window], connectivity=26)
     notes = []
-    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        own = pieces[box] == number
+    for number, inner_box in enumerate(ndimage.find_objects(pieces), start=1):
+        own = pieces[inner_box] == number
+        box = within(inner_box, window)
         size_mm3 = float(own.sum()) * volume.grid.voxel_volume_mm3
         if not criteria.distant_min_volume_mm3 <= size_mm3 <= criteria.distant_max_volume_mm3:
             continue
-        middle, dense_end = np.percentile(share[box][own], [50, 90])
-        spread = float(hang_sizes[np.unique(hang[box][own])].sum() / own.sum())
+        middle, dense_end = np.percentile((hu[box][own].astype(np.float32) - soft) / span, [50, 90])
         if (
             middle < criteria.distant_middle_share
             or not criteria.distant_core_share <= dense_end <= criteria.distant_max_core_share
-            or spread > criteria.distant_max_spread
         ):
+            continue
+        spread = hanging_together(own, box, hu.shape, volume.grid.spacing_mm, hanging, criteria.distant_max_spread)
+        if spread is not None and spread > criteria.distant_max_spread:
             continue
         points = volume.grid.to_patient(np.argwhere(own) + [part.start for part in box])
         centre = points.mean(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cc3d
@@ -16,7 +17,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, widened, window_round, within
+from leakseg.reach import Window, hanging_together, widened, window_round, within
 from leakseg.volume import Volume
 
 _TOLD_MM3 = 10.0
@@ -25,7 +26,6 @@ _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
 _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
 """Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
-_SPREAD_ROOMS_MM = (3.0, 12.0, 40.0, 10_000.0)
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ def find_leaked_cement(
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     scene = _Scene(hu, bone, densities, spacing)
+    hanging = partial(scene.hanging, criteria=criteria)
+    most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
     for room, loose in _loose_pieces(scene, metal, inner, criteria):
@@ -84,11 +86,12 @@ def find_leaked_cement(
             whole = within(box, room)
             index = np.argwhere(own) + [part.start for part in whole]
             place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
+            spread = hanging_together(own, whole, hu.shape, spacing, hanging, most_spread)
             piece = _Piece(
                 size_mm3=size_mm3,
                 middle=float(middle),
                 dense_end=float(dense_end),
-                spread=scene.spread(whole, own, criteria),
+                spread=1.0 if spread is None else spread,
                 to_inner_mm=_distance_mm(index, inner, spacing),
                 to_bone_mm=float(from_bone[box][own].min()),
                 cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
@@ -117,36 +120,10 @@ class _Scene:
         soft = self.densities.soft
         return np.asarray((self.hu[room] - soft) / (self.densities.plateau - soft))
 
-    def spread(self, box: Window, own: NDArray[np.bool_], criteria: CementCriteria) -> float:
-        """How many times as large as the piece the less dense matter is that hangs together with it.
-
-        Looked at in wider and wider rooms, until the matter ends or is more than any piece may hang with.
-        """
-        most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
-        for reach_mm in _SPREAD_ROOMS_MM:
-            room = widened(box, self.hu.shape, reach_mm, self.spacing_mm)
-            beside_bone = distance_to_surface_mm(~self.bone[room], self.spacing_mm) <= 0.5 * min(self.spacing_mm)
-            hang = cc3d.connected_components(~beside_bone & (self.share(room) > criteria.hang_share), connectivity=26)
-            there = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, room, strict=True))
-            around = np.unique(hang[there][own])
-            around = around[around > 0]
-            if not len(around):
-                return 1.0
-            parts = np.isin(hang, around)
-            ratio = float(np.count_nonzero(parts) / own.sum())
-            if ratio > most or not _goes_on(parts, room, self.hu.shape):
-                return ratio
-        return ratio
-
-
-def _goes_on(parts: NDArray[np.bool_], room: Window, shape: tuple[int, ...]) -> bool:
-    """Whether a part reaches a side of the room behind which there is more of the scan."""
-    for axis, (side, size) in enumerate(zip(room, shape, strict=True)):
-        if side.start > 0 and parts.take(0, axis).any():
-            return True
-        if side.stop < size and parts.take(-1, axis).any():
-            return True
-    return False
+    def hanging(self, room: Window, criteria: CementCriteria) -> NDArray[np.bool_]:
+        """Less dense matter that pieces may hang together with."""
+        free = distance_to_surface_mm(~self.bone[room], self.spacing_mm) > 0.5 * min(self.spacing_mm)
+        return free & (self.share(room) > criteria.hang_share)
 
 
 def _loose_pieces(

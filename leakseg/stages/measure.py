@@ -161,10 +161,11 @@ def _level_of_origin(
     points = cement.grid.to_patient(part.index[:: max(1, len(part.index) // 500)])
     nearest, best = candidates[0], np.inf
     for level in candidates:
-        bone = np.argwhere(masks.vertebrae[cement.window] == level.number)
-        if len(bone) == 0:
+        window = masks.windows.get(level)
+        if window is None:
             continue
-        distance, _ = spatial.cKDTree(cement.grid.to_patient(bone)).query(points)
+        bone = np.argwhere(masks.vertebrae[window] == level.number)
+        distance, _ = spatial.cKDTree(masks.grid.crop(window).to_patient(bone)).query(points)
         if float(distance.mean()) < best:
             nearest, best = level, float(distance.mean())
     return nearest

@@ -19,9 +19,9 @@ from scipy import ndimage
 from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray, Grid
+from leakseg.geometry import FloatArray, Grid, bounding_box
 from leakseg.pieces import ScanDensities
-from leakseg.reach import near
+from leakseg.reach import near, within
 from leakseg.volume import Volume
 
 _DIRECTIONS = 36
@@ -63,6 +63,14 @@ def free_swallowed_cement(
     """The masks without the swallowed cement and its margin, and a note for each vertebra that swallowed some."""
     if not densities.has_cement:
         return masks, ()
+    block = bounding_box(masks.vertebrae[densities.window])
+    assert block is not None
+    densities = replace(
+        densities,
+        window=within(block, densities.window),
+        grid=densities.grid.crop(block),
+        seeds=densities.seeds[block],
+    )
     labels = masks.vertebrae[densities.window]
     cement = _cement(volume, labels, densities, cement_criteria, criteria)
     index = np.argwhere(cement)

@@ -12,6 +12,7 @@ from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import FloatArray
 from leakseg.pieces import CementMap, CementPart
+from leakseg.reach import grown
 
 _INSIDE, _OUTSIDE = 1, 2
 _PLACE_FACTOR = 256
@@ -78,8 +79,7 @@ def _rim(
     cement: CementMap, outside: NDArray[np.bool_], index: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Voxels beside the pieces that hold some of their cement, and for each the nearest voxel of a piece."""
-    wide = ndimage.binary_dilation(outside, ndimage.generate_binary_structure(3, 2))
-    rim = np.argwhere(wide & (cement.labels == 0) & (cement.fraction > 0))
+    rim = np.argwhere(grown(outside, 2) & (cement.labels == 0) & (cement.fraction > 0))
     if len(rim) == 0:
         return rim, np.empty(0, np.int64)
     spacing = np.array(cement.grid.spacing_mm)

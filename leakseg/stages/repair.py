@@ -11,9 +11,8 @@ import cc3d
 import edt
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.anatomy import SpineMasks
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 
@@ -26,11 +25,10 @@ def fill_cavities(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineMask
     """
     spacing = masks.grid.spacing_mm
     reach = [int(np.ceil(criteria.cavity_crack_mm / step)) + 2 for step in spacing]
-    filled = masks.vertebrae.copy()
+    filled: NDArray[np.uint8] | None = None
     notes = []
-    for number, box in enumerate(ndimage.find_objects(masks.vertebrae), start=1):
-        if box is None:
-            continue
+    for level, box in masks.windows.items():
+        number = level.number
         own = np.pad(masks.vertebrae[box] == number, [(pad, pad) for pad in reach])
         inner = tuple(slice(pad, -pad) for pad in reach)
         cavity = _cavities(own, spacing, criteria.cavity_crack_mm)[inner] & (masks.vertebrae[box] == 0)
@@ -39,16 +37,17 @@ def fill_cavities(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineMask
         volume = float(cavity.sum()) * masks.grid.voxel_volume_mm3
         if volume < criteria.min_cavity_mm3:
             continue
+        filled = masks.vertebrae.copy() if filled is None else filled
         filled[box][cavity] = number
         notes.append(
             QualityNote(
                 "mask_cavity_filled",
                 "info",
-                f"The mask of {VertebraLevel.from_number(number).value} had a cavity of {volume:.0f} mm3, "
+                f"The mask of {level.value} had a cavity of {volume:.0f} mm3, "
                 "as masks have where cement lies: it was counted as bone.",
             )
         )
-    return (replace(masks, vertebrae=filled) if notes else masks), tuple(notes)
+    return (masks if filled is None else replace(masks, vertebrae=filled)), tuple(notes)
 
 
 def _cavities(own: NDArray[np.bool_], spacing_mm: tuple[float, float, float], crack_mm: float) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from scipy import ndimage
 from leakseg.anatomy import SpineMasks
 from leakseg.criteria import OutlineCriteria
 from leakseg.findings import QualityNote
+from leakseg.geometry import bounding_box
 from leakseg.volume import Volume
 
 _MOST_LAYERS = 2
@@ -25,10 +26,9 @@ def thin_wide_masks(
     volume: Volume, masks: SpineMasks, criteria: OutlineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks without the layers of voxels that lie outside the bone all round, and a note where there were any."""
-    boxes = ndimage.find_objects((masks.vertebrae > 0).astype(np.uint8))
-    if not boxes:
+    box = bounding_box(masks.vertebrae, 1)
+    if box is None:
         return masks, ()
-    box = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in boxes[0])
     hu = volume.hu[box]
     bone = masks.vertebrae[box] > 0
     layers = 0
