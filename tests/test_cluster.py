@@ -57,6 +57,9 @@ class Cluster:
     def worker(self, *more: str) -> "subprocess.Popen[bytes]":
         return self._start("dask_worker", self.address, "--no-nanny", "--no-dashboard", *(more or ("--nthreads", "1")))
 
+    def lose_scheduler(self) -> None:
+        self._started[0].kill()
+
     def _start(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments]
         process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -152,6 +155,26 @@ def test_a_scheduler_that_does_not_answer_is_told_in_one_sentence(scans, tmp_pat
         assert done.returncode == 2, done.stderr
         assert done.stderr.startswith("leakseg: No Dask scheduler answers at")
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_scheduler_that_dies_midway_ends_the_run_in_one_sentence_and_keeps_what_is_done(scans, cluster, tmp_path):
+    cluster.worker()
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        arguments(out, "--scheduler", cluster.address), cwd=scans, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        wait_for(lambda: ledger(out))
+        cluster.lose_scheduler()
+        told = process.communicate(timeout=200)[1].decode()
+    assert process.returncode == 2, told
+    assert "No Dask scheduler answers" in told
+    assert "Traceback" not in told
+    done = {line["case_id"] for line in ledger(out)}
+    again = subprocess.run(
+        arguments(out, "--workers", 0), cwd=scans, check=False, capture_output=True, text=True, timeout=200
+    )
+    assert again.returncode == 0
+    assert f"{len(done)} skipped" in again.stdout
 
 
 def _threads(address):

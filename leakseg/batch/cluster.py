@@ -42,7 +42,7 @@ def cluster(address: str) -> Executor:
         import distributed
     except ImportError:
         raise ConfigError('--scheduler needs Dask, which is not installed: pip install "leakseg[dask]".') from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told in one sentence
+    _hush()
     connect: Any = distributed.Client
     nobody = ConfigError(
         f"No Dask scheduler answers at '{address}'; start one with `dask scheduler` "
@@ -147,6 +147,12 @@ def _check(client: Any) -> None:
             "The cluster's workers run several tasks in one process, which the imaging libraries do not stand; "
             "start them with --nthreads 1, and more of them (--nworkers)."
         )
+
+
+def _hush() -> None:
+    """Keep Dask's own loggers, each with a level of its own, from telling what is told here in one sentence."""
+    for name in ("distributed", *(one for one in logging.root.manager.loggerDict if one.startswith("distributed."))):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _plain(version: str | None) -> str:
