@@ -6,6 +6,7 @@ Arrays come back in canonical ``SPL`` order on a `Grid` in DICOM patient space (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.errors import InputError
-from leakseg.geometry import Grid, canonical
+from leakseg.geometry import MOST_VOXELS, Grid, canonical, too_large
 from leakseg.nrrd_header import check_nrrd
 
 T = TypeVar("T")
@@ -25,6 +26,8 @@ NIFTI_ENDINGS = (".nii", ".nii.gz")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
 _NIFTI_2 = {540, int.from_bytes((540).to_bytes(4, "big"), "little")}
 """A NIfTI-2 header begins with its own length, in either byte order."""
+_BEST_RATIO = 1032
+"""Deflate cannot pack better."""
 _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
 
@@ -188,6 +191,7 @@ def _nrrd_affine(image: Any) -> NDArray[np.float64]:
 def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
     with _loaded(path) as image:
         affine = _nifti_affine(image)
+        _check_size(image, path)
         slope, intercept = image.header.get_slope_inter()
         plain = slope in (None, 1.0) and intercept in (None, 0.0)
         array = np.asarray(image.dataobj) if plain else image.get_fdata(dtype=np.float32)
@@ -196,6 +200,14 @@ def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
     if array.ndim != 3:
         raise InputError(f"The image has {array.ndim} dimensions; a single 3-D image is expected.")
     return affine, array
+
+
+def _check_size(image: Any, path: Path) -> None:
+    """Memory for what a header claims is taken only where the file may hold it."""
+    if math.prod(image.shape) > MOST_VOXELS:
+        raise InputError(too_large(image.shape))
+    if math.prod(image.shape) * image.get_data_dtype().itemsize > path.stat().st_size * _BEST_RATIO:
+        raise InputError("The file is cut short: it is too small for the voxels that its header claims.")
 
 
 def _read_nrrd(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:

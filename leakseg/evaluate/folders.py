@@ -8,6 +8,7 @@ without leaks. Truth may give each case a ``group`` (such as a slice thickness),
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -247,4 +248,6 @@ def _labelmap(folder: Path, what: str) -> Path | None:
 
 
 def _first(paths: Iterable[Path]) -> Path | None:
-    return next((path for path in paths if path.is_file()), None)
+    with contextlib.suppress(OSError):  # a case_id of a table may be longer than any name of a file
+        return next((path for path in paths if path.is_file()), None)
+    return None

@@ -55,7 +55,7 @@ class PixelReader:
         except BaseException as error:
             if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
                 raise
-            syntax = image.transfer_syntax or "unknown"
+            syntax = " ".join(image.transfer_syntax.split()) or "unknown"
             raise SeriesError(
                 f"The pixel data of a slice cannot be decoded (transfer syntax {syntax}): the file is damaged, or "
                 "of a kind that leakseg does not read. Export the series again, uncompressed."

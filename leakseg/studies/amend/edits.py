@@ -221,7 +221,8 @@ def _quoted(names: Iterable[str]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return " ".join(text.split())
 
 
 def _listed(names: Iterable[str], word: str = "and") -> str:
