@@ -72,7 +72,7 @@ def test_a_disk_that_is_full_and_then_is_not(tmp_path):
 
 def test_a_worker_without_memory_costs_its_case_and_says_so(tmp_path):
     code = (
-        "import resource, sys, leakseg.analysis, leakseg.case, nibabel, pydicom, SimpleITK, cc3d, edt, skimage.measure\n"
+        "import resource, sys, leakseg.analysis, leakseg.case, nibabel, pydicom\n"
         "from leakseg.__main__ import main\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + (12 << 20),) * 2)\n"
