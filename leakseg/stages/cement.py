@@ -46,7 +46,7 @@ def segment_inner_cement(
 ) -> NDArray[np.bool_]:
     """Cement inside bone: connected to a seed, above the threshold of its depth."""
     inner = np.zeros(densities.grid.shape, np.bool_)
-    spine = bounding_box(masks.vertebrae[densities.window])
+    spine = bounding_box(masks.vertebrae[densities.window], 1)  # a border of the block would be no surface
     assert spine is not None
     deep = densities.edge(densities.cancellous, criteria.edge_share)
     rim = max(deep, densities.edge(densities.cortex, criteria.edge_share))

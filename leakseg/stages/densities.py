@@ -44,7 +44,7 @@ def read_densities(
     grid = volume.grid.crop(window)
     hu = volume.hu[window]
     soft = _soft_tissue_hu(hu, masks.vertebrae[window])
-    box = bounding_box(masks.vertebrae[window])
+    box = bounding_box(masks.vertebrae[window], 1)  # a border of the block would be no surface
     assert box is not None
     hu, vertebrae = hu[box], masks.vertebrae[window][box]
     depth = distance_to_surface_mm(vertebrae > 0, grid.spacing_mm)
