@@ -53,13 +53,26 @@ class RuleClassifier:
         if candidate.place in _PLACE_TYPES:
             share = rules.get(f"{candidate.place}_fraction")
             rules.at_least(f"{candidate.place}_fraction", 0.5, "1")
-            kind, subtype, confidence = _PLACE_TYPES[candidate.place], None, _sure(share - 0.5, 0.15)
+            kind, subtype, margin = _PLACE_TYPES[candidate.place], None, 2.0 * (share - 0.5)
             if kind == LeakType.EPIDURAL:
                 subtype = self._epidural_subtype(rules)
         else:
-            kind, subtype, confidence = self._outside(rules)
+            kind, subtype, margin = self._outside(rules)
         route = self._route(rules, kind, subtype)
-        return Judgement(kind, subtype, route, confidence, tuple(rules.evidence))
+        return Judgement(kind, subtype, route, self._confidence(rules, margin), tuple(rules.evidence))
+
+    def _confidence(self, rules: _Rules, margin: float) -> float:
+        """Probability that the type is right: a logistic of four signs (see `ClassifyCriteria`)."""
+        limit = self.criteria
+        touches = rules.features.get("exit_area_mm2") is not None
+        spacing = rules.get("coarsest_spacing_mm")
+        logit = (
+            limit.confidence_at_border
+            + limit.confidence_by_margin * min(max(margin, 0.0) if math.isfinite(margin) else 0.0, 1.0)
+            - limit.confidence_detached * (not touches)
+            - limit.confidence_coarse_per_mm * max(0.0, spacing - 1.0 if math.isfinite(spacing) else 0.0)
+        )
+        return round(1.0 / (1.0 + math.exp(-logit)), 4)
 
     def _epidural_subtype(self, rules: _Rules) -> LeakSubtype | None:
         if self._through_medial_pedicle_wall(rules):
@@ -72,6 +85,13 @@ class RuleClassifier:
 
     def _through_medial_pedicle_wall(self, rules: _Rules) -> bool:
         """Cement left a pedicle inward: behind the posterior wall, at pedicle height, at the medial wall."""
+        if rules.features.get("exit_area_mm2") is None:
+            share = self.criteria.breach_min_share
+            return (
+                rules.at_least("behind_wall_mm", self.criteria.breach_behind_wall_mm, "mm")
+                and rules.at_least("pedicle_height_share", share, "1")
+                and rules.at_least("lateral_third_fraction", share, "1")
+            )
         return (
             rules.at_least("exit_behind_wall_mm", self.criteria.breach_behind_wall_mm, "mm")
             and rules.at_least("exit_medial_of_pedicle_mm", -self.criteria.wall_mm, "mm")
@@ -84,36 +104,55 @@ class RuleClassifier:
         """Vein, needle track or lump: by shape and by the course round the body."""
         limit = self.criteria
         behind = rules.at_least("behind_wall_fraction", limit.track_min_behind_fraction, "1")
+        if behind and self._between_the_pedicles(rules):
+            return LeakType.EPIDURAL, self._epidural_subtype(rules), 0.0
         strand = rules.at_least("elongation", limit.vein_min_elongation, "1")
         thin = rules.at_most("width_mm", limit.vein_max_width_mm, "mm")
-        certainty = _sure(
-            min(
-                abs(math.log(max(rules.get("elongation"), 0.1) / limit.vein_min_elongation)),
-                2 * abs(math.log(max(rules.get("width_mm"), 0.1) / limit.vein_max_width_mm)),
-            ),
-            0.3,
+        away = min(
+            math.log(max(rules.get("elongation"), 0.1) / limit.vein_min_elongation),
+            2 * math.log(limit.vein_max_width_mm / max(rules.get("width_mm"), 0.1)),
         )
         if behind:
-            if rules.at_least("elongation", limit.track_min_elongation, "1"):
-                return LeakType.PARAVERTEBRAL, LeakSubtype.NEEDLE_TRACK, certainty
-            return LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE, certainty
-        if not (strand and thin):
-            return LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE, certainty
-        return LeakType.VENOUS, self._venous_subtype(rules), certainty
+            if rules.at_least("elongation", limit.track_min_elongation, "1") or rules.at_most(
+                "width_mm", limit.track_max_width_mm, "mm"
+            ):
+                return LeakType.PARAVERTEBRAL, LeakSubtype.NEEDLE_TRACK, 2.0 * (rules.get("behind_wall_fraction") - 0.5)
+            return LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE, -away
+        if strand and thin:
+            return LeakType.VENOUS, self._venous_subtype(rules), away
+        if self._stump(rules):
+            return LeakType.VENOUS, self._venous_subtype(rules), 0.0
+        return LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE, -away
+
+    def _between_the_pedicles(self, rules: _Rules) -> bool:
+        """A canal mask that leaves cement out puts it outside: no needle runs between canal and pedicle."""
+        return rules.at_most("distance_to_canal_mm", self.criteria.in_canal_max_gap_mm, "mm") and rules.at_least(
+            "medial_of_pedicle_share", 0.5, "1"
+        )
+
+    def _stump(self, rules: _Rules) -> bool:
+        """The first millimetres of a vein: thin, and out of the bone by an exit no broader than itself."""
+        return rules.at_most("width_mm", self.criteria.stump_max_width_mm, "mm") and rules.at_most(
+            "exit_breadth_ratio", self.criteria.stump_max_breadth, "1"
+        )
 
     def _venous_subtype(self, rules: _Rules) -> LeakSubtype:
         limit = self.criteria
-        lengthwise = rules.at_least("lengthwise_fraction", limit.lengthwise_min_rise, "1")
         front = rules.at_most("body_angle_deg", limit.front_max_angle_deg, "deg")
         away = rules.at_least("body_radius_ratio", limit.away_min_radius_ratio, "1")
-        if lengthwise and away:
+        if away and rules.at_least("lengthwise_fraction", limit.away_min_rise, "1"):
             return LeakSubtype.CAVAL if front else LeakSubtype.ASCENDING_LUMBAR
+        lengthwise = rules.at_least("lengthwise_fraction", limit.lengthwise_min_rise, "1")
         if lengthwise and front:
             return LeakSubtype.ANTERIOR_EXTERNAL
         if lengthwise:
             return LeakSubtype.ASCENDING_LUMBAR
         beside = rules.at_least("body_angle_deg", limit.rear_min_angle_deg, "deg")
-        if beside and rules.at_least("span_lengthwise_mm", limit.ascending_min_rise_mm, "mm"):
+        if (
+            beside
+            and rules.at_least("span_lengthwise_mm", limit.ascending_min_rise_mm, "mm")
+            and rules.at_least("lengthwise_fraction", limit.ascending_min_rise, "1")
+        ):
             return LeakSubtype.ASCENDING_LUMBAR
         if rules.at_least("waist_fraction", 0.5, "1") and rules.at_most(
             "lengthwise_fraction", limit.segmental_max_rise, "1"
@@ -128,26 +167,24 @@ class RuleClassifier:
             return LeakRoute.DISC if kind == LeakType.INTRADISCAL else None
         if kind == LeakType.INTRADISCAL:
             return LeakRoute.DISC
-        narrow = rules.at_most("exit_area_mm2", self.criteria.narrow_exit_mm2, "mm2")
-        if kind == LeakType.VENOUS:
-            waist = self._between(rules, self.criteria.segmental_height_margin)
-            return LeakRoute.SEGMENTAL if waist and narrow else LeakRoute.CORTICAL
-        if kind in (LeakType.EPIDURAL, LeakType.FORAMINAL):
-            middle = self._between(rules, self.criteria.basivertebral_height_margin)
-            midline = rules.at_most("exit_beside_mm", self.criteria.basivertebral_max_beside_mm, "mm")
-            at_wall = rules.at_most("exit_behind_wall_mm", self.criteria.wall_mm, "mm")
+        limit = self.criteria
+        if kind == LeakType.EPIDURAL:
+            middle = self._between(rules, limit.basivertebral_height_margin)
+            midline = rules.at_most("exit_beside_mm", limit.basivertebral_max_beside_mm, "mm")
+            at_wall = rules.at_most("exit_behind_wall_mm", limit.wall_mm, "mm")
+            narrow = rules.at_most("exit_breadth_ratio", limit.basivertebral_max_breadth, "1") and rules.at_most(
+                "exit_area_mm2", limit.narrow_exit_mm2, "mm2"
+            )
             return LeakRoute.BASIVERTEBRAL if middle and midline and at_wall and narrow else LeakRoute.CORTICAL
-        return LeakRoute.CORTICAL
+        if kind not in (LeakType.VENOUS, LeakType.FORAMINAL):
+            return LeakRoute.CORTICAL
+        narrow = rules.at_most("exit_area_mm2", limit.narrow_exit_mm2, "mm2")
+        waist = self._between(rules, limit.segmental_height_margin)
+        strand = kind == LeakType.VENOUS or rules.at_least("elongation", limit.vein_min_elongation, "1")
+        return LeakRoute.SEGMENTAL if waist and narrow and strand else LeakRoute.CORTICAL
 
     def _between(self, rules: _Rules, margin: float) -> bool:
         """Whether the exit lies away from both endplates by that share of the height."""
         return rules.at_least("exit_height_fraction", margin, "1") and rules.at_most(
             "exit_height_fraction", 1 - margin, "1"
         )
-
-
-def _sure(margin: float, scale: float) -> float:
-    """Confidence from the distance to the decisive limit: 0.5 at it, towards 1 far from it."""
-    if math.isnan(margin):
-        return 0.5
-    return round(1.0 / (1.0 + math.exp(-margin / scale)), 4)

@@ -36,13 +36,19 @@ def describe_part(
     origin = spine.vertebra(measures.level)
     beside = _vertebra_at(spine, float(suv[:, 0].mean()))
     exit_points = _exit(part, cement, masks, measures)
-    features: Features = {"volume_mm3": part.volume_mm3, "mean_hu": measures.mean_hu}
+    features: Features = {
+        "volume_mm3": part.volume_mm3,
+        "mean_hu": measures.mean_hu,
+        "coarsest_spacing_mm": max(cement.grid.spacing_mm),
+    }
     features |= _shape(points, suv, part, cement)
     features |= _course(suv, beside, origin, spine)
     features |= _canal_share(suv, spine)
     features |= _place_shares(suv, spine)
     features |= _bone_gap(part, cement, masks)
+    features |= _beside_pedicle(suv, beside)
     features |= _exit_features(exit_points, origin, spine, cement)
+    features["exit_breadth_ratio"] = _exit_breadth(features)
     features["distance_to_canal_mm"] = measures.distance_to_canal_mm
     return features
 
@@ -126,6 +132,22 @@ def _course(suv: FloatArray, beside: Vertebra, origin: Vertebra, spine: SpineAna
     }
 
 
+def _beside_pedicle(suv: FloatArray, beside: Vertebra) -> Features:
+    """Where the part lies against the pedicle of its own side."""
+    pedicle = beside.pedicles.get("left" if float(np.median(suv[:, 2])) > 0 else "right")
+    if pedicle is None:
+        return {"pedicle_height_share": None, "medial_of_pedicle_share": None}
+    high = (suv[:, 0] >= pedicle.s_bottom_mm) & (suv[:, 0] <= pedicle.s_top_mm)
+    medial = np.abs(suv[:, 2]) < pedicle.medial_mm
+    return {"pedicle_height_share": float(high.mean()), "medial_of_pedicle_share": float(medial.mean())}
+
+
+def _exit_breadth(features: Features) -> float | None:
+    """Diameter of the exit as a multiple of the part's width: a defect is broader than the strand behind it."""
+    area, width = features["exit_area_mm2"], features["width_mm"]
+    return None if area is None or not width else 2.0 * float(np.sqrt(area / np.pi)) / width
+
+
 def _canal_share(suv: FloatArray, spine: SpineAnatomy) -> Features:
     """How the part lies across the canal."""
     rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.canal_half_width_mm) - 1)
@@ -134,6 +156,7 @@ def _canal_share(suv: FloatArray, spine: SpineAnatomy) -> Features:
         "middle_third_fraction": float((np.abs(suv[:, 2]) <= third).mean()),
         "left_third_fraction": float((suv[:, 2] > third).mean()),
         "right_third_fraction": float((suv[:, 2] < -third).mean()),
+        "lateral_third_fraction": float(max((suv[:, 2] > third).mean(), (suv[:, 2] < -third).mean())),
         "front_half_fraction": float((suv[:, 1] < 0).mean()),
     }
 
