@@ -48,12 +48,26 @@ class CementCriteria:
     """The rim of bone between inner cement and a leak may be this many voxels wide."""
     near_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
     """Voxels outside bone this near to a mask may be blurred cortex and need the cortical threshold."""
+    halo_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    """Bone's blur reaches this far; within, a voxel denser than blur explains stands out from the bone."""
+    halo_blur_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
+    """The masks' inside is blurred by a Gaussian of this width, then scaled to what the scan shows ..."""
+    halo_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 99.0
+    """... at this percentile of each layer round the bone ..."""
+    halo_away_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 8.0
+    """... farther than this from cement inside bone."""
+    min_over_halo_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 5.0
+    """A piece that hugs the bone is no rim of a mask where this much of it is denser than blur explains."""
     max_spread_touching: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 10.0
     """Less dense matter hanging together with a piece that touches inner cement: at most this many times its size."""
     large_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 400.0
     """A piece larger than this is thick somewhere, and its median is not blurred: ..."""
     large_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
     """... it must reach this share of the cement's density, else it is unlabelled bone."""
+    blurred_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
+    """Only a piece up to this size may be so thin that blur takes half its density all over: ..."""
+    blurred_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
+    """... the dense end of a larger one reaches this share, else it is bone without a mask, such as a rib."""
     strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.3
     """Strands thinner than a few voxels are followed down to this share of the cement's density."""
     hang_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.18

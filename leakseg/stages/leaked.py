@@ -64,7 +64,7 @@ def find_leaked_cement(
     )
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    scene = _Scene(hu, bone, densities, spacing)
+    scene = _Scene(hu, bone, densities, spacing, _bone_halo(hu, bone, metal, inner, densities, criteria))
     hanging = partial(scene.hanging, criteria=criteria)
     most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
@@ -72,13 +72,17 @@ def find_leaked_cement(
     for room, loose in _loose_pieces(scene, metal, inner, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(~bone[room], spacing)
-        limit = np.where(from_bone <= criteria.near_bone_mm, max(cortex_edge, criteria.edge_share), 0.0)
+        halo = scene.halo[room]
+        hidden = np.minimum(halo, max(cortex_edge, criteria.edge_share))
+        limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
         pieces = cc3d.connected_components(loose & (share > limit), connectivity=26)
         for number, box in enumerate(ndimage.find_objects(pieces), start=1):
             own = pieces[box] == number
             size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
             standing_out_mm3 = float((from_bone[box][own] > stands_out_mm).sum()) * grid.voxel_volume_mm3
-            if size_mm3 < _LEAST_MM3 or standing_out_mm3 < _STANDING_OUT_MM3:
+            over_halo_mm3 = float((share[box] > halo[box])[own].sum()) * grid.voxel_volume_mm3
+            stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
+            if size_mm3 < _LEAST_MM3 or not stands_out:
                 continue
             middle, dense_end = np.percentile(share[box][own], [50, 90])
             if dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share):
@@ -114,6 +118,7 @@ class _Scene:
     bone: NDArray[np.bool_]
     densities: ScanDensities
     spacing_mm: tuple[float, float, float]
+    halo: NDArray[np.float32]
 
     def share(self, room: tuple[slice, ...]) -> NDArray[np.floating[Any]]:
         """Share of the way from soft tissue to the cement's plateau."""
@@ -123,7 +128,7 @@ class _Scene:
     def hanging(self, room: Window, criteria: CementCriteria) -> NDArray[np.bool_]:
         """Less dense matter that pieces may hang together with."""
         free = distance_to_surface_mm(~self.bone[room], self.spacing_mm) > 0.5 * min(self.spacing_mm)
-        return free & (self.share(room) > criteria.hang_share)
+        return free & (self.share(room) > np.maximum(self.halo[room], criteria.hang_share))
 
 
 def _loose_pieces(
@@ -188,33 +193,36 @@ def _mask_of(
 
 
 def _bone_halo(
-    share: NDArray[np.floating[Any]],
+    hu: NDArray[Any],
     bone: NDArray[np.bool_],
     metal: NDArray[np.bool_],
-    from_bone: NDArray[np.float32],
-    to_inner: NDArray[np.float32],
-    spacing: tuple[float, float, float],
+    inner: NDArray[np.bool_],
+    densities: ScanDensities,
     criteria: CementCriteria,
 ) -> NDArray[np.float32]:
-    """The share that a voxel just outside bone may have by the blur of the bone and cement in it alone.
+    """The share that a voxel just outside bone may have by the blur of the bone and the cement in it alone.
 
     What lies inside the masks is blurred once more; how much of that is seen outside is measured in this scan
     itself, layer by layer, where no cement is near: masks drawn too narrow have a wide halo, and say so. Zero
     farther out; infinite where too little of a layer is in view.
     """
-    source = np.where(bone & ~metal, share, 0).clip(0).astype(np.float32)
+    halo = np.zeros(hu.shape, np.float32)
+    spacing = densities.grid.spacing_mm
+    room = window_round(bone, criteria.halo_mm + max(spacing), spacing)
+    if room is None:
+        return halo
+    own, iron = bone[room], metal[room]
+    share = ((hu[room] - densities.soft) / (densities.plateau - densities.soft)).astype(np.float32)
     sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
-    blurred = ndimage.gaussian_filter(source, sigma, truncate=3.0) + _FAINT
-    halo = np.zeros(share.shape, np.float32)
+    blurred = ndimage.gaussian_filter(np.where(own & ~iron, share, 0).clip(0), sigma, truncate=3.0) + _FAINT
+    from_bone = distance_to_surface_mm(~own, spacing)
+    quiet = ~own & ~iron & (distance_to_surface_mm(~inner[room], spacing) > criteria.halo_away_mm)
     for start in np.arange(0.0, criteria.halo_mm, _LAYER_MM):
-        layer = ~bone & (from_bone > start) & (from_bone <= start + _LAYER_MM)
-        known = layer & ~metal & (to_inner > criteria.halo_away_mm)
-        seen = (
-            float(np.percentile(share[known] / blurred[known], criteria.halo_percentile))
-            if (known.sum() >= _MIN_LAYER)
-            else np.inf
-        )
-        halo[layer] = seen * blurred[layer]
+        layer = ~own & (from_bone > start) & (from_bone <= start + _LAYER_MM)
+        known = layer & quiet
+        enough = int(known.sum()) >= _MIN_LAYER
+        seen = np.percentile(share[known] / blurred[known], criteria.halo_percentile) if enough else np.inf
+        halo[room][layer] = float(seen) * blurred[layer]
     return halo
 
 
@@ -226,6 +234,7 @@ def _is_cement(
     if piece.to_inner_mm <= touching_mm and (not across_gap or piece.size_mm3 <= criteria.gap_max_mm3):
         thick = coarsest_mm >= criteria.thick_voxel_mm
         even = thick or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
+        even &= thick or piece.size_mm3 <= criteria.blurred_piece_mm3 or piece.dense_end >= criteria.blurred_core_share
         return even and piece.spread <= criteria.max_spread_touching
     dense = piece.dense_end >= criteria.detached_core_share
     if piece.neural:
