@@ -1,0 +1,46 @@
+"""Windows give the answers of the whole array."""
+
+import cc3d
+import edt
+import numpy as np
+import pytest
+
+from leakseg.reach import grown, hanging_together, near
+
+SPACING = (1.3, 0.6, 0.8)
+
+
+@pytest.fixture
+def dots():
+    return np.random.default_rng(4).random((18, 40, 36)) > 0.9995
+
+
+@pytest.mark.parametrize("reach_mm", [0.0, 0.7, 2.0, 5.5])
+def test_near_is_the_distance_map_of_the_whole(dots, reach_mm):
+    whole = edt.edt(~dots, anisotropy=SPACING, black_border=False) <= reach_mm
+    assert dots.sum() > 3
+    assert np.array_equal(near(dots, reach_mm, SPACING), whole)
+
+
+def test_nothing_is_near_nothing():
+    assert not near(np.zeros((4, 5, 6), bool), 3.0, SPACING).any()
+    assert not grown(np.zeros((4, 5, 6), bool), 2).any()
+
+
+@pytest.mark.parametrize("most", [2.0, 1e9])
+def test_what_hangs_together_is_found_however_far_it_reaches(most):
+    matter = np.zeros((20, 30, 120), bool)
+    matter[10, 10:14, :] = True  # one long strand, beside it a piece apart
+    matter[2:5, 20:24, 5:9] = True
+    box = (slice(10, 11), slice(11, 13), slice(50, 54))
+    own = np.ones((1, 2, 4), bool)
+    ratio = hanging_together(own, box, matter.shape, SPACING, lambda room: matter[room], most)
+    whole = cc3d.connected_components(matter, connectivity=26)
+    true_ratio = (whole == whole[10, 11, 50]).sum() / own.sum()
+    assert ratio == true_ratio if most > true_ratio else ratio > most
+
+
+def test_a_piece_without_such_matter_hangs_together_with_none():
+    box = (slice(1, 2), slice(1, 2), slice(1, 2))
+    empty = np.zeros((3, 3, 3), bool)
+    assert hanging_together(np.ones((1, 1, 1), bool), box, empty.shape, SPACING, lambda room: empty[room], 3.0) is None
