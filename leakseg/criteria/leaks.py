@@ -100,13 +100,13 @@ class ClassifyCriteria:
     """Cement left through a wall where its exit lies within this of it."""
     central_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
     """Cement in front of the sac has at least this share in the front half of the canal."""
-    confidence_at_border: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 1.0
+    confidence_at_border: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 2.2
     """Log odds that a type is right on the border of its rule, for cement that touches inner cement, fine voxels."""
-    confidence_by_margin: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 2.5
+    confidence_by_margin: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 1.2
     """Added to them far from the border: all of the cement in one place, a shape of twice the limit or half of it."""
-    confidence_detached: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 0.5
+    confidence_detached: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 1.0
     """Taken off for cement that touches no inner cement."""
-    confidence_coarse_per_mm: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 0.2
+    confidence_coarse_per_mm: Annotated[float, Ge(0), Unit("1"), _CALIBRATED] = 0.45
     """Taken off for each mm that slices or pixels are coarser than 1 mm."""
 
 

@@ -13,6 +13,8 @@ from leakseg.criteria import ClassifyCriteria
 from leakseg.findings import Evidence, Judgement, LeakCandidate, LeakRoute, LeakSubtype, LeakType
 
 _PLACE_TYPES = {"canal": LeakType.EPIDURAL, "foramen": LeakType.FORAMINAL, "disc": LeakType.INTRADISCAL}
+_OVERRULED = -1.5
+"""Margin where the place by the masks is overruled: under the border, so that a reader is asked."""
 
 
 @dataclass
@@ -68,7 +70,7 @@ class RuleClassifier:
         spacing = rules.get("coarsest_spacing_mm")
         logit = (
             limit.confidence_at_border
-            + limit.confidence_by_margin * min(max(margin, 0.0) if math.isfinite(margin) else 0.0, 1.0)
+            + limit.confidence_by_margin * (min(max(margin, _OVERRULED), 1.0) if math.isfinite(margin) else 0.0)
             - limit.confidence_detached * (not touches)
             - limit.confidence_coarse_per_mm * max(0.0, spacing - 1.0 if math.isfinite(spacing) else 0.0)
         )
@@ -105,7 +107,7 @@ class RuleClassifier:
         limit = self.criteria
         behind = rules.at_least("behind_wall_fraction", limit.track_min_behind_fraction, "1")
         if behind and self._between_the_pedicles(rules):
-            return LeakType.EPIDURAL, self._epidural_subtype(rules), 0.0
+            return LeakType.EPIDURAL, self._epidural_subtype(rules), _OVERRULED
         strand = rules.at_least("elongation", limit.vein_min_elongation, "1")
         thin = rules.at_most("width_mm", limit.vein_max_width_mm, "mm")
         away = min(
@@ -121,7 +123,7 @@ class RuleClassifier:
         if strand and thin:
             return LeakType.VENOUS, self._venous_subtype(rules), away
         if self._stump(rules):
-            return LeakType.VENOUS, self._venous_subtype(rules), 0.0
+            return LeakType.VENOUS, self._venous_subtype(rules), -0.5
         return LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE, -away
 
     def _between_the_pedicles(self, rules: _Rules) -> bool:
