@@ -111,7 +111,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
         Where the masks show no vertebra or no canal.
     """
     masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
-    masks, repairs = repair.fill_cavities(masks, criteria.spine)
+    masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
     read = read_scan(volume, masks, anatomy, criteria)
     cut_back, swallowed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)

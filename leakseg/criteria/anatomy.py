@@ -70,6 +70,8 @@ class SpineCriteria:
 
     cavity_crack_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
     """Cracks up to twice as wide in the shell of a cavity in a vertebra's mask are bridged."""
+    cavity_dense_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 95.0
+    """Wider cracks are bridged where a cavity's matter is denser than this percentile of the vertebra's own bone."""
     min_cavity_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 20.0
     """Smaller cavities of a mask are left as they are."""
     min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0

@@ -15,39 +15,71 @@ from numpy.typing import NDArray
 from leakseg.anatomy import SpineMasks
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
+from leakseg.volume import Volume
+
+_WIDE_CRACKS_MM = (2.5, 3.5)
+_CREVICE_MM = 2.0
+"""Half widths of the cracks that dense cavities may have, and of the crevices between fingers of cement."""
 
 
-def fill_cavities(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
-    """The masks with closed cavities filled, and a note for each vertebra that had one.
+def fill_cavities(
+    volume: Volume, masks: SpineMasks, criteria: SpineCriteria
+) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
+    """The masks with cavities filled, and a note for each vertebra that had one.
 
-    Cracks up to twice ``cavity_crack_mm`` in the shell round a cavity are bridged; the canal, open above
-    and below, is no cavity.
+    Cracks up to twice ``cavity_crack_mm`` in the shell round a cavity are bridged; the canal, open above and
+    below, is no cavity. Cement that left the bone opens its cavity farther: wider cracks are bridged for what is
+    denser than nearly all of the vertebra's own bone.
     """
     spacing = masks.grid.spacing_mm
-    reach = [int(np.ceil(criteria.cavity_crack_mm / step)) + 2 for step in spacing]
+    reach = [int(np.ceil(max(_WIDE_CRACKS_MM) / step)) + 2 for step in spacing]
     filled: NDArray[np.uint8] | None = None
     notes = []
     for level, box in masks.windows.items():
-        number = level.number
-        own = np.pad(masks.vertebrae[box] == number, [(pad, pad) for pad in reach])
-        inner = tuple(slice(pad, -pad) for pad in reach)
-        cavity = _cavities(own, spacing, criteria.cavity_crack_mm)[inner] & (masks.vertebrae[box] == 0)
+        own = masks.vertebrae[box] == level.number
+        free = masks.vertebrae[box] == 0
         if masks.canal is not None:
-            cavity &= ~masks.canal[box]
-        volume = float(cavity.sum()) * masks.grid.voxel_volume_mm3
-        if volume < criteria.min_cavity_mm3:
+            free &= ~masks.canal[box]
+        dense = free & (volume.hu[box] > np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
+        cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm)
+        volume_mm3 = float(cavity.sum()) * masks.grid.voxel_volume_mm3
+        if volume_mm3 < criteria.min_cavity_mm3:
             continue
         filled = masks.vertebrae.copy() if filled is None else filled
-        filled[box][cavity] = number
+        filled[box][cavity] = level.number
         notes.append(
             QualityNote(
                 "mask_cavity_filled",
                 "info",
-                f"The mask of {level.value} had a cavity of {volume:.0f} mm3, "
+                f"The mask of {level.value} had a cavity of {volume_mm3:.0f} mm3, "
                 "as masks have where cement lies: it was counted as bone.",
             )
         )
     return (masks if filled is None else replace(masks, vertebrae=filled)), tuple(notes)
+
+
+def _fill(
+    own: NDArray[np.bool_],
+    free: NDArray[np.bool_],
+    dense: NDArray[np.bool_],
+    reach: list[int],
+    spacing_mm: tuple[float, float, float],
+    crack_mm: float,
+) -> NDArray[np.bool_]:
+    """What one vertebra's mask lacks: closed cavities, then dense ones with wider cracks, then what those leave."""
+    pads = [(pad, pad) for pad in reach]
+    inner = tuple(slice(pad, -pad) for pad in reach)
+    whole = own
+    rounds = ((crack_mm, free), *((wide, dense) for wide in _WIDE_CRACKS_MM), (crack_mm, free))
+    for crack, may_be in rounds if dense.any() else rounds[:1]:
+        whole = whole | (_cavities(np.pad(whole, pads), spacing_mm, crack)[inner] & may_be)
+    cavity = whole & ~own
+    if cavity.any() and dense.any():
+        near = edt.edt(~np.pad(whole, pads), anisotropy=spacing_mm, black_border=False) <= _CREVICE_MM
+        closed = (edt.edt(near, anisotropy=spacing_mm, black_border=True) > _CREVICE_MM)[inner]
+        beside = edt.edt(~cavity, anisotropy=spacing_mm, black_border=False) <= _CREVICE_MM + 1.0
+        cavity |= closed & beside & dense & ~own
+    return np.asarray(cavity)
 
 
 def _cavities(own: NDArray[np.bool_], spacing_mm: tuple[float, float, float], crack_mm: float) -> NDArray[np.bool_]:
