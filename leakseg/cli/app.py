@@ -13,6 +13,7 @@ from leakseg.cli.compare import compare
 from leakseg.cli.fetch import fetch
 from leakseg.cli.listen import listen
 from leakseg.cli.options import Json, LabelScheme, Masks, MaskSpecs, Out, Recipe, Scans
+from leakseg.cli.surgery import surgery
 
 app = typer.Typer(
     add_completion=False,
@@ -247,6 +248,7 @@ def evaluate(
     return evaluate_results(results, truth, out, against or [], as_json=as_json)
 
 
+phantom.command("surgery")(surgery)
 app.command()(compare)
 app.command()(cohort)
 app.command()(listen)

@@ -30,7 +30,11 @@ class CompareCriteria:
     """Bone was resected where its smoothed density fell by at least this ..."""
     max_density_kept: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
     """... to at most this share of what it stood above soft tissue."""
+    min_loss_beyond_mask_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 25.0
+    """... or where it fell by this and the later scan's own mask has no bone there."""
     bone_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 150.0
-    """Resected bone has healed where the density is back at this, or halfway to what it was where that is less."""
+    """New bone is at least this dense where it is whole ..."""
+    healed_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
+    """... and resected bone has healed where its density went this share of the way to that of whole new bone."""
     smooth_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 0.7
     """Densities are smoothed by this sigma before they are compared, against noise."""

@@ -29,10 +29,9 @@ from leakseg.phantom.spine import build_spine
 from leakseg.phantom.surgery.moved import Posture, motions, shown, source_points
 from leakseg.phantom.surgery.resection import Approach, Resection, resect
 from leakseg.phantom.survey import survey
-from leakseg.phantom.variety import draw_look, draw_shape
+from leakseg.phantom.variety import draw_look, draw_shape, levels_in_view
 from leakseg.volume import Volume
 
-LEVELS = (VertebraLevel.L1, VertebraLevel.L2, VertebraLevel.L3, VertebraLevel.L4, VertebraLevel.L5)
 _TREATED = (VertebraLevel.L2, VertebraLevel.L3, VertebraLevel.L4)
 _KINDS: tuple[tuple[LeakType, LeakSubtype | None, Approach], ...] = (
     (LeakType.EPIDURAL, LeakSubtype.PARACENTRAL, "B"),
@@ -84,7 +83,7 @@ def _patient(number: int, rng: np.random.Generator) -> tuple[dict[str, Phantom],
     level = _TREATED[int(rng.integers(len(_TREATED)))]
     recipe = PhantomRecipe(scanner=_SCANNER)
     look, scanner = draw_look(recipe.spine, rng), draw_scanner(recipe.scanner, rng)
-    spine = build_spine(draw_shape(recipe.spine, LEVELS, rng, (level,)))
+    spine = build_spine(draw_shape(recipe.spine, levels_in_view((level,)), rng, (level,)))
     rendered = render(spine, grid_for(spine, scanner), look, scanner, rng)
     masks = rendered.masks
     ground = Ground(survey(masks), bone_from_mask(rendered.fine, rendered.fine_bone), masks.grid)

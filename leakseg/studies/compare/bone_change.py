@@ -20,6 +20,8 @@ _POSTERIOR_WALL_MM = 8.0
 _FACET_SHARE = 0.5
 """Articular processes lie lateral of this share of the canal's half width [convention]."""
 _CEMENT_ROOM_MM = 1.5
+_WHOLE_PERCENT = 90.0
+"""New bone is whole where the density rose most: in this percentile of the resected voxels and above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ def resected_bone(
     soft = min(first.cement.soft_hu, post.cement.soft_hu)
     fell = before - after >= criteria.min_density_loss_hu
     gone = fell & (after - soft <= criteria.max_density_kept * np.maximum(before - soft, 0.0))
-    gone |= fell & ~_in_bone(post, level, match, points)
+    gone |= (before - after >= criteria.min_loss_beyond_mask_hu) & ~_in_bone(post, level, match, points)
     field = np.zeros(grid.shape, bool)
     field[tuple(index[gone].T)] = True
     field = binary_closing(field, iterations=1) & bone
@@ -84,11 +86,24 @@ def resected_bone(
     healed = None
     if followup is not None and followup[1].problem is None:
         now = _densities(followup[0], followup[1].matrix, points, criteria)
-        was = _densities(first, np.eye(4), points, criteria)
-        after = _densities(post, match.matrix, points, criteria)
-        healed = now >= np.minimum(criteria.bone_hu, (was + after) / 2)
+        healed = _healed(now, _densities(post, match.matrix, points, criteria), criteria)
     offset = np.array([side.start for side in window])
     return ResectedBone(level, found + offset, region, left, grid.voxel_volume_mm3, healed)
+
+
+def _healed(now: NDArray[np.float32], after: NDArray[np.float32], criteria: CompareCriteria) -> NDArray[np.bool_]:
+    """Where new bone fills at least half a voxel: its density went half the way from then to that of whole new bone.
+
+    What lies round a voxel blurs into both scans alike and so drops out.
+    """
+    if not len(now):
+        return np.zeros(0, bool)
+    rise = now - after
+    new_bone_hu = float(np.median(now[rise >= np.percentile(rise, _WHOLE_PERCENT)]))
+    if new_bone_hu < criteria.bone_hu:
+        return np.zeros(len(now), bool)
+    way = np.maximum(new_bone_hu - after, criteria.min_density_loss_hu)
+    return np.asarray(rise >= criteria.healed_share * way, dtype=np.bool_)
 
 
 def name_regions(
