@@ -18,7 +18,7 @@ from leakseg.findings import QualityNote
 from leakseg.volume import Volume
 
 _WIDE_CRACKS_MM = (2.5, 3.5)
-_CREVICE_MM = 2.0
+_CREVICE_MM = 3.0
 """Half widths of the cracks that dense cavities may have, and of the crevices between fingers of cement."""
 
 
