@@ -77,13 +77,18 @@ class ClassifyCriteria:
         Unit("1"),
         Source("measured: phantom_study.toml, seed 31; veins to 1.2, defects 1.1 to 2.8"),
     ] = 1.25
-    """... by an exit at most this many times as broad as the strand behind it."""
+    """... by an exit at most this many times as broad as the strand behind it ..."""
+    basivertebral_exit_mm2: Annotated[
+        float, Gt(0), Unit("mm2"), Source("measured: phantom_study.toml, seed 31; veins to 6.6, defects from 10.2")
+    ] = 8.0
+    """... or no broader than this."""
     stump_max_width_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """Cement too short to show a course is a vein's stump where it is no wider than this ..."""
     stump_max_breadth: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 1.0
     """... and no wider still where it leaves the bone."""
-    segmental_height_margin: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.12
-    """Segmental veins leave the body at least this share of its height away from both endplates."""
+    segmental_height_margin: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.0
+    """Segmental veins leave the body at least this share of its height away from both endplates; in a crushed body
+    they lie beside them."""
     narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), Source("measured here: implants in verse005")] = 22.0
     """Broader contact with inner cement is a defect of the cortex, no segmental vein."""
     breach_behind_wall_mm: Annotated[

@@ -156,9 +156,7 @@ class RuleClassifier:
             and rules.at_least("lengthwise_fraction", limit.ascending_min_rise, "1")
         ):
             return LeakSubtype.ASCENDING_LUMBAR
-        if rules.at_least("waist_fraction", 0.5, "1") and rules.at_most(
-            "lengthwise_fraction", limit.segmental_max_rise, "1"
-        ):
+        if rules.at_most("lengthwise_fraction", limit.segmental_max_rise, "1"):
             return LeakSubtype.SEGMENTAL
         return LeakSubtype.ANTERIOR_EXTERNAL if front else LeakSubtype.OTHER
 
@@ -174,8 +172,9 @@ class RuleClassifier:
             middle = self._between(rules, limit.basivertebral_height_margin)
             midline = rules.at_most("exit_beside_mm", limit.basivertebral_max_beside_mm, "mm")
             at_wall = rules.at_most("exit_behind_wall_mm", limit.wall_mm, "mm")
-            narrow = rules.at_most("exit_breadth_ratio", limit.basivertebral_max_breadth, "1") and rules.at_most(
-                "exit_area_mm2", limit.narrow_exit_mm2, "mm2"
+            narrow = rules.at_most("exit_area_mm2", limit.basivertebral_exit_mm2, "mm2") or (
+                rules.at_most("exit_breadth_ratio", limit.basivertebral_max_breadth, "1")
+                and rules.at_most("exit_area_mm2", limit.narrow_exit_mm2, "mm2")
             )
             return LeakRoute.BASIVERTEBRAL if middle and midline and at_wall and narrow else LeakRoute.CORTICAL
         if kind not in (LeakType.VENOUS, LeakType.FORAMINAL):
