@@ -537,6 +537,24 @@ def test_all_sample_cases(tmp_path):
         assert np.linalg.norm(centre - leak["centroid_mm"]) < 1.5 * max(grid.spacing_mm)
 
 
+@pytest.mark.slow
+def test_an_implant_in_a_real_scan(tmp_path):
+    """The way of every implant of the study: a real scan with cement, written as DICOM, and its results."""
+    scan = DATA / "totalsegmentator_ct" / "ct.nii.gz"
+    if not scan.is_file():
+        pytest.skip("the real scans lie in ../shared/data, which is not here")
+    masks = f"vertebrae={scan.parent / 'seg_total_v2.nii.gz'}"
+    made = ["phantom", "implant", scan, "--masks", masks, "--label-scheme", "totalsegmentator", "--levels", "L2"]
+    made += ["--leaks", "epidural", "--sides", "left", "--count", "1", "-o", tmp_path / "study"]
+    ran = ["run", tmp_path / "study/scans", "--masks", tmp_path / "study/masks", "-o", tmp_path / "out"]
+    for arguments in (made, [*ran, "--write", "json,seg,sr", "--workers", "0"]):
+        subprocess.run([sys.executable, "-m", "leakseg", *map(str, arguments)], check=True, capture_output=True)
+    files = sorted((tmp_path / "out").rglob("*.dcm"))
+    assert [path.name for path in files] == ["leaks.seg.dcm", "report.sr.dcm"]
+    for path in files:
+        assert not dciodvfy(path)
+
+
 def test_a_nifti_scan_gets_neither_and_a_note_says_so(tmp_path):
     source, result = analysed(save(slices(), tmp_path / "scan"))
     (tmp_path / "out").mkdir()
