@@ -20,6 +20,10 @@ class CementCriteria:
         5.0
     )
     """Bone deeper than this under the vertebra's surface is cancellous: the place to tell cement from bone."""
+    deep_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
+    """A crushed body is nowhere so deep: there bone deeper than this share of its greatest depth is looked at ..."""
+    min_deep_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
+    """... and nothing under this depth."""
     seed_above_cancellous_hu: Annotated[
         float, Gt(0), Unit("HU"), Source("measured here: cement-free verse005 and totalsegmentator_ct reach 480 HU")
     ] = 550.0

@@ -92,7 +92,7 @@ def _seeds(
     quartiles = [np.percentile(values, 40) for values in _by_level(hu, vertebrae, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    dense = deep & (hu > limit)
+    dense = (deep | _deep_in_crushed(vertebrae, depth, criteria)) & (hu > limit)
     index = np.argwhere(dense)
     in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
     dense[tuple(index[~in_body].T)] = False
@@ -107,6 +107,16 @@ def _seeds(
     core = ndimage.binary_erosion(seeds)
     values = hu[core] if core.sum() >= 20 else hu[seeds]
     return seeds, cancellous, float(np.percentile(values, 70))
+
+
+def _deep_in_crushed(
+    vertebrae: NDArray[np.uint8], depth: NDArray[np.float32], criteria: CementCriteria
+) -> NDArray[np.bool_]:
+    """The middle of vertebrae that a fracture left too flat to be deep anywhere."""
+    greatest = ndimage.maximum(depth, vertebrae, np.arange(256))
+    wanted = np.clip(criteria.deep_share * np.asarray(greatest), criteria.min_deep_mm, criteria.deep_mm)
+    wanted[0] = np.inf
+    return np.asarray(depth >= wanted.astype(np.float32)[vertebrae], dtype=np.bool_)
 
 
 def _by_level(hu: NDArray[Any], vertebrae: NDArray[np.uint8], where: NDArray[np.bool_]) -> list[NDArray[Any]]:

@@ -39,7 +39,9 @@ class Shape:
 
 _ALONE = Shape(spread=0.7, slender=3.0, beside=0.45)
 _IN_CEMENT = Shape(spread=0.35, slender=3.5, beside=0.3)
-"""Where the dense piece bulges inside bone it may be cement at the clip: a screw in it must be seen plainly."""
+"""Where the dense piece bulges in bone, or hardly leaves it, it may be dense cement: a screw must be seen plainly."""
+_INSIDE = 0.8
+"""A piece with more than this share in bone hardly leaves it; screws have their heads and rods outside."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,10 @@ def find_metal(
             continue
         index = np.argwhere(pieces[box] == number)
         index += np.array([side.start for side in box])
-        shape = (
-            _IN_CEMENT
-            if _bulge_mm(pieces[box] == number, bone[box], spacing) > criteria.metal_max_radius_mm
-            else _ALONE
-        )
+        piece = pieces[box] == number
+        inside = float(bone[box][piece].mean()) > _INSIDE
+        bulges = inside or _bulge_mm(piece, bone[box], spacing) > criteria.metal_max_radius_mm
+        shape = _IN_CEMENT if bulges else _ALONE
         own = _metal_points(index * spacing, shape, criteria)
         metal[tuple(index[own].T)] = True
     return _with_halo(metal, hu, grid, criteria)
