@@ -62,6 +62,8 @@ def find_leaked_cement(
     cortex_edge = (densities.edge(densities.cortex, criteria.edge_share) - densities.soft) / (
         densities.plateau - densities.soft
     )
+    # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
+    denser_than_cortex = cortex_edge <= criteria.detached_core_share
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     scene = _Scene(hu, bone, densities, spacing, _bone_halo(hu, bone, metal, inner, densities, criteria))
@@ -73,14 +75,15 @@ def find_leaked_cement(
         share = scene.share(room)
         from_bone = distance_to_surface_mm(~bone[room], spacing)
         halo = scene.halo[room]
-        hidden = np.minimum(halo, max(cortex_edge, criteria.edge_share))
+        cap = max(cortex_edge, criteria.edge_share)
+        hidden = np.minimum(halo, cap) if denser_than_cortex else np.full_like(halo, cap)
         limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
         pieces = cc3d.connected_components(loose & (share > limit), connectivity=26)
         for number, box in enumerate(ndimage.find_objects(pieces), start=1):
             own = pieces[box] == number
             size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
             standing_out_mm3 = float((from_bone[box][own] > stands_out_mm).sum()) * grid.voxel_volume_mm3
-            over_halo_mm3 = float((share[box] > halo[box])[own].sum()) * grid.voxel_volume_mm3
+            over_halo_mm3 = float((share[box] > halo[box])[own].sum()) * grid.voxel_volume_mm3 * denser_than_cortex
             stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
             if size_mm3 < _LEAST_MM3 or not stands_out:
                 continue
