@@ -167,7 +167,7 @@ def test_shards_share_the_cases_and_merge_joins_them(scans, tmp_path):
     }
     assert run(scans, joined).returncode == 0
     assert {case["status"] for case in cases_of(joined).values()} == {"skipped"}, "a merged OUT can be resumed"
-    again = leakseg("merge", parts[0], parts[0], "-o", tmp_path / "twice")
+    again = leakseg("merge", *parts, parts[0], "-o", tmp_path / "twice")
     assert again.returncode == 2
     assert "case-1" in again.stderr
 

@@ -49,4 +49,4 @@ def compare(
     for sentence in refused:
         stream.write(f"{sentence}.\n")
     stream.write(f"{studies.verdict(document)}\nAll of it: {out}\n")
-    return EXIT_TOLD if refused else 0
+    return EXIT_TOLD if refused or document["doubts"] else 0

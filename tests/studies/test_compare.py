@@ -110,7 +110,7 @@ def test_the_same_scan_twice_has_lost_nothing(patients, tmp_path):
 
 def test_another_patients_scan_is_refused(patients, tmp_path):
     scans = patients / "scans"
-    done = leakseg("compare", scans / "case-001-pre", scans, "-o", tmp_path / "out", code=1)
+    done = leakseg("compare", scans / "case-001-pre", scans, "-o", tmp_path / "out", code=2)
     assert "expected one usable CT study there, found 9" in done.stderr
     assert not (tmp_path / "out").exists()
 
@@ -129,4 +129,5 @@ def test_levels_that_do_not_match_are_told(patients, tmp_path):
     scans = patients / "scans"
     both = (scans / "case-002-pre", scans / "case-002-post")
     done = leakseg("compare", *both, "--masks-post", shifted, "-o", tmp_path / "out", code=1)
-    assert "did not come to lie on itself" in done.stderr + done.stdout or "is not seen" in done.stderr + done.stdout
+    said = done.stderr + done.stdout
+    assert "did not come to lie on itself" in said or "is not seen" in said or "check that the same vertebra" in said

@@ -23,6 +23,8 @@ from leakseg.studies.compare.register import LevelMatch, register_level
 from leakseg.studies.compare.scans import ScanAtTime, criteria_values, read_scan
 
 SCHEMA_VERSION = "1.0"
+_INNER_MM3, _INNER_KEPT = 200.0, 0.5
+"""From this much cement inside bone on, at least this share of it should be seen in every later scan [convention]."""
 Json = dict[str, Any]
 
 
@@ -95,19 +97,36 @@ def compare(
         for level, match in later[0].matches.items()
         if match.problem is None
     )
+    levels = [_level(level, pre, before, later) for level in wanted]
     document: Json = {
         "schema_version": SCHEMA_VERSION,
         "disclaimer": DISCLAIMER,
+        "doubts": _doubts(levels, later),
         "scans": {scan.name: _scan(scan) for scan in scans},
         "registration": {one.scan.name: [_match(match) for match in one.matches.values()] for one in later},
         "leaks": [_leak(leak, pre, before, later) for leak in pre.leaks],
-        "levels": [_level(level, pre, before, later) for level in wanted],
+        "levels": levels,
         "new_cement": {one.scan.name: new_pieces(one.scan, one.cloud, pre, before, criteria) for one in later},
         "bone": [_bone(bone) for bone in resected],
         "criteria": _criteria(criteria) | criteria_values(config),
         "provenance": {"leakseg": leakseg.__version__, "classifier": pre.report.provenance.classifier},
     }
     return Comparison(document, pre, tuple(later), resected)
+
+
+def _doubts(levels: Sequence[Json], later: Sequence[Later]) -> list[str]:
+    """Surgery leaves cement inside bone where it is: where most of that is gone, the levels may be misnamed."""
+    told = []
+    for one in later:
+        name = f"inside_{one.scan.name}_mm3"
+        for level in levels:
+            was, now = level["inside_pre_mm3"], level[name]
+            if now is not None and was >= _INNER_MM3 and now < _INNER_KEPT * was:
+                told.append(
+                    f"Of {was:.0f} mm³ of cement inside {level['level']} only {now:.0f} mm³ are seen there in the "
+                    f"{one.scan.name} scan: check that the same vertebra goes by that name in both."
+                )
+    return told
 
 
 def _levels(pre: ScanAtTime) -> tuple[VertebraLevel, ...]:

@@ -38,7 +38,7 @@ def verdict(document: Json) -> str:
     refused = sum(bool(match["refused"]) for name in later for match in document["registration"][name])
     text += f" {new} pieces of cement are new or have moved." if new else ""
     text += f" {refused} vertebrae could not be compared; see below." if refused else ""
-    return text
+    return " ".join([text, *document["doubts"]])
 
 
 def make_tables(document: Json, pictures: tuple[str, ...]) -> tuple[Table, ...]:
