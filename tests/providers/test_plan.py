@@ -116,7 +116,6 @@ def test_a_role_may_be_a_folder_for_many(scan: ScanSource, tmp_path: Path) -> No
         (["{tmp}/a.nii.gz", "{tmp}/b.nii.gz"], AnatomyError, "go by the role vertebrae"),
         (["{tmp}/notes.txt"], InputError, "neither NIfTI, NRRD nor DICOM SEG"),
         (["auto", "{tmp}/a.nii.gz"], ConfigError, "stands alone"),
-        (["totalsegmentator"], InputError, "run it outside"),
         (["{tmp}/twice"], AnatomyError, "both go by the role canal"),
         (["{tmp}/mixed"], AnatomyError, "a labelmap of vertebrae and a mask of L1"),
         (["{tmp}/empty"], InputError, "holds nothing for this case"),
