@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,8 +88,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
     OutputError
         Where the disk does not take it.
     """
-    if (out / "run.json").exists():
-        raise ConfigError(f"'{out}' holds the results of a run; name another folder with -o.")
+    refuse_results_folder(out)
     tables = evaluation.tables()
     volumes = [pair for group in figures.measured_pairs(evaluation.scores, "volume_mm3") for pair in group]
     plots = draw_plots(evaluation.document, volumes)
@@ -110,13 +109,36 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
             f"{table.name}.md": markdown((table,), HEADING, {}, ()).encode(),
             f"{table.name}.json": document_text({"note": table.note, "rows": rows}).encode(),
         }
+    write_files(out, files, "The evaluation")
+    return tuple(out / name for name in files)
+
+
+def refuse_results_folder(out: Path) -> None:
+    """Keep tables out of a folder that holds the results of a run.
+
+    Raises
+    ------
+    ConfigError
+        Where OUT is such a folder.
+    """
+    if (out / "run.json").exists():
+        raise ConfigError(f"'{out}' holds the results of a run; name another folder with -o.")
+
+
+def write_files(out: Path, files: Mapping[str, bytes], what: str) -> None:
+    """Write files by their paths under OUT.
+
+    Raises
+    ------
+    OutputError
+        Where the disk does not take them; ``what`` begins the sentence.
+    """
     try:
         for name, data in files.items():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (out / name).write_bytes(data)
     except OSError as error:
-        raise OutputError(f"The evaluation could not be written: {error.strerror or type(error).__name__}.") from error
-    return tuple(out / name for name in files)
+        raise OutputError(f"{what} could not be written: {error.strerror or type(error).__name__}.") from error
 
 
 def document_text(document: Json) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from leakseg.errors import ConfigError, OutputError
 from leakseg.evaluate.pages import csv_text, html_page, markdown
 from leakseg.evaluate.statistics import INTERVALS, Json, share
+from leakseg.evaluate.study import document_text, refuse_results_folder, write_files
 from leakseg.evaluate.table import Table
 from leakseg.findings import DISCLAIMER
 from leakseg.studies.cohort.agreement import agreement
@@ -101,8 +100,7 @@ def write_cohort(study: CohortStudy, out: Path) -> tuple[Path, ...]:
     OutputError
         Where the disk does not take it.
     """
-    if (out / "run.json").exists():
-        raise ConfigError(f"'{out}' holds the results of a run; name another folder with -o.")
+    refuse_results_folder(out)
     tables = study.tables()
     plots = draw_plots(study.document, study.joined)
     rules = {name.capitalize(): text for name, text in study.document["rules"].items()} | {"Use": DISCLAIMER}
@@ -115,18 +113,8 @@ def write_cohort(study: CohortStudy, out: Path) -> tuple[Path, ...]:
         "cohort.html": html_page(tables, HEADING, rules, pictures).encode(),
         "cohort.json": document_text(study.document).encode(),
     }
-    try:
-        for name, data in files.items():
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            (out / name).write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"The cohort could not be written: {error.strerror or type(error).__name__}.") from error
+    write_files(out, files, "The cohort")
     return tuple(out / name for name in files)
-
-
-def document_text(document: Json) -> str:
-    """The document as JSON text."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _grouping(by: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leakseg.errors import ConfigError, OutputError
+from leakseg.errors import OutputError
 from leakseg.evaluate.pages import csv_text, html_page, markdown
+from leakseg.evaluate.study import document_text, refuse_results_folder, write_files
 from leakseg.findings import DISCLAIMER
 from leakseg.geometry import Grid
 from leakseg.nifti import write_nifti
-from leakseg.studies.compare.bone_change import REGIONS
 from leakseg.studies.compare.pictures import leak_pictures, on_first
 from leakseg.studies.compare.study import Comparison, Later
 from leakseg.studies.compare.tables import make_tables, verdict
@@ -41,8 +40,7 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, ...]:
     OutputError
         Where the disk does not take it.
     """
-    if (out / "run.json").exists():
-        raise ConfigError(f"'{out}' holds the results of a run; name another folder with -o.")
+    refuse_results_folder(out)
     window, grid = _window(comparison)
     middles = {vertebra.level: vertebra.s_middle_mm for vertebra in comparison.pre.anatomy.vertebrae}
     scans: dict[str, NDArray[np.int16]] = {"pre": np.asarray(comparison.pre.volume.hu[window], dtype=np.int16)}
@@ -61,10 +59,8 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, ...]:
         "compare.html": html_page(tables, HEADING, paragraphs, shown).encode(),
         "compare.json": document_text(comparison.document).encode(),
     }
+    write_files(out, files, "The comparison")
     try:
-        for name, data in files.items():
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            (out / name).write_bytes(data)
         for name, later_hu in scans.items():
             if name != "pre":
                 write_nifti(out / f"{name}_on_pre.nii.gz", grid, later_hu)
@@ -74,11 +70,6 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise OutputError(f"The comparison could not be written: {error.strerror or type(error).__name__}.") from error
     return tuple(out / name for name in files)
-
-
-def document_text(document: dict[str, Any]) -> str:
-    """The document as JSON text."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _window(comparison: Comparison) -> tuple[tuple[slice, slice, slice], Grid]:
@@ -125,6 +116,3 @@ def _png(picture: Image.Image) -> bytes:
 
 def _data_uri(data: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(data).decode()
-
-
-LEGEND = {1 + number: region for number, region in enumerate(REGIONS)}
