@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
+from playwright.sync_api import expect
 
 from leakseg.cli import run_command
 
@@ -51,7 +52,7 @@ def test_the_planes_scroll_by_wheel_slider_and_click(visit, case):
     start, before = int(slider.input_value()), pixels(box)
     box.hover()
     page.mouse.wheel(0, -120)
-    page.wait_for_function(f"document.getElementById('axial-slice').value === '{start + 1}'")
+    expect(slider).to_have_value(str(start + 1))
     assert np.abs(pixels(box) - before).max() > 50
     slider.focus()
     page.keyboard.press("ArrowLeft")
@@ -99,7 +100,7 @@ def test_the_view_in_three_dimensions_turns(visit, case):
     solid.scroll_into_view_if_needed()
     page.wait_for_selector("body[data-solid]", timeout=90_000)
     assert page.evaluate("document.body.dataset.solid") == "ready", page.inner_text("#solid-state")
-    page.wait_for_function("document.querySelectorAll('#solid-view canvas').length > 0")
+    expect(page.locator("#solid-view canvas").first).to_be_attached()
     page.wait_for_timeout(1500)
     before = pixels(solid)
     assert before.std() > 10, "something is drawn"
@@ -206,7 +207,7 @@ def test_the_edits_file_is_copied_by_keyboard(visit, case):
     page.keyboard.press("Enter")
     page.locator("#copy").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('copied').textContent.length > 3")
+    expect(page.locator("#copied")).not_to_be_empty()
     text = page.inner_text("#edits")
     assert text.startswith('reader = ""')
     assert all(f"[leaks.{number}]" in text for number in (1, 2, 3))
