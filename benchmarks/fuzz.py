@@ -19,6 +19,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -33,6 +34,8 @@ import numpy as np
 SECONDS = 10.0
 MEGABYTES = 1024
 ADDRESS_SPACE = 8 << 30
+SHARED = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where damaged files lie: in memory, where that can be had."""
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SERIES = "1.2.826.0.1.3680043.8.498.61"
 SHAPE = (3, 8, 9)
@@ -417,36 +420,42 @@ def place_of(error: BaseException) -> str:
     return f"{Path(last.filename).name}:{last.name}"
 
 
-def fuzz(name: str, runs: int, seed: int, *, engine: str = "random") -> Score:
+def fuzz(name: str, runs: int, seed: int) -> Score:
     """So many damaged inputs of one kind."""
     kind, score = MAKERS[name](), Score()
-    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=shared) as place:
+    with tempfile.TemporaryDirectory(dir=SHARED) as place:
         folder = Path(place, "in")
         folder.mkdir()
         with limited():
             for one in kind.seeds:
                 attempt(kind, one, folder, score)
             assert score.results, f"{name}: the undamaged files are refused"
-            if engine == "atheris":
-                guided(kind, runs, seed, folder, score)
-            else:
-                rng = random.Random(f"{name} {seed}")
-                for _ in range(runs):
-                    signal.alarm(int(SECONDS * 6))
-                    attempt(kind, mutated(rng, kind.seeds), folder, score)
+            rng = random.Random(f"{name} {seed}")
+            for _ in range(runs):
+                signal.alarm(int(SECONDS * 6))
+                attempt(kind, mutated(rng, kind.seeds), folder, score)
     return score
 
 
-def guided(kind: Kind, runs: int, seed: int, folder: Path, score: Score) -> None:
-    """The same under libFuzzer, which keeps inputs that reach new code; it ends the process, so this is a child's."""
+def guided(name: str, runs: int, seed: int, end: Callable[[Score], None]) -> None:
+    """The same under libFuzzer, which keeps inputs that reach new code; it never returns, so ``end`` ends the process.
+
+    Coverage is that of leakseg and pydicom: their modules are loaded here, by reading the undamaged files.
+    """
     import atheris
 
-    corpus = folder.parent / "corpus"
+    score = Score()
+    place = Path(tempfile.mkdtemp(dir=SHARED))
+    folder, corpus, words = place / "in", place / "corpus", place / "words"
+    folder.mkdir()
     corpus.mkdir()
+    with atheris.instrument_imports(include=["leakseg", "pydicom"]):
+        kind = MAKERS[name]()
+        for one in kind.seeds:
+            attempt(kind, one, folder, score)
+    assert score.results, f"{name}: the undamaged files are refused"
     for number, one in enumerate(kind.seeds):
         (corpus / str(number)).write_bytes(one)
-    words = folder.parent / "words"
     words.write_text(
         "".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in WORDS if len(word) < 64)
     )
@@ -455,6 +464,9 @@ def guided(kind: Kind, runs: int, seed: int, folder: Path, score: Score) -> None
     def once(data: bytes) -> None:
         signal.alarm(int(SECONDS * 6))
         attempt(kind, data, folder, score)
+        if score.inputs >= runs:
+            shutil.rmtree(place)
+            end(score)
 
     def custom(data: bytes, size: int, _seed: int) -> bytes:
         return (
@@ -462,10 +474,11 @@ def guided(kind: Kind, runs: int, seed: int, folder: Path, score: Score) -> None
         )
 
     largest = max(map(len, kind.seeds)) * 2 + 8192
-    arguments = ["fuzz", f"-runs={runs}", f"-seed={seed + 1}", f"-max_len={largest}", "-verbosity=0", "-timeout=300"]
-    arguments += ["-rss_limit_mb=0", f"-dict={words}", "-handle_alrm=0", str(corpus)]
-    atheris.Setup(arguments, once, custom_mutator=custom, internal_libfuzzer=True)
-    atheris.Fuzz()
+    arguments = ["fuzz", f"-seed={seed + 1}", f"-max_len={largest}", "-verbosity=0"]
+    arguments += ["-rss_limit_mb=0", f"-dict={words}", str(corpus)]
+    with limited():
+        atheris.Setup(arguments, once, custom_mutator=custom, internal_libfuzzer=True)
+        atheris.Fuzz()
 
 
 @contextlib.contextmanager
@@ -505,29 +518,18 @@ def apart(name: str, arguments: argparse.Namespace) -> int:
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    score = Score()
-    MAKERS[name]()  # what is wrong with the seeds themselves is told
+    if arguments.engine == "random":
+        MAKERS[name]()  # what is wrong with the seeds themselves is told
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what native libraries say of damaged files is not
+
+    def end(score: Score) -> None:
+        told(name, score, arguments.keep)
+        os._exit(1 if score.faults else 0)
+
     if arguments.engine == "atheris":
-        import atexit
-
-        import atheris
-
-        with atheris.instrument_imports(include=["leakseg"]):
-            for module in ("leakseg.analysis", "leakseg.case", "leakseg.studies.cohort.study"):
-                __import__(module)
-        kind = MAKERS[name]()
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place, "in")
-            folder.mkdir()
-            atexit.register(lambda: told(name, score, arguments.keep))
-            with limited():
-                guided(kind, arguments.runs, arguments.seed, folder, score)
-        sys.exit(1 if score.faults else 0)
-    score = fuzz(name, arguments.runs, arguments.seed)
-    told(name, score, arguments.keep)
-    sys.stdout.flush()
-    os._exit(1 if score.faults else 0)
+        guided(name, arguments.runs, arguments.seed, end)
+    end(fuzz(name, arguments.runs, arguments.seed))
+    return 0
 
 
 def main() -> int:
