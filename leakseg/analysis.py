@@ -31,6 +31,7 @@ from leakseg.stages import (
     levels,
     measure,
     metal,
+    missing,
     outline,
     parts,
     pattern,
@@ -115,12 +116,13 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     anatomy = describe_anatomy(masks, criteria)
     read = read_scan(volume, masks, anatomy, criteria)
     cut_back, swallowed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
-    if swallowed:
-        masks = cut_back
+    mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.missing)
+    if swallowed or rebuilt:
+        masks = mended
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
-    return TracedCement(masks, anatomy, found, (*thinned, *repairs, *swallowed))
+    return TracedCement(masks, anatomy, found, (*thinned, *repairs, *swallowed, *rebuilt))
 
 
 def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:

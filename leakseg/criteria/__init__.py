@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
-from leakseg.criteria.anatomy import BuiltinCriteria, MaskCriteria, OutlineCriteria, SpineCriteria
+from leakseg.criteria.anatomy import BuiltinCriteria, MaskCriteria, MissingCriteria, OutlineCriteria, SpineCriteria
 from leakseg.criteria.cement import CementCriteria, DistantCriteria
 from leakseg.criteria.leaks import ClassifyCriteria, LeakCriteria, ReviewCriteria
 from leakseg.criteria.marks import CONVENTION, Source, Unit
@@ -29,6 +29,7 @@ __all__ = [
     "DistantCriteria",
     "LeakCriteria",
     "MaskCriteria",
+    "MissingCriteria",
     "OutlineCriteria",
     "QualityCriteria",
     "ReadingCriteria",
@@ -50,6 +51,7 @@ class Criteria:
     masks: MaskCriteria = field(default_factory=MaskCriteria)
     spine: SpineCriteria = field(default_factory=SpineCriteria)
     outline: OutlineCriteria = field(default_factory=OutlineCriteria)
+    missing: MissingCriteria = field(default_factory=MissingCriteria)
     builtin: BuiltinCriteria = field(default_factory=BuiltinCriteria)
     cement: CementCriteria = field(default_factory=CementCriteria)
     leaks: LeakCriteria = field(default_factory=LeakCriteria)

@@ -154,3 +154,30 @@ class OutlineCriteria:
         Source("measured here, as wide_soft_share: wide masks 0.40 and more, true ones less than 0"),
     ] = 0.25
     """... where the layer under it holds less by this share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingCriteria:
+    """When a vertebra that the masks lack is drawn after a neighbour's shape."""
+
+    min_room_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 22.0
+    """Between two vertebrae, of which a name is skipped, at least this much room must be without a label."""
+    pitch_play: Annotated[float, Gt(0), Le(0.5), Unit("1"), CONVENTION] = 0.35
+    """Beyond the last vertebra the next lies one pitch on, give or take this share of it."""
+    min_in_view_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.35
+    """At least this share of the vertebra's surface must lie within the scan."""
+    min_likeness: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source(
+            "measured here, one level left out at a time: 0.49 to 0.74 on verse005 and totalsegmentator_ct (L5 of "
+            "verse005: 0.37); half a level off at most 0.37"
+        ),
+    ] = 0.45
+    """The neighbour's surface must stand out by at least this share of what it does in its own place."""
+    surface_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """Cement within this of the drawn surface ..."""
+    min_outside_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.2
+    """... is no part of the vertebra where at least this share of it lies outside the surface."""
