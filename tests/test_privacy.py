@@ -4,6 +4,7 @@ DICOM SEG and SR are the exception: they go back to the patient's own study.
 """
 
 import gzip
+import json
 import shutil
 import subprocess
 import sys
@@ -48,13 +49,29 @@ def plant(source, target):
         header.save_as(target / path.name)
 
 
-@pytest.fixture
-def hospital(tmp_path):
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory):
     """Two studies in folders named after the patient, masks likewise; the second lacks slices."""
-    plant(SAMPLE / "scans" / "three-leaks", tmp_path / "scans" / "Planted_Marker_PLANTED4711" / "CT")
-    plant(SAMPLE / "scans" / "missing-slices", tmp_path / "scans" / "Marker, Planted 19330401")
-    shutil.copytree(SAMPLE / "masks" / "three-leaks", tmp_path / "masks of Planted Marker")
-    return tmp_path
+    folder = tmp_path_factory.mktemp("hospital")
+    folder.chmod(0o755)  # pytest's own folders are closed to others; what a run leaves open must show
+    for parent in folder.parents[:2]:
+        parent.chmod(0o755)
+    plant(SAMPLE / "scans" / "three-leaks", folder / "scans" / "Planted_Marker_PLANTED4711" / "CT")
+    plant(SAMPLE / "scans" / "missing-slices", folder / "scans" / "Marker, Planted 19330401")
+    shutil.copytree(SAMPLE / "masks" / "three-leaks", folder / "masks of Planted Marker")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(hospital):
+    """What the run said, with logs of every level, and its results folder."""
+    out = hospital / "out"
+    scans, masks = hospital / "scans", hospital / "masks of Planted Marker"
+    watched = [sys.executable, Path(__file__).with_name("watched.py"), hospital / "exposed.json"]
+    arguments = ["run", scans, "-o", out, "--masks", masks, "--workers", "0"]
+    done = subprocess.run([*watched, *arguments], capture_output=True, check=False, timeout=200)
+    assert done.returncode == 1, done.stderr
+    return done, out
 
 
 def amended(out, hospital):
@@ -68,20 +85,17 @@ def amended(out, hospital):
     return done.stdout + done.stderr
 
 
-def test_nothing_of_the_patient_leaves_the_scans(hospital):
-    out = hospital / "out"
-    arguments = [
-        "run",
-        hospital / "scans",
-        "-o",
-        out,
-        "--masks",
-        hospital / "masks of Planted Marker",
-        "--workers",
-        "1",
-    ]
-    done = subprocess.run([sys.executable, "-m", "leakseg", *arguments], capture_output=True, check=False, timeout=200)
-    assert done.returncode == 1, done.stderr
+def test_what_is_not_finished_is_open_to_the_user_alone(ran, hospital):
+    """Of what others may read while it is written, nothing is of one patient alone."""
+    exposed = {Path(name) for name in json.loads((hospital / "exposed.json").read_text(encoding="utf-8"))}
+    whole = {f".{name}.tmp" for name in ("run.json", "leaks.csv", "summary.csv", "index.html")}
+    assert {path.parent for path in exposed} == {ran[1]}
+    assert {path.name for path in exposed} == whole | {"ledger.jsonl", ".leakseg.lock"}
+    assert not list(ran[1].glob(".tmp*"))
+
+
+def test_nothing_of_the_patient_leaves_the_scans(ran, hospital):
+    done, out = ran
     left = {"stdout": done.stdout, "stderr": done.stderr, "amend": amended(out, hospital)}
     for path in out.rglob("*"):
         name = str(path.relative_to(out))
