@@ -116,7 +116,14 @@ def _from_document(path: Path, case_id: str) -> CaseEntry:
         cement_file=_labelmap(path.parent, "cement"),
         group=_text(document, "group"),
         strata=checked_strata(document.get("strata"), path.name),
+        notes=_codes(document.get("quality")),
     )
+
+
+def _codes(notes: Any) -> tuple[str, ...]:
+    """Codes of a report's quality notes, each once."""
+    told = [note.get("code") for note in notes if isinstance(note, dict)] if isinstance(notes, list) else []
+    return tuple(dict.fromkeys(code for code in told if isinstance(code, str)))
 
 
 def _text(told: Mapping[str, Any], name: str) -> str | None:

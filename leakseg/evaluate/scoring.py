@@ -9,6 +9,7 @@ from pathlib import Path
 
 from leakseg.errors import InputError
 from leakseg.evaluate.matching import match
+from leakseg.evaluate.surroundings import Maps, surroundings
 from leakseg.evaluate.values import CaseEntry, CaseScore, CementScore, Cohort, LeakEntry, LeakRow, Problem
 from leakseg.evaluate.voxels import Labels, compare_masks, read_labels
 
@@ -123,12 +124,13 @@ def _score_case(one: CaseEntry, told: CaseEntry, ours: Labels | None, cement: La
     theirs = _labels(told.leaks_file)
     _check_ids(told, theirs)
     told = replace(told, leaks=_with_volumes(told.leaks, theirs))
-    rows = match(one, told, ours, theirs)
     their_cement = _labels(told.cement_file)
+    true, found = Maps(ours, cement), Maps(theirs, their_cement)
+    rows = [replace(row, around=surroundings(row, true, found)) for row in match(one, told, ours, theirs)]
     parts: dict[str, CementScore] = {}
     if cement is not None and their_cement is not None:
         parts = {name: compare_masks(cement, their_cement, values) for name, values in _CEMENT_PARTS.items()}
-    return CaseScore(one.case_id, "done", None, tuple(rows), parts, one.group, one.strata)
+    return CaseScore(one.case_id, "done", None, tuple(rows), parts, one.group, one.strata, told.notes)
 
 
 def _unanswered(one: CaseEntry, told: CaseEntry) -> CaseScore:

@@ -159,11 +159,14 @@ def _loss_of_finding(pairs: Sequence[_Pair]) -> float | None:
 
 def _misses(scores: Scores) -> Table:
     columns = (
-        *("case_id", "group", "mask_fault", "slice_mm", "outcome", "wrong", "truth", "told"),
-        *("confidence", "note", "evidence", "reason"),
+        *("case_id", "group", "mask_fault", "slice_mm", "distractors", "outcome", "wrong", "truth", "told"),
+        *("confidence", "note", "around", "case_notes", "evidence", "reason"),
     )
     rows = [_miss(case, row) for case in scores.cases for row in case.rows if is_miss(row) or is_unmatched(row)]
-    note = "Every miss, wrong name, false positive and extra piece. The last column is for the reason, once looked at."
+    note = (
+        "Every miss, wrong name, false positive and extra piece. Around: the nearest leak of the other side, and what "
+        "its cement map holds in the leak's place. The last column is for the reason, once looked at."
+    )
     return Table("misses", "Misses, one by one", columns, tuple(rows), note)
 
 
@@ -173,12 +176,15 @@ def _miss(case: CaseScore, row: LeakRow) -> tuple[Cell, ...]:
         case.group,
         mask_fault(case),
         case.strata.get("slice_mm"),
+        case.strata.get("distractors"),
         row.outcome,
         ", ".join(wrong_fields(row)),
         _words(row.truth),
         _words(row.told),
         row.told.number("confidence") if row.told else None,
         row.note,
+        row.around,
+        ", ".join(case.notes),
         _evidence(row.told),
         "",
     )

@@ -57,6 +57,8 @@ class CaseEntry:
     cement_file: Path | None = None
     group: str | None = None
     strata: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Codes of the result's quality notes."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class LeakRow:
     """How one leak fared.
 
     ``truth`` is None for a false positive, ``told`` for a miss. ``matched_by`` says what matched them, with
-    ``overlap_mm3`` or ``distance_mm`` where these did; ``note`` says where a missed leak's cement went.
+    ``overlap_mm3`` or ``distance_mm`` where these did; ``note`` says where a missed leak's cement went, ``around`` what
+    was measured round a leak that has no counterpart.
     """
 
     case_id: str
@@ -91,6 +94,7 @@ class LeakRow:
     overlap_mm3: float | None = None
     distance_mm: float | None = None
     note: str = ""
+    around: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,3 +123,4 @@ class CaseScore:
     cement: Mapping[str, CementScore]
     group: str | None = None
     strata: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

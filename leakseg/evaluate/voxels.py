@@ -75,7 +75,7 @@ def overlaps_mm3(truth: Labels, told: Labels) -> dict[tuple[int, int], float]:
     if not len(index) or not truth.volumes_mm3:
         return {}
     theirs = told.array[tuple(index.T)]
-    ours = _at(truth, told.grid.to_patient(index))
+    ours = values_at(truth, told.grid.to_patient(index))
     both = ours != 0
     pairs, counts = np.unique(np.stack([ours[both], theirs[both]], axis=1), axis=0, return_counts=True)
     return {
@@ -125,7 +125,8 @@ def _border(labels: Labels) -> FloatArray:
     return labels.grid.to_patient(np.argwhere(mask & ~binary_erosion(mask)))
 
 
-def _at(labels: Labels, points_mm: FloatArray) -> NDArray[np.int64]:
+def values_at(labels: Labels, points_mm: FloatArray) -> NDArray[np.int64]:
+    """Values of a labelmap at points ``(N, 3)`` in patient mm, at the nearest voxel; 0 beyond it."""
     index = np.rint(labels.grid.to_index(points_mm)).astype(np.int64)
     inside = np.all((index >= 0) & (index < np.array(labels.grid.shape)), axis=1)
     found = np.zeros(len(index), np.int64)

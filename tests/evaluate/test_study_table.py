@@ -76,6 +76,9 @@ def test_misses_are_listed_one_by_one_with_their_evidence(study):
     assert told[0]["wrong"].startswith("type")
     assert told[0]["mask_fault"] == "wide"
     assert told[0]["evidence"] == "!a >= limit (2.0 / 1.0)"
+    assert told[0]["around"] == ""
+    assert told[1]["around"] == "no told leak"
+    assert told[2]["around"].startswith("no true leak")
 
 
 def test_cohorts_stand_apart(study, leak):
