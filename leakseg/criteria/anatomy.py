@@ -72,6 +72,16 @@ class SpineCriteria:
     """Cracks up to twice as wide in the shell of a cavity in a vertebra's mask are bridged."""
     cavity_dense_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 95.0
     """Wider cracks are bridged where a cavity's matter is denser than this percentile of the vertebra's own bone."""
+    hole_min_closed_share: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source("measured on phantoms: cement in bone from 0.5, leaks to 0.35"),
+    ] = 0.5
+    """Dense matter fills a hole in a mask where this share of lines of sight meets the vertebra both ways ..."""
+    hole_max_open_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.15
+    """... and at most this share neither way, as in the canal or in a foramen."""
     min_cavity_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 20.0
     """Smaller cavities of a mask are left as they are."""
     min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
