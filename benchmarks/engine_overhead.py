@@ -13,6 +13,7 @@ import argparse
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -76,6 +77,7 @@ def run(scans: Path, out: Path, workers: int) -> None:
         "seconds": time.perf_counter() - watcher.begun,
         "first_done_s": watcher.first_done_s,
         "memory_mb": watcher.memory_mb,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         **result.document["counts"],
     }
     sys.stdout.write(json.dumps(figures) + "\n")
@@ -159,7 +161,11 @@ def main() -> None:
     print(f"{args.cases} {kind}, {args.workers} workers, {args.sleep_ms:g} ms of sleep a case")
     print(f"overhead                {(whole['seconds'] - ideal_s) / args.cases * 1000:8.1f} ms a case")
     print(f"of it the parent's own  {whole['cpu_s'] / args.cases * 1000:8.1f} ms of processor time a case")
-    print("parent's memory         " + " ".join(f"{one:.0f}" for one in whole["memory_mb"]) + " MB, at each tenth")
+    print(
+        "parent's memory         " + " ".join(f"{one:.0f}" for one in whole["memory_mb"]) + " MB, at each tenth",
+        end="; ",
+    )
+    print(f"{whole['peak_mb']:.0f} MB at its highest, tables and page of all cases included")
     print(f"killed after {done} cases: first new case after {after_kill['first_done_s']:.1f} s", end=", ")
     print(f"{after_kill['skipped']} skipped, {after_kill['done']} done, {args.cases} in all")
     print(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -112,23 +112,24 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         return JobResult(document, tuple(ended), complete)
 
 
-def write_batch(ended: Iterable[CaseOutcome], out: Path, names: Iterable[str]) -> None:
+def write_batch(ended: Sequence[CaseOutcome], out: Path, names: Collection[str]) -> None:
     """Write what is told of the cases together: the tables and the page of all cases.
+
+    Reports are read from the disk one after the other, for each file anew: thousands do not fit into memory.
 
     Raises
     ------
     OutputError
         Where the disk does not take it.
     """
-    cases = tuple(table_case(one, out) for one in ended)
     if "csv" in names:
         with writing("The tables"):
-            csv_tables.write(cases, out)
+            csv_tables.write((table_case(one, out) for one in ended), out)
     if "html" in names:
         from leakseg.writers import html
 
         with writing("The page of all cases"):
-            html.write_index(cases, out)
+            html.write_index((table_case(one, out) for one in ended), out)
 
 
 def table_case(one: CaseOutcome, out: Path) -> csv_tables.TableCase:

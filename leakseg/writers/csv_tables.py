@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,17 +62,12 @@ class TableCase:
 
 def write(cases: Iterable[TableCase], folder: Path) -> tuple[Path, ...]:
     """Write both tables, each at once whole: UTF-8, commas, an empty field for what is not known."""
-    cases = tuple(cases)
-    leaks = [
-        {"case_id": case.case_id} | {key: leak[key] for key in LEAK_COLUMNS[1:]}
-        for case in cases
-        if case.report
-        for leak in case.report["leaks"]
-    ]
-    return (
-        _write(folder / SUMMARY, SUMMARY_COLUMNS, [_summary(case) for case in cases]),
-        _write(folder / LEAKS, LEAK_COLUMNS, leaks),
-    )
+    with _table(folder / SUMMARY, SUMMARY_COLUMNS) as summary, _table(folder / LEAKS, LEAK_COLUMNS) as leaks:
+        for case in cases:
+            summary.writerow(_summary(case))
+            for leak in case.report["leaks"] if case.report else ():
+                leaks.writerow({"case_id": case.case_id} | {key: leak[key] for key in LEAK_COLUMNS[1:]})
+    return folder / SUMMARY, folder / LEAKS
 
 
 def _summary(case: TableCase) -> dict[str, Any]:
@@ -97,11 +93,11 @@ def _summary(case: TableCase) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+@contextmanager
+def _table(path: Path, columns: Sequence[str]) -> Iterator[csv.DictWriter[str]]:
     unfinished = path.with_name(f".{path.name}.tmp")
     with unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         table = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        yield table
     unfinished.replace(path)
-    return path

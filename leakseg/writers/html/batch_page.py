@@ -44,15 +44,18 @@ class IndexCase(Protocol):
 
 
 def write(cases: Iterable[IndexCase], folder: Path) -> tuple[Path, ...]:
-    """Write the page at once whole; it names files in the cases' folders by relative links."""
+    """Write the page at once whole; it names files in the cases' folders by relative links.
+
+    Of each report only its row and what the plots count are kept, so that thousands need little memory.
+    """
     rows, missing = [], []
-    reports = []
+    totals = _Totals()
     for case in cases:
         if case.report is None:
             missing.append({"case_id": case.case_id, "status": case.status, "reason": case.reason or ""})
         else:
             report = _parsed(case.report)
-            reports.append(report)
+            totals.add(report)
             rows.append((_rank(report), _row(report, folder)))
     rows.sort(key=lambda row: (row[0], row[1]["case_id"]))
     for position, (_, row) in enumerate(rows):
@@ -62,8 +65,8 @@ def write(cases: Iterable[IndexCase], folder: Path) -> tuple[Path, ...]:
     text = template("index.html.j2").render(
         rows=[row for _, row in rows],
         missing=sorted(missing, key=lambda case: (case["status"], case["case_id"])),
-        counts=_counts(reports, len(missing)),
-        plots=_plots(reports),
+        counts=totals.counts(len(missing)),
+        plots=totals.plots(),
         types=[str(kind) for kind in wording.SEVERITY],
         levels=sorted(
             {level for _, row in rows for level in row["levels"]}, key=lambda name: VertebraLevel(name).number
@@ -124,46 +127,53 @@ def _row(report: CaseReport, folder: Path) -> dict[str, Any]:
     }
 
 
-def _counts(reports: list[CaseReport], missing: int) -> list[tuple[str, int]]:
-    return [
-        ("cases", len(reports) + missing),
-        ("with leaks", sum(bool(report.leaks) for report in reports)),
-        ("cement, no leak", sum(not report.leaks and report.cement.total_volume_mm3 > 0 for report in reports)),
-        ("no cement", sum(report.cement.total_volume_mm3 <= 0 for report in reports)),
-        ("need review", sum(report.needs_review for report in reports)),
-        ("not analysed", missing),
-    ]
+class _Totals:
+    """What is counted over all cases."""
 
+    def __init__(self) -> None:
+        self._cases: Counter[str] = Counter()
+        self._types: Counter[LeakType] = Counter()
+        self._levels: Counter[VertebraLevel] = Counter()
+        self._canal: Counter[int] = Counter()
 
-def _plots(reports: list[CaseReport]) -> list[dict[str, Any]]:
-    """Bars by type and by level, as numbers that the template draws."""
-    leaks = [leak for report in reports for leak in report.leaks]
-    if not leaks:
-        return []
-    types = Counter(leak.type for leak in leaks)
-    levels = Counter(leak.level for leak in leaks)
-    canal = Counter(
-        min(4, int(leak.canal_encroachment_fraction * 10))
-        for leak in leaks
-        if leak.type == LeakType.EPIDURAL and leak.canal_encroachment_fraction is not None
-    )
-    shares = ("under 10 %", "10 to 20 %", "20 to 30 %", "30 to 40 %", "40 % and more")
-    plots = [
-        _bars("Leaks by type", [(str(kind), types[kind], wording.COLOURS[kind]) for kind in wording.SEVERITY]),
-        _bars(
-            "Leaks by vertebra of origin",
-            [(str(level), levels[level], "#0072B2") for level in sorted(levels, key=lambda level: level.number)],
-        ),
-    ]
-    if canal:
-        colour = wording.COLOURS[LeakType.EPIDURAL]
-        plots.append(
-            _bars(
-                "Epidural leaks by share of the canal",
-                [(name, canal[n], colour) for n, name in enumerate(shares)],
-            )
+    def add(self, report: CaseReport) -> None:
+        """Count one case."""
+        cement = report.cement.total_volume_mm3 > 0
+        self._cases["cases"] += 1
+        self._cases["with leaks"] += bool(report.leaks)
+        self._cases["cement, no leak"] += not report.leaks and cement
+        self._cases["no cement"] += not cement
+        self._cases["need review"] += report.needs_review
+        self._types.update(leak.type for leak in report.leaks)
+        self._levels.update(leak.level for leak in report.leaks)
+        self._canal.update(
+            min(4, int(leak.canal_encroachment_fraction * 10))
+            for leak in report.leaks
+            if leak.type == LeakType.EPIDURAL and leak.canal_encroachment_fraction is not None
         )
-    return plots
+
+    def counts(self, missing: int) -> list[tuple[str, int]]:
+        """Cases by how they ended; ``missing`` of them have no report."""
+        named = ("with leaks", "cement, no leak", "no cement", "need review")
+        told = [(name, self._cases[name]) for name in named]
+        return [("cases", self._cases["cases"] + missing), *told, ("not analysed", missing)]
+
+    def plots(self) -> list[dict[str, Any]]:
+        """Bars by type and by level, as numbers that the template draws."""
+        if not self._types:
+            return []
+        levels = sorted(self._levels, key=lambda level: level.number)
+        types = [(str(kind), self._types[kind], wording.COLOURS[kind]) for kind in wording.SEVERITY]
+        plots = [
+            _bars("Leaks by type", types),
+            _bars("Leaks by vertebra of origin", [(str(level), self._levels[level], "#0072B2") for level in levels]),
+        ]
+        if self._canal:
+            colour = wording.COLOURS[LeakType.EPIDURAL]
+            shares = ("under 10 %", "10 to 20 %", "20 to 30 %", "30 to 40 %", "40 % and more")
+            bars = [(name, self._canal[n], colour) for n, name in enumerate(shares)]
+            plots.append(_bars("Epidural leaks by share of the canal", bars))
+        return plots
 
 
 def _bars(title: str, values: list[tuple[str, int, str]]) -> dict[str, Any]:
