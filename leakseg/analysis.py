@@ -27,6 +27,7 @@ from leakseg.stages import (
     densities,
     distant,
     features,
+    holes,
     leaked,
     levels,
     measure,
@@ -114,6 +115,9 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
     masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
+    masks, open_holes = holes.fill_holes(volume, masks, anatomy, criteria.spine)
+    if open_holes:
+        anatomy = describe_anatomy(masks, criteria)
     read = read_scan(volume, masks, anatomy, criteria)
     cut_back, swallowed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
     mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.missing)
@@ -122,7 +126,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
-    return TracedCement(masks, anatomy, found, (*thinned, *repairs, *swallowed, *rebuilt))
+    return TracedCement(masks, anatomy, found, (*thinned, *repairs, *open_holes, *swallowed, *rebuilt))
 
 
 def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:

@@ -80,8 +80,12 @@ class SpineCriteria:
         Source("measured on phantoms: cement in bone from 0.5, leaks to 0.35"),
     ] = 0.5
     """Dense matter fills a hole in a mask where this share of lines of sight meets the vertebra both ways ..."""
-    hole_max_open_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.15
+    hole_max_open_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.05
     """... and at most this share neither way, as in the canal or in a foramen."""
+    hole_canal_play_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 0.5
+    """The canal's walls are as sure as this: what lies nearer to it is in no hole of the bone."""
+    min_hole_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 4.0
+    """Smaller holes are left as they are."""
     min_cavity_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 20.0
     """Smaller cavities of a mask are left as they are."""
     min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
@@ -143,7 +147,19 @@ class OutlineCriteria:
     swallowed_margin_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """The mask is cut back this far round swallowed cement ..."""
     freed_beyond_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 0.25
-    """... where it lies this far beyond the rebuilt outline."""
+    """... where it lies this far beyond the rebuilt outline ..."""
+    bony_away_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.2
+    """... and is no bone: farther than this from anything as dense as cement ..."""
+    bony_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 4.0
+    """... (at least this much of it) ..."""
+    bony_share: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source("measured: phantom_study.toml; bone 0.55 to 0.85, swallowed leaks to 0.32"),
+    ] = 0.45
+    """... bone still lies this share of the way from soft tissue to cortex, soft tissue does not."""
     soft_max_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 120.0
     """Soft tissue lies under this."""
     wide_soft_share: Annotated[

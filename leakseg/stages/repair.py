@@ -1,7 +1,6 @@
 """Vertebra masks made whole where cement left a hole in them, before anything is compared with them.
 
-Deep-learning masks may leave out cement that lies inside bone. A cavity closed in by one vertebra is bone, and so is
-dense matter between two walls of one vertebra whichever way one looks: a hole that a leak opens to one side.
+Deep-learning masks may leave out cement that lies inside bone. A cavity closed in by one vertebra is bone.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from leakseg.volume import Volume
 _WIDE_CRACKS_MM = (2.5, 3.5)
 _CREVICE_MM = 3.0
 """Half widths of the cracks that dense cavities may have, and of the crevices between fingers of cement."""
-_LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
-"""Lines of sight through a voxel, how far one looks along them, and in which steps."""
 
 
 def fill_cavities(
@@ -45,7 +42,6 @@ def fill_cavities(
             free &= ~masks.canal[box]
         dense = free & (volume.hu[box] > np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
         cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm)
-        cavity |= _between_walls(own | cavity, free & ~cavity, dense & ~cavity, spacing, criteria)
         volume_mm3 = float(cavity.sum()) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_cavity_mm3:
             continue
@@ -95,66 +91,3 @@ def _cavities(own: NDArray[np.bool_], spacing_mm: tuple[float, float, float], cr
         return np.zeros(own.shape, np.bool_)
     near = edt.edt(~hollow, anisotropy=spacing_mm, black_border=False) <= crack_mm + max(spacing_mm)
     return np.asarray((near & ~own) & (wide | hollow))
-
-
-def _between_walls(
-    own: NDArray[np.bool_],
-    free: NDArray[np.bool_],
-    dense: NDArray[np.bool_],
-    spacing_mm: tuple[float, float, float],
-    criteria: SpineCriteria,
-) -> NDArray[np.bool_]:
-    """Dense voxels with bone of one vertebra to both sides on most lines of sight, and what lies so beside them."""
-    found = np.zeros(own.shape, np.bool_)
-    found[tuple(_enclosed(own, np.argwhere(dense), spacing_mm, criteria).T)] = True
-    if found.any():
-        beside = edt.edt(~found, anisotropy=spacing_mm, black_border=False) <= _CREVICE_MM
-        rest = np.argwhere(beside & free & ~found)
-        found[tuple(_enclosed(own | found, rest, spacing_mm, criteria).T)] = True
-    return found
-
-
-def _enclosed(
-    own: NDArray[np.bool_],
-    index: NDArray[np.int64],
-    spacing_mm: tuple[float, float, float],
-    criteria: SpineCriteria,
-) -> NDArray[np.int64]:
-    """Those of the voxels ``(N, 3)`` that a hole holds: most lines of sight meet bone both ways, few neither way.
-
-    A hole is open to one side, a canal or a foramen to two opposite ones.
-    """
-    if not len(index):
-        return index
-    closed, opened = np.zeros(len(index)), np.zeros(len(index))
-    for line in _lines_of_sight() / np.array(spacing_mm):
-        ahead, behind = _meets(own, index, line), _meets(own, index, -line)
-        closed += ahead & behind
-        opened += ~(ahead | behind)
-    keep = (closed >= criteria.hole_min_closed_share * _LINES) & (opened <= criteria.hole_max_open_share * _LINES)
-    return np.asarray(index[keep])
-
-
-def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre."""
-    met = np.zeros(len(index), np.bool_)
-    going = np.arange(len(index))
-    shape = np.array(own.shape)
-    for far in np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM):
-        at = np.rint(index[going] + far * step).astype(np.int64)
-        inside = ((at >= 0) & (at < shape)).all(axis=1)
-        going, at = going[inside], at[inside]
-        hit = own[tuple(at.T)]
-        met[going[hit]] = True
-        going = going[~hit]
-        if not len(going):
-            break
-    return met
-
-
-def _lines_of_sight() -> NDArray[np.float64]:
-    """Directions spread evenly over half a sphere, ``(N, 3)`` (a Fibonacci lattice)."""
-    place = np.arange(_LINES) + 0.5
-    height, turn = place / _LINES, np.pi * (1 + np.sqrt(5)) * place
-    flat = np.sqrt(1 - height**2)
-    return np.stack([height, flat * np.cos(turn), flat * np.sin(turn)], axis=1)

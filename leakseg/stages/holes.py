@@ -1,0 +1,120 @@
+"""Holes that cement left in a vertebra's mask and a leak opens to one side: told by lines of sight, and filled.
+
+Dense matter with walls of one vertebra on both sides, whichever way one looks, lies inside its bone. A leak beside
+the bone, in a disc or in a foramen has no such walls; the canal has, and is known by its own walls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import edt
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
+from leakseg.criteria import SpineCriteria
+from leakseg.findings import QualityNote
+from leakseg.volume import Volume
+
+_LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
+"""Lines of sight through a voxel, how far one looks along them, and in which steps."""
+_CREVICE_MM = 3.0
+"""What lies between fingers of cement is looked at this far from them."""
+_SACRUM = (VertebraLevel.S1, VertebraLevel.S2)
+"""Its canal and foramina lie between walls of its own, and are not known one by one."""
+
+
+def fill_holes(
+    volume: Volume, masks: SpineMasks, spine: SpineAnatomy, criteria: SpineCriteria
+) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
+    """The masks with open holes filled where they hold dense matter, and a note for each vertebra that had one."""
+    filled: NDArray[np.uint8] | None = None
+    notes = []
+    for level, box in masks.windows.items():
+        if level in _SACRUM:
+            continue
+        own = masks.vertebrae[box] == level.number
+        free = masks.vertebrae[box] == 0
+        if masks.canal is not None:
+            free &= ~masks.canal[box]
+        dense = np.argwhere(
+            free & (volume.hu[box] > np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
+        )
+        start = np.array([part.start for part in box])
+        dense = dense[_outside_canal(masks, spine, dense + start, criteria)]
+        hole = np.zeros(own.shape, np.bool_)
+        hole[tuple(_enclosed(own, dense, masks.grid.spacing_mm, criteria).T)] = True
+        if not hole.any():
+            continue
+        beside = edt.edt(~hole, anisotropy=masks.grid.spacing_mm, black_border=False) <= _CREVICE_MM
+        rest = np.argwhere(beside & free & ~hole)
+        rest = rest[_outside_canal(masks, spine, rest + start, criteria)]
+        hole[tuple(_enclosed(own | hole, rest, masks.grid.spacing_mm, criteria).T)] = True
+        volume_mm3 = float(hole.sum()) * masks.grid.voxel_volume_mm3
+        if volume_mm3 < criteria.min_hole_mm3:
+            continue
+        filled = masks.vertebrae.copy() if filled is None else filled
+        filled[box][hole] = level.number
+        notes.append(
+            QualityNote(
+                "mask_hole_filled",
+                "info",
+                f"The mask of {level.value} had an open hole of {volume_mm3:.0f} mm3, "
+                "as masks have where cement lies: it was counted as bone.",
+            )
+        )
+    return (masks if filled is None else replace(masks, vertebrae=filled)), tuple(notes)
+
+
+def _outside_canal(
+    masks: SpineMasks, spine: SpineAnatomy, index: NDArray[np.int64], criteria: SpineCriteria
+) -> NDArray[np.bool_]:
+    suv = spine.axis.to_canal(masks.grid.to_patient(index))
+    return np.asarray(
+        spine.lattice.lookup(spine.canal_distance_mm, suv, outside=99.0) > criteria.hole_canal_play_mm, np.bool_
+    )
+
+
+def _enclosed(
+    own: NDArray[np.bool_],
+    index: NDArray[np.int64],
+    spacing_mm: tuple[float, float, float],
+    criteria: SpineCriteria,
+) -> NDArray[np.int64]:
+    """Those of the voxels ``(N, 3)`` that a hole holds: most lines of sight meet bone both ways, few neither way.
+
+    A hole is open to one side, a canal or a foramen to two opposite ones.
+    """
+    closed, opened = np.zeros(len(index)), np.zeros(len(index))
+    for line in _lines_of_sight() / np.array(spacing_mm):
+        ahead, behind = _meets(own, index, line), _meets(own, index, -line)
+        closed += ahead & behind
+        opened += ~(ahead | behind)
+    keep = (closed >= criteria.hole_min_closed_share * _LINES) & (opened <= criteria.hole_max_open_share * _LINES)
+    return np.asarray(index[keep])
+
+
+def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre."""
+    met = np.zeros(len(index), np.bool_)
+    going = np.arange(len(index))
+    shape = np.array(own.shape)
+    for far in np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM):
+        at = np.rint(index[going] + far * step).astype(np.int64)
+        inside = ((at >= 0) & (at < shape)).all(axis=1)
+        going, at = going[inside], at[inside]
+        hit = own[tuple(at.T)]
+        met[going[hit]] = True
+        going = going[~hit]
+        if not len(going):
+            break
+    return met
+
+
+def _lines_of_sight() -> NDArray[np.float64]:
+    """Directions spread evenly over half a sphere, ``(N, 3)`` (a Fibonacci lattice)."""
+    place = np.arange(_LINES) + 0.5
+    height, turn = place / _LINES, np.pi * (1 + np.sqrt(5)) * place
+    flat = np.sqrt(1 - height**2)
+    return np.stack([height, flat * np.cos(turn), flat * np.sin(turn)], axis=1)
