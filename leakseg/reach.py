@@ -112,3 +112,31 @@ def _goes_on(held: NDArray[np.bool_], room: Window, shape: tuple[int, ...]) -> b
         if side.stop < size and held.take(-1, axis).any():
             return True
     return False
+
+
+def pieces_going_on(
+    mask: NDArray[np.bool_],
+    core: NDArray[np.bool_],
+    hu: NDArray[Any],
+    least_hu: float,
+    away_mm: float,
+    least_mm3: float,
+    spacing_mm: tuple[float, float, float],
+) -> NDArray[np.bool_]:
+    """The pieces of a mask whose part farther than that from a core is, by its median, still at least so dense.
+
+    A piece of which less than ``least_mm3`` lies so far away tells nothing, and is none of them.
+    """
+    import cc3d
+    import edt
+    from scipy import ndimage
+
+    going_on = np.zeros(mask.shape, np.bool_)
+    pieces = cc3d.connected_components(mask, connectivity=26)
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        room = widened(box, mask.shape, away_mm, spacing_mm)
+        own = pieces[room] == number
+        away = own & (edt.edt(~core[room], anisotropy=spacing_mm, black_border=False) > away_mm)
+        if float(away.sum() * np.prod(spacing_mm)) >= least_mm3 and float(np.median(hu[room][away])) >= least_hu:
+            going_on[room] |= own
+    return going_on

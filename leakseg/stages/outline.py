@@ -21,7 +21,7 @@ from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box
 from leakseg.pieces import ScanDensities
-from leakseg.reach import near, within
+from leakseg.reach import near, pieces_going_on, within
 from leakseg.volume import Volume
 
 _DIRECTIONS = 36
@@ -86,7 +86,8 @@ def free_swallowed_cement(
     beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
     loose = np.zeros(labels.shape, bool)
     loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
-    free = np.argwhere(_joined(cc3d.connected_components(loose, connectivity=26), seeds & loose))
+    loose = _joined(cc3d.connected_components(loose, connectivity=26), seeds & loose)
+    free = np.argwhere(_without_bone(loose, volume.hu[densities.window], densities, criteria))
     vertebrae = masks.vertebrae.copy()
     window = vertebrae[densities.window]
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
@@ -110,6 +111,13 @@ def _cement(
     pieces = cc3d.connected_components(dense, connectivity=26)
     sure = _joined(pieces, densities.seeds & dense)
     return _joined(pieces, dense & near(sure, criteria.contact_mm, densities.grid.spacing_mm))
+
+
+def _without_bone(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensities, criteria: OutlineCriteria) -> Any:
+    """Without bone that a fracture pushed out: bone goes on beyond its cement, a swallowed leak ends in soft tissue."""
+    bony_hu = read.soft + criteria.bony_share * (read.cortex - read.soft)
+    least, dense, spacing = criteria.bony_min_mm3, hu > read.edge(read.soft, 0.5), read.grid.spacing_mm
+    return loose & ~pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, least, spacing)
 
 
 def _joined(pieces: NDArray[np.integer], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
