@@ -517,7 +517,12 @@ def apart(name: str, arguments: argparse.Namespace) -> int:
     """One kind in a process of its own; libFuzzer ends it by itself."""
     child = os.fork()
     if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code not in {0, 1}:
+            print(
+                f"{name:10} CRASHED with exit code {code}; its last input lies in a folder under {SHARED}", flush=True
+            )
+        return abs(code)
     if arguments.engine == "random":
         MAKERS[name]()  # what is wrong with the seeds themselves is told
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what native libraries say of damaged files is not

@@ -10,6 +10,7 @@ from leakseg.readers.headers import ImageHeader
 
 _START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """JPEG's markers that give the size (ITU-T T.81 table B.1), and JPEG-LS's (ITU-T T.87 C.2.2)."""
+_START_OF_SCAN = 0xDA
 _JPEG2000_SIZE = b"\xff\x4f\xff\x51"
 
 
@@ -33,7 +34,11 @@ def check_frame(frame: bytes, image: ImageHeader) -> None:
 
 
 def _jpeg(frame: bytes) -> tuple[int, int, int, int] | None:
-    """Bits, rows, columns and samples of a JPEG or JPEG-LS frame."""
+    """Bits, rows, columns and samples of a JPEG or JPEG-LS frame; None where its segments do not lead to its scan.
+
+    GDCM passes over stray bytes between segments, and then ends the process over some of them.
+    """
+    told = None
     at = 2 if frame.startswith(b"\xff\xd8") else len(frame)
     while at + 10 <= len(frame):
         if frame[at] != 0xFF:
@@ -42,9 +47,11 @@ def _jpeg(frame: bytes) -> tuple[int, int, int, int] | None:
         if marker == 0xFF:  # filling
             at += 1
             continue
+        if marker == _START_OF_SCAN:
+            return told
         if marker in _START_OF_FRAME:
             rows, columns = (int.from_bytes(frame[at + 5 + k : at + 7 + k], "big") for k in (0, 2))
-            return frame[at + 4], rows, columns, frame[at + 9]
+            told = frame[at + 4], rows, columns, frame[at + 9]
         at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
     return None
 
