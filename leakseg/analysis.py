@@ -33,6 +33,7 @@ from leakseg.stages import (
     measure,
     metal,
     missing,
+    mixed,
     outline,
     parts,
     pattern,
@@ -113,6 +114,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
         Where the masks show no vertebra or no canal.
     """
     masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
+    masks, renamed = mixed.unmix_neighbours(masks, criteria.spine)
     masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
     masks, open_holes = holes.fill_holes(volume, masks, anatomy, criteria.spine)
@@ -126,7 +128,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
-    return TracedCement(masks, anatomy, found, (*thinned, *repairs, *open_holes, *swallowed, *rebuilt))
+    return TracedCement(masks, anatomy, found, (*thinned, *renamed, *repairs, *open_holes, *swallowed, *rebuilt))
 
 
 def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:

@@ -88,6 +88,14 @@ class SpineCriteria:
     """Smaller holes are left as they are."""
     min_cavity_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 20.0
     """Smaller cavities of a mask are left as they are."""
+    mixed_bridge_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
+    """A bridge up to twice as wide does not join a piece of a level's mask to the rest of it ..."""
+    mixed_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
+    """... if the piece, that much taken off all round, holds at least this."""
+    mixed_min_contact_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 60.0
+    """It is a neighbour's where it is grown onto it by at least this area ..."""
+    mixed_contact_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 2.0
+    """... and this many times as broadly as onto the rest of its own level."""
     min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0
     """The canal must be followed at least this far."""
     axis_smoothing_mm: Annotated[float, Ge(5), Unit("mm"), CONVENTION] = 15.0

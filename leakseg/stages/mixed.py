@@ -1,0 +1,95 @@
+"""Pieces of a vertebra that the masks give to its neighbour, given back: models mix neighbouring vertebrae.
+
+A piece that lies apart from the rest of its level and is grown onto the next one by a broad face is the next one's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import cc3d
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.criteria import SpineCriteria
+from leakseg.findings import QualityNote
+from leakseg.geometry import Grid
+
+_SHARES = (1 / 3, 2 / 3, 1.0)
+"""Of the thickest bridge: what hangs on by a thin one is told first."""
+
+
+def unmix_neighbours(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
+    """The masks with such pieces under their own vertebra's name, and a warning for each level that had one."""
+    renamed: NDArray[np.uint8] | None = None
+    notes = []
+    neighbours: dict[VertebraLevel, list[VertebraLevel]] = {}
+    for upper, lower in pairwise(masks.levels()):
+        neighbours.setdefault(upper, []).append(lower)
+        neighbours.setdefault(lower, []).append(upper)
+    for level, beside in neighbours.items():
+        low = [max(0, part.start - 1) for part in masks.windows[level]]
+        box = tuple(slice(start, part.stop + 1) for start, part in zip(low, masks.windows[level], strict=True))
+        labels = masks.vertebrae[box]
+        given = np.zeros(labels.shape, np.bool_)
+        for parted, left in _pieces(labels == level.number, masks.grid, criteria):
+            piece = parted & ~given
+            to_rest = _contact_mm2(piece, left & ~given, masks.grid)
+            contacts = {other: _contact_mm2(piece, labels == other.number, masks.grid) for other in beside}
+            other = max(contacts, key=lambda one: contacts[one])
+            if contacts[other] < max(criteria.mixed_min_contact_mm2, criteria.mixed_contact_ratio * to_rest):
+                continue
+            renamed = masks.vertebrae.copy() if renamed is None else renamed
+            renamed[box][piece] = other.number
+            given |= piece
+            volume_mm3 = float(piece.sum()) * masks.grid.voxel_volume_mm3
+            notes.append(
+                QualityNote(
+                    "mask_piece_renamed",
+                    "warning",
+                    f"A piece of {volume_mm3:.0f} mm3 that the masks call {level.value} is grown onto {other.value} "
+                    f"and lies apart from the rest of {level.value}: it was counted to {other.value}.",
+                )
+            )
+    return (masks if renamed is None else replace(masks, vertebrae=renamed)), tuple(notes)
+
+
+def _pieces(
+    own: NDArray[np.bool_], grid: Grid, criteria: SpineCriteria
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """The level's pieces without its largest, each with the rest of it, for thicker and thicker bridges cut."""
+    depth = edt.edt(own, anisotropy=grid.spacing_mm, black_border=False)
+    return [
+        pair for share in _SHARES for pair in _parted(own, depth > share * criteria.mixed_bridge_mm, grid, criteria)
+    ]
+
+
+def _parted(
+    own: NDArray[np.bool_], core: NDArray[np.bool_], grid: Grid, criteria: SpineCriteria
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    cores = cc3d.connected_components(core, connectivity=6)
+    sizes = np.bincount(cores.ravel()) * grid.voxel_volume_mm3
+    sizes[0] = 0
+    if (sizes >= criteria.mixed_min_mm3).sum() < 2:
+        return []
+    cores[(sizes < criteria.mixed_min_mm3)[cores]] = 0
+    nearest = ndimage.distance_transform_edt(
+        cores == 0, sampling=grid.spacing_mm, return_distances=False, return_indices=True
+    )
+    parts = np.where(own, cores[tuple(nearest)], 0)
+    largest = int(np.argmax(sizes))
+    return [(parts == number, own & (parts != number)) for number in np.unique(parts) if number not in (0, largest)]
+
+
+def _contact_mm2(one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid) -> float:
+    """Area of the voxel faces that two masks share."""
+    area = 0.0
+    for axis, step in enumerate(grid.spacing_mm):
+        ahead = np.moveaxis(one, axis, 0)[:-1] & np.moveaxis(other, axis, 0)[1:]
+        behind = np.moveaxis(one, axis, 0)[1:] & np.moveaxis(other, axis, 0)[:-1]
+        area += float(ahead.sum() + behind.sum()) * grid.voxel_volume_mm3 / step
+    return area
