@@ -11,6 +11,7 @@ from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.findings import LeakType
 from leakseg.stages.classify import RuleClassifier
+from leakseg.stages.mixed import unmix_neighbours
 
 WALL_Y = -8.0
 
@@ -66,3 +67,77 @@ def test_masks_wider_than_the_bone_are_thinned(spine):
     assert [note.code for note in found.notes] == ["wide_masks_thinned"]
     assert "wide_masks_thinned" not in [note.code for note in true.notes]
     assert found.leaks[0].volume_mm3 == pytest.approx(true.leaks[0].volume_mm3, rel=0.02)
+
+
+def of_l3(spine, labels, *cement):
+    """What is told of a filled L3 with masks that err."""
+    masks = SpineMasks(spine.grid, labels, canal=spine.masks().canal)
+    return analyse(spine.volume(spine.fill("L3"), *cement), masks, Criteria(), RuleClassifier())
+
+
+@pytest.mark.parametrize("kind", ["epidural", "paravertebral", "intradiscal"])
+def test_a_hole_where_the_cement_lies_is_bone_however_wide_the_leak_opens_it(spine, kind):
+    leak = leaks_of(spine)[kind]
+    labels = spine.masks().vertebrae.copy()
+    bone = labels > 0
+    labels[bone & (leak | spine.fill("L3"))] = 0
+    found = of_l3(spine, labels, leak)
+    (told,) = found.leaks
+    assert (told.type, told.level) == (LeakType(kind), "L3")
+    assert told.volume_mm3 == pytest.approx(float((leak & ~bone).sum()), rel=0.3)
+    assert {"mask_cavity_filled", "mask_hole_filled"} & {note.code for note in found.notes}
+
+
+def test_cement_in_a_ring_of_bone_without_a_canal_mask_is_in_the_canal_not_in_a_hole(spine):
+    labels = spine.masks().vertebrae
+    leak = leaks_of(spine)["epidural"]
+    volume = spine.volume(spine.fill("L3"), leak)
+    found = analyse(volume, SpineMasks(spine.grid, labels), Criteria(), RuleClassifier())
+    assert [leak.type for leak in found.leaks] == [LeakType.EPIDURAL]
+    assert "mask_hole_filled" not in [note.code for note in found.notes]
+
+
+@pytest.mark.parametrize("missing", ["L2", "L4"])
+def test_a_leak_beside_a_vertebra_that_the_masks_lack_is_named_by_its_place(spine, missing):
+    leak = leaks_of(spine)["intradiscal"]
+    if missing == "L2":
+        z = spine.middle_z("L3")
+        end = spine.box((-3, 3), (WALL_Y - 18, WALL_Y - 12), (z + 4, z + 14))
+        leak = end | spine.box((-6, 6), (WALL_Y - 21, WALL_Y - 9), (z + 12, z + 17))
+    labels = spine.masks().vertebrae.copy()
+    labels[labels == VertebraLevel(missing).number] = 0
+    found = of_l3(spine, labels, leak)
+    (told,) = found.leaks
+    assert (told.type, told.segment) == (LeakType.INTRADISCAL, "L3/L4" if missing == "L4" else "L2/L3")
+    assert missing in [level.level for level in found.levels]
+    (note,) = [note for note in found.notes if note.code == "mask_level_rebuilt"]
+    assert note.severity == "warning"
+    assert f"called {missing}" in note.message
+
+
+def test_no_vertebra_is_drawn_where_the_scan_shows_none(spine):
+    """The spine ends at L2 and L4, both filled."""
+    every = spine.fill("L2") | spine.fill("L3") | spine.fill("L4")
+    found = analyse(spine.volume(every), spine.masks(), Criteria(), RuleClassifier())
+    assert [level.level for level in found.levels] == ["L2", "L3", "L4"]
+    assert "mask_level_rebuilt" not in [note.code for note in found.notes]
+
+
+@pytest.mark.parametrize(("giver", "taker"), [("L3", "L4"), ("L3", "L2"), ("L4", "L3")])
+def test_a_slab_under_its_neighbours_name_is_given_back(spine, giver, taker):
+    true = spine.masks().vertebrae
+    labels = true.copy()
+    z = spine.middle_z(giver)
+    slab = spine.box((-99, 99), (-99, 99), (z - 20, z - 7) if giver < taker else (z + 7, z + 20))
+    labels[slab & (labels == VertebraLevel(giver).number)] = VertebraLevel(taker).number
+    mended, (note,) = unmix_neighbours(SpineMasks(spine.grid, labels), Criteria().spine)
+    assert (mended.vertebrae == true).all()
+    assert (note.code, note.severity) == ("mask_piece_renamed", "warning")
+    assert f"counted to {giver}" in note.message
+
+
+def test_true_masks_are_left_as_they_are(spine):
+    masks = spine.masks()
+    mended, notes = unmix_neighbours(masks, Criteria().spine)
+    assert notes == ()
+    assert mended is masks
