@@ -132,3 +132,37 @@ class Lattice:
         index = np.where(inside[..., None], index, 0)
         found = values[index[..., 0], index[..., 1], index[..., 2]]
         return np.where(inside, found, outside).astype(values.dtype)
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where one vertebra's shape is laid along the canal to stand for another.
+
+    Shifts in mm, sizes along the canal and across it, and how far it rises per mm toward the back and the left.
+    """
+
+    s_mm: float
+    u_mm: float = 0.0
+    v_mm: float = 0.0
+    height: float = 1.0
+    width: float = 1.0
+    pitch: float = 0.0
+    roll: float = 0.0
+
+    def place(self, about: FloatArray, middle: FloatArray) -> FloatArray:
+        """Canal coordinates of the model's nodes, told about its middle."""
+        return np.asarray(about @ self._way().T + middle + np.array([self.s_mm, self.u_mm, self.v_mm]))
+
+    def home(self, suv: FloatArray, middle: FloatArray) -> FloatArray:
+        """The nodes of the model, in its own place, that come to lie at these canal coordinates."""
+        back = np.linalg.inv(self._way())
+        return np.asarray((suv - middle - np.array([self.s_mm, self.u_mm, self.v_mm])) @ back.T + middle)
+
+    def _way(self) -> FloatArray:
+        return np.array(
+            [
+                [self.height, self.pitch * self.width, self.roll * self.width],
+                [0.0, self.width, 0.0],
+                [0.0, 0.0, self.width],
+            ]
+        )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
+from leakseg.coordinates import Pose
 from leakseg.criteria import MissingCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, distance_to_surface_mm
@@ -69,37 +70,6 @@ class _Model:
     middle: FloatArray
     inner: FloatArray
     outer: FloatArray
-
-
-@dataclass(frozen=True)
-class _Pose:
-    """Where a model is laid: shifts in mm, sizes along the canal and across it, rise toward the back and the left."""
-
-    s_mm: float
-    u_mm: float = 0.0
-    v_mm: float = 0.0
-    height: float = 1.0
-    width: float = 1.0
-    pitch: float = 0.0
-    roll: float = 0.0
-
-    def place(self, about: FloatArray, middle: FloatArray) -> FloatArray:
-        """Canal coordinates of the model's nodes, told about its middle."""
-        return np.asarray(about @ self._way().T + middle + np.array([self.s_mm, self.u_mm, self.v_mm]))
-
-    def home(self, suv: FloatArray, middle: FloatArray) -> FloatArray:
-        """The nodes of the model, in its own place, that come to lie at these canal coordinates."""
-        back = np.linalg.inv(self._way())
-        return np.asarray((suv - middle - np.array([self.s_mm, self.u_mm, self.v_mm])) @ back.T + middle)
-
-    def _way(self) -> FloatArray:
-        return np.array(
-            [
-                [self.height, self.pitch * self.width, self.roll * self.width],
-                [0.0, self.width, 0.0],
-                [0.0, 0.0, self.width],
-            ]
-        )
 
 
 def rebuild_missing_levels(
@@ -240,7 +210,7 @@ def _some(index: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int6
     return np.asarray(index[np.sort(rng.choice(len(index), _MOST_SAMPLES, replace=False))])
 
 
-def _fit(scene: _Scene, model: _Model, pose: _Pose, own: int, criteria: MissingCriteria) -> float:
+def _fit(scene: _Scene, model: _Model, pose: Pose, own: int, criteria: MissingCriteria) -> float:
     """How much brighter the scan is just inside the model's surface than just outside; bone with a label is not."""
     inside, taken_inside = scene.at(pose.place(model.inner, model.middle))
     outside, taken_outside = scene.at(pose.place(model.outer, model.middle))
@@ -254,14 +224,14 @@ def _fit(scene: _Scene, model: _Model, pose: _Pose, own: int, criteria: MissingC
     return float(inside[seen].mean() - outside[free].mean())
 
 
-def _best(scene: _Scene, models: list[_Model], gap: _Gap, criteria: MissingCriteria) -> tuple[_Model, _Pose] | None:
+def _best(scene: _Scene, models: list[_Model], gap: _Gap, criteria: MissingCriteria) -> tuple[_Model, Pose] | None:
     """The model and the pose that fit best; None where none fits nearly as well as in its own place."""
-    found: list[tuple[float, _Model, _Pose]] = []
+    found: list[tuple[float, _Model, Pose]] = []
     for model in models:
-        at_home = _fit(scene, model, _Pose(0.0), model.vertebra.level.number, criteria)
+        at_home = _fit(scene, model, Pose(0.0), model.vertebra.level.number, criteria)
         middle = model.vertebra.s_middle_mm
         poses = [
-            _Pose(s - middle, height=height, pitch=pitch)
+            Pose(s - middle, height=height, pitch=pitch)
             for s in np.arange(gap.low_mm, gap.high_mm + 1)
             for height in _HEIGHTS
             for pitch in _PITCHES
@@ -278,7 +248,7 @@ def _best(scene: _Scene, models: list[_Model], gap: _Gap, criteria: MissingCrite
     return model, pose
 
 
-def _refined(scene: _Scene, model: _Model, pose: _Pose, criteria: MissingCriteria) -> _Pose:
+def _refined(scene: _Scene, model: _Model, pose: Pose, criteria: MissingCriteria) -> Pose:
     """The pose with each of its numbers in turn set to the best of a few near it."""
     for name, changes in (
         ("s_mm", np.arange(-2.0, 2.5, 0.5)),
@@ -294,7 +264,7 @@ def _refined(scene: _Scene, model: _Model, pose: _Pose, criteria: MissingCriteri
     return pose
 
 
-def _rasterise(masks: SpineMasks, spine: SpineAnatomy, model: _Model, pose: _Pose) -> tuple[Window, NDArray[np.bool_]]:
+def _rasterise(masks: SpineMasks, spine: SpineAnatomy, model: _Model, pose: Pose) -> tuple[Window, NDArray[np.bool_]]:
     """The model in its pose on the voxels of a window."""
     nodes = np.argwhere(model.solid) * spine.lattice.step_mm + model.low
     points = spine.axis.to_patient(pose.place(nodes - model.middle, model.middle))
