@@ -11,6 +11,8 @@ from leakseg.readers.headers import ImageHeader
 _START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """JPEG's markers that give the size (ITU-T T.81 table B.1), and JPEG-LS's (ITU-T T.87 C.2.2)."""
 _START_OF_SCAN = 0xDA
+_SEGMENTS = {*range(0xC0, 0xD0), *range(0xDB, 0xF0), 0xF7, 0xF8, 0xFE}
+"""Markers before a scan that a length and as many bytes follow; no other may stand there."""
 _JPEG2000_SIZE = b"\xff\x4f\xff\x51"
 
 
@@ -49,6 +51,8 @@ def _jpeg(frame: bytes) -> tuple[int, int, int, int] | None:
             continue
         if marker == _START_OF_SCAN:
             return told
+        if marker not in _SEGMENTS:
+            return None
         if marker in _START_OF_FRAME:
             rows, columns = (int.from_bytes(frame[at + 5 + k : at + 7 + k], "big") for k in (0, 2))
             told = frame[at + 4], rows, columns, frame[at + 9]

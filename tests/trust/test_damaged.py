@@ -95,10 +95,11 @@ def test_slices_that_claim_sixty_thousand_squared(fuzz, tmp_path, syntax):
         ("jpegls", b"\x00\x08\x00\x09\x01", b"\x7f\xff\x00\x09\x01"),
         ("jpeg", b"\x00\x08\x00\x09\x01", b"\x00\x08\x00\x09\x09"),
         ("jpeg", b"\x11\x00\xff\xc4", b"\x11\x5c\x00\xff\xc4"),
+        ("jpeg", b"\x11\x00\xff\xc4", b"\x11\x00\xff\xd1"),
     ],
 )
 def test_compressed_frames_that_lie_never_reach_the_decoder(fuzz, tmp_path, syntax, wound, by):
-    """GDCM crashed the process over the first and the last."""
+    """GDCM crashed the process over the first and the last two."""
     files = fuzz.dicom_series(syntax)
     assert wound in files[1]
     case = series(tmp_path / "a", [files[0], files[1].replace(wound, by), files[2]])
