@@ -1,11 +1,14 @@
 """What cannot matter must not: the same patient, stored, placed, cut or sampled in another way, has the same leaks."""
 
 from dataclasses import dataclass, replace
+from itertools import permutations, product
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -27,6 +30,8 @@ SAME_VOXELS, OTHER_SURROUNDINGS, FINER_VOXELS = 0.005, 0.03, 0.08
 MOVED_MASKS, ALL_CEMENT = 0.2, 0.03
 """The same where masks move by half a voxel against the cement: of one leak, and of all cement."""
 SOFT_TISSUE_HU = 40
+AXES = sorted("".join(codes) for names in permutations(("LR", "AP", "SI")) for codes in product(*names))
+"""The 48 ways in which a file's three axes can run through a patient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +136,32 @@ def test_numbers_of_masks_are_only_names(patient, expected, tmp_path):
     lines = [f'{numbers[level.number]} = "{level}"' for level in levels]
     (tmp_path / "masks" / "labels.toml").write_text("\n".join(["[labels]", *lines]), encoding="utf-8")
     assert_same(read(tmp_path).findings(), expected, SAME_VOXELS)
+
+
+@settings(max_examples=5, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    scan_axes=st.sampled_from(AXES),
+    mask_axes=st.sampled_from(AXES),
+    canal_axes=st.sampled_from(AXES),
+    turn=st.tuples(*[st.floats(-15, 15)] * 3),
+    mirrored=st.booleans(),
+)
+def test_however_files_and_patient_lie_the_told_side_is_the_patients(
+    patient, expected, tmp_path_factory, scan_axes, mask_axes, canal_axes, turn, mirrored
+):
+    """Only a patient who is mirrored himself has his leaks on the other side."""
+    folder = tmp_path_factory.mktemp("lies")
+    grid = moved(patient.volume.grid, Rotation.from_euler("xyz", turn, degrees=True).as_matrix())
+    step = -1 if mirrored else 1
+    write_axes(folder / "scan.nii.gz", grid, patient.volume.hu[:, :, ::step], scan_axes)
+    (folder / "masks").mkdir()
+    write_axes(folder / "masks" / "vertebrae.nii.gz", grid, patient.masks.vertebrae[:, :, ::step], mask_axes)
+    write_axes(folder / "masks" / "canal.nii.gz", grid, patient.masks.canal[:, :, ::step].astype(np.uint8), canal_axes)
+    lines = [f'{level.number} = "{level}"' for level in patient.masks.levels()]
+    (folder / "masks" / "labels.toml").write_text("\n".join(["[labels]", *lines]), encoding="utf-8")
+    found = read(folder).findings()
+    wanted = {(leak.level, leak.type, SWAPPED[leak.side] if mirrored else leak.side) for leak in expected.leaks}
+    assert {(leak.level, leak.type, leak.side) for leak in found.leaks} == wanted
 
 
 def test_where_the_scanner_puts_its_origin_moves_the_centroids_along(patient, expected):
