@@ -121,11 +121,12 @@ def pieces_going_on(
     least_hu: float,
     away_mm: float,
     least_mm3: float,
+    least_share: float,
     spacing_mm: tuple[float, float, float],
 ) -> NDArray[np.bool_]:
     """The pieces of a mask whose part farther than that from a core is, by its median, still at least so dense.
 
-    A piece of which less than ``least_mm3`` lies so far away tells nothing, and is none of them.
+    A piece of which less than ``least_mm3``, or than that share of its core, lies so far away tells nothing.
     """
     import cc3d
     import edt
@@ -137,6 +138,7 @@ def pieces_going_on(
         room = widened(box, mask.shape, away_mm, spacing_mm)
         own = pieces[room] == number
         away = own & (edt.edt(~core[room], anisotropy=spacing_mm, black_border=False) > away_mm)
-        if float(away.sum() * np.prod(spacing_mm)) >= least_mm3 and float(np.median(hu[room][away])) >= least_hu:
+        least = max(least_mm3, least_share * float((own & core[room]).sum() * np.prod(spacing_mm)))
+        if float(away.sum() * np.prod(spacing_mm)) >= least and float(np.median(hu[room][away])) >= least_hu:
             going_on[room] |= own
     return going_on

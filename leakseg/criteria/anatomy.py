@@ -159,7 +159,14 @@ class OutlineCriteria:
     bony_away_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.2
     """... and is no bone: farther than this from anything as dense as cement ..."""
     bony_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 4.0
-    """... (at least this much of it) ..."""
+    """... (at least this much of it ..."""
+    bony_min_share: Annotated[
+        float,
+        Gt(0),
+        Unit("1"),
+        Source("measured: phantom_study.toml, seed 51; bulging bone 0.58 to 6, swallowed leaks 0.02 to 0.84"),
+    ] = 0.5
+    """... and this many times as much as cement in it) ..."""
     bony_share: Annotated[
         float,
         Gt(0),

@@ -116,8 +116,9 @@ def _cement(
 def _without_bone(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensities, criteria: OutlineCriteria) -> Any:
     """Without bone that a fracture pushed out: bone goes on beyond its cement, a swallowed leak ends in soft tissue."""
     bony_hu = read.soft + criteria.bony_share * (read.cortex - read.soft)
-    least, dense, spacing = criteria.bony_min_mm3, hu > read.edge(read.soft, 0.5), read.grid.spacing_mm
-    return loose & ~pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, least, spacing)
+    least = (criteria.bony_min_mm3, criteria.bony_min_share)
+    dense, spacing = hu > read.edge(read.soft, 0.5), read.grid.spacing_mm
+    return loose & ~pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, *least, spacing)
 
 
 def _joined(pieces: NDArray[np.integer], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
