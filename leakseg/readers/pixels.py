@@ -66,9 +66,20 @@ class PixelReader:
 
 
 def settled(pixels: NDArray[Any], image: ImageHeader) -> NDArray[Any]:
-    """Only the bits stored, with the sign that the header says (PS3.5 8.1.1)."""
+    """Only the bits stored, with the sign that the header says (PS3.5 8.1.1).
+
+    Raises
+    ------
+    SeriesError
+        Where they do not lie within a pixel.
+    """
     allocated = pixels.dtype.itemsize * 8
     low = image.high_bit - image.bits_stored + 1
+    if not 0 <= low <= image.high_bit < allocated:
+        raise SeriesError(
+            f"A slice stores {image.bits_stored} bits up to bit {image.high_bit}, and its pixels have {allocated}: "
+            "the header is damaged. Export the series again."
+        )
     if image.bits_stored == allocated and low == 0:
         return pixels
     wanted = np.dtype(f"i{pixels.dtype.itemsize}" if image.signed else f"u{pixels.dtype.itemsize}")

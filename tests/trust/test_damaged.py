@@ -107,6 +107,15 @@ def test_compressed_frames_that_lie_never_reach_the_decoder(fuzz, tmp_path, synt
         read_volume(case.source, CRITERIA)
 
 
+@pytest.mark.parametrize("syntax", ["dicom", "jpeg"])
+@pytest.mark.parametrize("bit", [14, 16, 45327])
+def test_bits_that_do_not_lie_within_a_pixel(fuzz, tmp_path, syntax, bit):
+    files = damaged(fuzz.dicom_series(syntax), (0x28, 0x102), bit)
+    case = series(tmp_path / "a", files)
+    with pytest.raises(SeriesError, match=f"up to bit {bit}|bits"):
+        read_volume(case.source, CRITERIA)
+
+
 def test_rle_that_makes_the_decoder_panic(fuzz, tmp_path):
     files = fuzz.dicom_series("rle")
     at = files[1].rindex(struct.pack("<HH", 0xFFFE, 0xE000)) + 8
