@@ -20,6 +20,8 @@ from leakseg.geometry import FloatArray
 
 _ANGLES = 72
 _RADIAL_STEP_MM = 0.5
+_DENTED_RANK = 0.9
+"""A canal mask reaches as far as this share of its sections show, where cement dents it less often."""
 
 
 def trace_canal_wall(
@@ -48,7 +50,7 @@ def trace_canal_wall(
         own = _first(~inside, radii)
         own[~inside[..., 0]] = np.nan
         certain = np.isfinite(own).mean(axis=1) > 0.9
-        expected = _carried_over(own, criteria.canal_memory_mm)
+        expected = _carried_over(_without_dents(own, hit, criteria), criteria.canal_memory_mm)
         expected = np.fmax(expected, np.where(np.isfinite(own), np.fmin(own, expected + criteria.wall_play_mm), 0))
     close = np.abs(hit - expected) <= criteria.wall_play_mm
     wall = np.where(close, np.fmax(hit, expected - criteria.wall_dent_mm), expected)
@@ -92,12 +94,19 @@ def _without_far(hit: FloatArray, criteria: SpineCriteria) -> FloatArray:
     return np.where(hit <= criteria.far_hit_ratio * smooth, hit, np.nan)
 
 
-def _carried_over(radius: FloatArray, memory_mm: float) -> FloatArray:
-    """Running median along the axis over ``memory_mm`` to both sides; gaps filled from the nearest section."""
+def _without_dents(own: FloatArray, hit: FloatArray, criteria: SpineCriteria) -> FloatArray:
+    """The canal mask's radii, out to the bone where they end short of it and reach as far elsewhere."""
+    widest = _carried_over(own, 2 * criteria.canal_memory_mm, _DENTED_RANK)
+    dented = (hit - own > criteria.wall_dent_mm) & (hit <= widest + criteria.wall_dent_mm)
+    return np.where(dented, hit, own)
+
+
+def _carried_over(radius: FloatArray, memory_mm: float, rank: float = 0.5) -> FloatArray:
+    """Running median (or other rank) along the axis over ``memory_mm`` to both sides; gaps filled from the nearest."""
     reach = int(memory_mm)
     padded = np.pad(radius, ((reach, reach), (0, 0)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
-    return _carry_along(_nanmedian(windows, axis=-1))
+    return _carry_along(_nanmedian(windows, axis=-1, rank=rank))
 
 
 def _carry_along(radius: FloatArray) -> FloatArray:
@@ -119,11 +128,12 @@ def _carry_along(radius: FloatArray) -> FloatArray:
     return filled
 
 
-def _nanmedian(values: NDArray[Any], axis: int) -> FloatArray:
-    """Median without NaN, NaN where nothing is left, without numpy's warning for that."""
+def _nanmedian(values: NDArray[Any], axis: int, rank: float = 0.5) -> FloatArray:
+    """Median (or other rank) without NaN, NaN where nothing is left, without numpy's warning for that."""
     ordered = np.sort(values, axis=axis)
     count = np.isfinite(values).sum(axis=axis, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=axis)
-    high = np.take_along_axis(ordered, np.maximum(count // 2, 0), axis=axis)
+    at = rank * np.maximum(count - 1, 0)
+    low = np.take_along_axis(ordered, np.floor(at).astype(np.intp), axis=axis)
+    high = np.take_along_axis(ordered, np.ceil(at).astype(np.intp), axis=axis)
     middle = np.where(count > 0, (low + np.where(count > 0, high, low)) / 2, np.nan)
     return np.asarray(np.squeeze(middle, axis=axis), dtype=np.float64)
