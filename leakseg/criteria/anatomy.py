@@ -92,8 +92,8 @@ class SpineCriteria:
     """A bridge up to twice as wide does not join a piece of a level's mask to the rest of it ..."""
     mixed_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
     """... if the piece, that much taken off all round, holds at least this."""
-    mixed_min_contact_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 60.0
-    """It is a neighbour's where it is grown onto it by at least this area ..."""
+    mixed_min_contact_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 250.0
+    """It is a neighbour's where it is grown onto it by at least this area (a body's cut; arches touch by less) ..."""
     mixed_contact_ratio: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 2.0
     """... and this many times as broadly as onto the rest of its own level."""
     min_axis_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 10.0

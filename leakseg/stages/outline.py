@@ -191,10 +191,9 @@ def _beyond(number: int, suv: FloatArray, rebuilt: _Rebuilt, arch_play_mm: float
     front = suv[:, 1] <= spine.posterior_wall_u_mm[rows] + 0.5
     beyond = np.zeros(len(suv), np.float32)
     if front.any():
-        outside = np.maximum(
-            _beyond_hull(suv[front], own, spine, rebuilt.criteria), _beyond_endplates(suv[front], own, spine)
-        )
-        beyond[front] = np.minimum(outside, _beyond_likeness(suv[front], number, rebuilt.trusted, spine))
+        unlike = _beyond_likeness(suv[front], number, rebuilt.trusted, spine)
+        beside = np.minimum(_beyond_hull(suv[front], own, spine, rebuilt.criteria), unlike)
+        beyond[front] = np.maximum(beside, _beyond_endplates(suv[front], own, spine))
     if not front.all():
         unlike = _beyond_likeness(suv[~front], number, rebuilt.trusted, spine)
         beyond[~front] = np.maximum(unlike - arch_play_mm, 0)
