@@ -175,7 +175,7 @@ def main() -> None:
 
 def _figures(command: list[str]) -> dict[str, float]:
     begun = time.perf_counter()
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, float] = json.loads(told.stdout)
     return figures | {"wall": time.perf_counter() - begun}
 
