@@ -53,9 +53,6 @@ def plant(source, target):
 def hospital(tmp_path_factory):
     """Two studies in folders named after the patient, masks likewise; the second lacks slices."""
     folder = tmp_path_factory.mktemp("hospital")
-    folder.chmod(0o755)  # pytest's own folders are closed to others; what a run leaves open must show
-    for parent in folder.parents[:2]:
-        parent.chmod(0o755)
     plant(SAMPLE / "scans" / "three-leaks", folder / "scans" / "Planted_Marker_PLANTED4711" / "CT")
     plant(SAMPLE / "scans" / "missing-slices", folder / "scans" / "Marker, Planted 19330401")
     shutil.copytree(SAMPLE / "masks" / "three-leaks", folder / "masks of Planted Marker")

@@ -3,7 +3,8 @@
     python watched.py EXPOSED ARGUMENT...
 
 EXPOSED then holds, as JSON, the files that were opened for writing where others than the user could read them: neither
-in a folder of the user's alone, nor readable by the user alone.
+in a folder of the user's alone, nor readable by the user alone. The folders that lead to EXPOSED count as open: they are
+the test's own, closed or not.
 """
 
 import json
@@ -17,9 +18,11 @@ from pathlib import Path
 WRITING = os.O_WRONLY | os.O_RDWR
 
 
-def is_private(path):
+def is_private(path, open_folders):
     """Whether the file, or a folder on the way to it, is closed to others."""
     for one in (path, *path.parents):
+        if one in open_folders:
+            continue
         try:
             state = one.stat()
         except OSError:
@@ -31,11 +34,12 @@ def is_private(path):
 
 def main():
     exposed, opened = set(), []
+    open_folders = set(Path(sys.argv[1]).absolute().parents)
 
     def hook(event, arguments):
         while opened:  # looked at when the next thing happens: by then the file is there
             path = opened.pop()
-            if not is_private(path):
+            if not path.is_dir() and not is_private(path, open_folders):  # a lock may open its folder
                 exposed.add(str(path))
         if event == "open" and isinstance(arguments[0], str | os.PathLike) and arguments[2] & WRITING:
             path = Path(os.fsdecode(arguments[0])).absolute()
