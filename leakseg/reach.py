@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.balls import grown_by
 from leakseg.geometry import bounding_box
 
 Window: TypeAlias = tuple[slice, slice, slice]
@@ -46,12 +47,24 @@ def within(window: tuple[slice, ...], outer: tuple[slice, ...]) -> Window:
 
 def near(mask: NDArray[np.bool_], reach_mm: float, spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
     """Whether a voxel lies at most that far from a voxel of the mask (its own voxels included)."""
-    import edt
-
     result = np.zeros(mask.shape, np.bool_)
     window = window_round(mask, reach_mm, spacing_mm)
     if window is not None:
-        result[window] = edt.edt(~mask[window], anisotropy=spacing_mm, black_border=False) <= reach_mm
+        result[window] = grown_by(mask[window], reach_mm, spacing_mm)
+    return result
+
+
+def deeper(mask: NDArray[np.bool_], depth_mm: float, spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """Whether a voxel lies in the mask, and farther than that from its surface.
+
+    As `leakseg.geometry.distance_to_surface_mm` has it: the surface lies half a voxel before the first voxel
+    outside, and the array's border is no surface.
+    """
+    result = np.zeros(mask.shape, np.bool_)
+    window = bounding_box(mask, 1)
+    if window is not None:
+        half_voxel = 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
+        result[window] = ~grown_by(~mask[window], depth_mm, spacing_mm, half_voxel)
     return result
 
 
@@ -129,7 +142,6 @@ def pieces_going_on(
     A piece of which less than ``least_mm3``, or than that share of its core, lies so far away tells nothing.
     """
     import cc3d
-    import edt
     from scipy import ndimage
 
     going_on = np.zeros(mask.shape, np.bool_)
@@ -137,7 +149,7 @@ def pieces_going_on(
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         room = widened(box, mask.shape, away_mm, spacing_mm)
         own = pieces[room] == number
-        away = own & (edt.edt(~core[room], anisotropy=spacing_mm, black_border=False) > away_mm)
+        away = own & ~grown_by(core[room], away_mm, spacing_mm)
         least = max(least_mm3, least_share * float((own & core[room]).sum() * np.prod(spacing_mm)))
         if float(away.sum() * np.prod(spacing_mm)) >= least and float(np.median(hu[room][away])) >= least_hu:
             going_on[room] |= own
