@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import cc3d
-import edt
 import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks
+from leakseg.balls import grown_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
+from leakseg.reach import near
 from leakseg.volume import Volume
 
 _WIDE_CRACKS_MM = (2.5, 3.5)
@@ -71,23 +72,31 @@ def _fill(
     inner = tuple(slice(pad, -pad) for pad in reach)
     whole = own
     rounds = ((crack_mm, free), *((wide, dense) for wide in _WIDE_CRACKS_MM), (crack_mm, free))
+    nothing_found_at: set[float] = set()
     for crack, may_be in rounds if dense.any() else rounds[:1]:
-        whole = whole | (_cavities(np.pad(whole, pads), spacing_mm, crack)[inner] & may_be)
+        if crack in nothing_found_at:
+            continue
+        cavity = _cavities(np.pad(whole, pads), spacing_mm, crack)
+        if cavity is None:
+            nothing_found_at.add(crack)
+            continue
+        nothing_found_at.clear()
+        whole = whole | (cavity[inner] & may_be)
     cavity = whole & ~own
     if cavity.any() and dense.any():
-        near = edt.edt(~np.pad(whole, pads), anisotropy=spacing_mm, black_border=False) <= _CREVICE_MM
-        closed = (edt.edt(near, anisotropy=spacing_mm, black_border=True) > _CREVICE_MM)[inner]
-        beside = edt.edt(~cavity, anisotropy=spacing_mm, black_border=False) <= _CREVICE_MM + 1.0
-        cavity |= closed & beside & dense & ~own
-    return np.asarray(cavity)
+        near_bone = grown_by(np.pad(whole, pads), _CREVICE_MM, spacing_mm)
+        closed = ~grown_by(~near_bone, _CREVICE_MM, spacing_mm)[inner]
+        cavity |= closed & near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~own
+    return cavity
 
 
-def _cavities(own: NDArray[np.bool_], spacing_mm: tuple[float, float, float], crack_mm: float) -> NDArray[np.bool_]:
-    """Voxels closed in by the mask, the cracks in its shell bridged."""
-    wide = edt.edt(~own, anisotropy=spacing_mm, black_border=False) <= crack_mm
-    open_space = cc3d.connected_components(~wide, connectivity=6)
+def _cavities(
+    own: NDArray[np.bool_], spacing_mm: tuple[float, float, float], crack_mm: float
+) -> NDArray[np.bool_] | None:
+    """Voxels closed in by the mask, the cracks in its shell bridged; None where it closes nothing in."""
+    wide = grown_by(own, crack_mm, spacing_mm)
+    open_space, spaces = cc3d.connected_components(~wide, connectivity=6, return_N=True)
+    if spaces == 1:
+        return None
     hollow = ~wide & (open_space != open_space[0, 0, 0])
-    if not hollow.any():
-        return np.zeros(own.shape, np.bool_)
-    near = edt.edt(~hollow, anisotropy=spacing_mm, black_border=False) <= crack_mm + max(spacing_mm)
-    return np.asarray((near & ~own) & (wide | hollow))
+    return near(hollow, crack_mm + max(spacing_mm), spacing_mm) & ~own & (wide | hollow)
