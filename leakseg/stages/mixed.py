@@ -9,12 +9,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 import cc3d
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.balls import grown_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid
@@ -35,11 +35,19 @@ def unmix_neighbours(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineM
         low = [max(0, part.start - 1) for part in masks.windows[level]]
         box = tuple(slice(start, part.stop + 1) for start, part in zip(low, masks.windows[level], strict=True))
         labels = masks.vertebrae[box]
+        own = labels == level.number
+        touching = {
+            other: bone
+            for other in beside
+            if _contact_mm2(own, bone := labels == other.number, masks.grid) >= criteria.mixed_min_contact_mm2
+        }
+        if not touching:  # no piece of it can be grown onto a neighbour more broadly than the whole
+            continue
         given = np.zeros(labels.shape, np.bool_)
-        for parted, left in _pieces(labels == level.number, masks.grid, criteria):
+        for parted, left in _pieces(own, masks.grid, criteria):
             piece = parted & ~given
             to_rest = _contact_mm2(piece, left & ~given, masks.grid)
-            contacts = {other: _contact_mm2(piece, labels == other.number, masks.grid) for other in beside}
+            contacts = {other: _contact_mm2(piece, bone, masks.grid) for other, bone in touching.items()}
             other = max(contacts, key=lambda one: contacts[one])
             if contacts[other] < max(criteria.mixed_min_contact_mm2, criteria.mixed_contact_ratio * to_rest):
                 continue
@@ -62,9 +70,10 @@ def _pieces(
     own: NDArray[np.bool_], grid: Grid, criteria: SpineCriteria
 ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """The level's pieces without its largest, each with the rest of it, for thicker and thicker bridges cut."""
-    depth = edt.edt(own, anisotropy=grid.spacing_mm, black_border=False)
     return [
-        pair for share in _SHARES for pair in _parted(own, depth > share * criteria.mixed_bridge_mm, grid, criteria)
+        pair
+        for share in _SHARES
+        for pair in _parted(own, ~grown_by(~own, share * criteria.mixed_bridge_mm, grid.spacing_mm), grid, criteria)
     ]
 
 
@@ -91,5 +100,5 @@ def _contact_mm2(one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid) -
     for axis, step in enumerate(grid.spacing_mm):
         ahead = np.moveaxis(one, axis, 0)[:-1] & np.moveaxis(other, axis, 0)[1:]
         behind = np.moveaxis(one, axis, 0)[1:] & np.moveaxis(other, axis, 0)[:-1]
-        area += float(ahead.sum() + behind.sum()) * grid.voxel_volume_mm3 / step
+        area += float(np.count_nonzero(ahead) + np.count_nonzero(behind)) * grid.voxel_volume_mm3 / step
     return area
