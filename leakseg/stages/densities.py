@@ -17,6 +17,7 @@ from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
 from leakseg.pieces import ScanDensities, Window
+from leakseg.reach import deeper, widened
 from leakseg.volume import Volume
 
 
@@ -47,10 +48,9 @@ def read_densities(
     box = bounding_box(masks.vertebrae[window], 1)  # a border of the block would be no surface
     assert box is not None
     hu, vertebrae = hu[box], masks.vertebrae[window][box]
-    depth = distance_to_surface_mm(vertebrae > 0, grid.spacing_mm)
-    bony = np.where(metal[box], 0, vertebrae)
-    sure, cancellous, plateau = _seeds(hu, bony, depth, grid.crop(box), spine, criteria)
-    cortex = _cortex_hu(hu, vertebrae, depth, sure, criteria) if np.isfinite(plateau) else float("nan")
+    grid_there, iron = grid.crop(box), metal[box]
+    sure, cancellous, plateau = _seeds(hu, vertebrae, iron, grid_there, spine, criteria)
+    cortex = _cortex_hu(hu, vertebrae, sure, grid_there, criteria) if np.isfinite(plateau) else float("nan")
     seeds = np.zeros(grid.shape, np.bool_)
     seeds[box] = sure
     return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds, metal)
@@ -82,17 +82,19 @@ def _soft_tissue_hu(hu: NDArray[Any], vertebrae: NDArray[np.uint8]) -> float:
 def _seeds(
     hu: NDArray[Any],
     vertebrae: NDArray[np.uint8],
-    depth: NDArray[np.float32],
+    metal: NDArray[np.bool_],
     grid: Grid,
     spine: SpineAnatomy,
     criteria: CementCriteria,
 ) -> tuple[NDArray[np.bool_], float, float]:
     """Cement that is beyond doubt, the cancellous bone's density, and the cement's plateau (NaN without cement)."""
-    deep = (vertebrae > 0) & (depth >= criteria.deep_mm)
+    bone = vertebrae > 0
+    deep = deeper(bone, criteria.deep_mm, grid.spacing_mm) & ~metal
     quartiles = [np.percentile(values, 40) for values in _by_level(hu, vertebrae, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    dense = (deep | _deep_in_crushed(vertebrae, depth, criteria)) & (hu > limit)
+    dense = bone & ~metal & (hu > limit)
+    dense &= deep | _deep_in_crushed(vertebrae, dense & ~deep, metal, grid, criteria)
     index = np.argwhere(dense)
     in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
     dense[tuple(index[~in_body].T)] = False
@@ -110,13 +112,28 @@ def _seeds(
 
 
 def _deep_in_crushed(
-    vertebrae: NDArray[np.uint8], depth: NDArray[np.float32], criteria: CementCriteria
+    vertebrae: NDArray[np.uint8],
+    asked: NDArray[np.bool_],
+    metal: NDArray[np.bool_],
+    grid: Grid,
+    criteria: CementCriteria,
 ) -> NDArray[np.bool_]:
-    """The middle of vertebrae that a fracture left too flat to be deep anywhere."""
-    greatest = ndimage.maximum(depth, vertebrae, np.arange(256))
-    wanted = np.clip(criteria.deep_share * np.asarray(greatest), criteria.min_deep_mm, criteria.deep_mm)
-    wanted[0] = np.inf
-    return np.asarray(depth >= wanted.astype(np.float32)[vertebrae], dtype=np.bool_)
+    """Which of the voxels asked for lie in the middle of a vertebra that a fracture left too flat to be deep anywhere.
+
+    A vertebra's depth is measured where such a voxel lies deep enough for any: in few vertebrae but the treated ones.
+    """
+    asked = asked & deeper(vertebrae > 0, criteria.min_deep_mm, grid.spacing_mm)
+    middle = np.zeros(asked.shape, np.bool_)
+    deep_enough_mm = criteria.deep_mm / criteria.deep_share
+    for number in np.unique(vertebrae[asked]):
+        box = bounding_box(vertebrae == number)
+        assert box is not None
+        room = widened(box, vertebrae.shape, deep_enough_mm, grid.spacing_mm, spare=2)
+        depth = distance_to_surface_mm(vertebrae[room] > 0, grid.spacing_mm)
+        own = (vertebrae[room] == number) & ~metal[room]
+        wanted = np.clip(criteria.deep_share * depth[own].max(), criteria.min_deep_mm, criteria.deep_mm)
+        middle[room] |= own & asked[room] & (depth >= np.float32(wanted))
+    return middle
 
 
 def _by_level(hu: NDArray[Any], vertebrae: NDArray[np.uint8], where: NDArray[np.bool_]) -> list[NDArray[Any]]:
@@ -127,12 +144,13 @@ def _by_level(hu: NDArray[Any], vertebrae: NDArray[np.uint8], where: NDArray[np.
 def _cortex_hu(
     hu: NDArray[Any],
     vertebrae: NDArray[np.uint8],
-    depth: NDArray[np.float32],
     seeds: NDArray[np.bool_],
+    grid: Grid,
     criteria: CementCriteria,
 ) -> float:
     """Density of dense cortex: from the vertebra whose rim is least touched by cement."""
-    rim = (vertebrae > 0) & (depth <= criteria.rim_mm)
+    bone = vertebrae > 0
+    rim = bone & ~deeper(bone, criteria.rim_mm, grid.spacing_mm)
     seeded = np.unique(vertebrae[seeds])
     levels = [level for level in np.unique(vertebrae[rim]) if level not in seeded]
     untreated = rim & np.isin(vertebrae, levels)
