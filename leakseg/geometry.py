@@ -176,10 +176,14 @@ def distance_to_surface_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, flo
     result = np.zeros(mask.shape, np.float32)
     box = bounding_box(mask, 1)
     if box is not None:
-        half_voxel = 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
         distance = edt.edt(np.ascontiguousarray(mask[box]), anisotropy=spacing_mm, black_border=False)
-        np.maximum(distance - np.float32(half_voxel), 0.0, out=result[box])
+        np.maximum(distance - np.float32(half_voxel_mm(spacing_mm)), 0.0, out=result[box])
     return result
+
+
+def half_voxel_mm(spacing_mm: tuple[float, float, float]) -> float:
+    """How far a mask's surface lies outside its outermost voxels' centres, the axes taken together."""
+    return 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
 
 
 def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, slice, slice] | None:

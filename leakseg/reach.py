@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.balls import grown_by
-from leakseg.geometry import bounding_box
+from leakseg.geometry import bounding_box, half_voxel_mm
 
 Window: TypeAlias = tuple[slice, slice, slice]
 """A block of an array."""
@@ -45,12 +45,17 @@ def within(window: tuple[slice, ...], outer: tuple[slice, ...]) -> Window:
     return (sides[0], sides[1], sides[2])
 
 
-def near(mask: NDArray[np.bool_], reach_mm: float, spacing_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
-    """Whether a voxel lies at most that far from a voxel of the mask (its own voxels included)."""
+def near(
+    mask: NDArray[np.bool_], reach_mm: float, spacing_mm: tuple[float, float, float], surface_mm: float = 0.0
+) -> NDArray[np.bool_]:
+    """Whether a voxel lies at most that far from a voxel of the mask (its own voxels included).
+
+    With ``surface_mm`` the way is measured from so far outside the voxels' centres: see `half_voxel_mm`.
+    """
     result = np.zeros(mask.shape, np.bool_)
-    window = window_round(mask, reach_mm, spacing_mm)
+    window = window_round(mask, reach_mm + surface_mm, spacing_mm)
     if window is not None:
-        result[window] = grown_by(mask[window], reach_mm, spacing_mm)
+        result[window] = grown_by(mask[window], reach_mm, spacing_mm, surface_mm)
     return result
 
 
@@ -63,8 +68,7 @@ def deeper(mask: NDArray[np.bool_], depth_mm: float, spacing_mm: tuple[float, fl
     result = np.zeros(mask.shape, np.bool_)
     window = bounding_box(mask, 1)
     if window is not None:
-        half_voxel = 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
-        result[window] = ~grown_by(~mask[window], depth_mm, spacing_mm, half_voxel)
+        result[window] = ~grown_by(~mask[window], depth_mm, spacing_mm, half_voxel_mm(spacing_mm))
     return result
 
 

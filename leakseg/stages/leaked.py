@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
+from leakseg.balls import grown_by
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
+from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, hanging_together, widened, window_round, within
+from leakseg.reach import Window, hanging_together, near, widened, window_round, within
 from leakseg.volume import Volume
 
 _TOLD_MM3 = 10.0
@@ -214,19 +215,31 @@ def _bone_halo(
     room = window_round(bone, criteria.halo_mm + max(spacing), spacing)
     if room is None:
         return halo
-    own, iron = bone[room], metal[room]
-    share = ((hu[room] - densities.soft) / (densities.plateau - densities.soft)).astype(np.float32)
+    own, iron, half_voxel = bone[room], metal[room], half_voxel_mm(spacing)
+    source = np.zeros(own.shape, np.float32)
+    solid = own & ~iron
+    source[solid] = _share(hu[room][solid], densities).clip(0)
     sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
-    blurred = ndimage.gaussian_filter(np.where(own & ~iron, share, 0).clip(0), sigma, truncate=3.0) + _FAINT
-    from_bone = distance_to_surface_mm(~own, spacing)
-    quiet = ~own & ~iron & (distance_to_surface_mm(~inner[room], spacing) > criteria.halo_away_mm)
-    for start in np.arange(0.0, criteria.halo_mm, _LAYER_MM):
-        layer = ~own & (from_bone > start) & (from_bone <= start + _LAYER_MM)
-        known = layer & quiet
+    blurred = ndimage.gaussian_filter(source, sigma, truncate=3.0) + _FAINT
+    noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
+    ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
+    within = [grown_by(own, end, spacing, half_voxel) for end in (0.0, *ends)]
+    shell = np.nonzero(within[-1] & ~within[0])
+    layer = sum(~grown[shell] for grown in within[1:-1])
+    blurred, quiet, share = blurred[shell], ~noisy[shell], _share(hu[room][shell], densities)
+    for number in range(len(ends)):
+        there = layer == number
+        known = there & quiet
         enough = int(known.sum()) >= _MIN_LAYER
         seen = np.percentile(share[known] / blurred[known], criteria.halo_percentile) if enough else np.inf
-        halo[room][layer] = float(seen) * blurred[layer]
+        blurred[there] *= float(seen)
+    halo[room][shell] = blurred
     return halo
+
+
+def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
+    """Share of the way from soft tissue to the cement's plateau."""
+    return ((hu - densities.soft) / (densities.plateau - densities.soft)).astype(np.float32)
 
 
 def _is_cement(
