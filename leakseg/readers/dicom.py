@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from leakseg.criteria import ReadingCriteria
 from leakseg.errors import SeriesError
 from leakseg.geometry import FloatArray, Grid, canonical
-from leakseg.readers.headers import HeaderReader, SliceHeader, UnreadableError
+from leakseg.readers.header_reader import HeaderReader
+from leakseg.readers.headers import SliceHeader, UnreadableError
 from leakseg.readers.hounsfield import AIR_HU, densities_of
 from leakseg.readers.inventory import ReadScan
 from leakseg.readers.series import judge

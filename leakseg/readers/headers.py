@@ -6,14 +6,13 @@ Nothing is judged here and nothing is filled in: what is absent or malformed is 
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from leakseg.readers.bombs import bomb_in
 from leakseg.readers.elements import number, numbers, parts, sequence, text, whole
@@ -36,7 +35,7 @@ _TAGS = [
     "PerFrameFunctionalGroupsSequence",
 ]
 # fmt: on
-_OWN_TAGS = frozenset({0x00080018, 0x00200013, 0x00200012, 0x00200032})
+OWN_TAGS = frozenset({0x00080018, 0x00200013, 0x00200012, 0x00200032})
 """Of these a slice has its own; an `ImageHeader` holds none: SOP instance, instance and acquisition number, place."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 
@@ -107,43 +106,6 @@ class SliceHeader:
     file_size: int
 
 
-class HeaderReader:
-    """Reads header after header; what the slices of a series have in common is made sense of once.
-
-    Two files whose bytes agree in every attribute but a slice's own share one `ImageHeader`.
-    """
-
-    def __init__(self) -> None:
-        self._images: dict[tuple[Any, ...], ImageHeader] = {}
-
-    def read(self, path: Path) -> list[SliceHeader]:
-        """The slices of one DICOM file, pixels unread.
-
-        Raises
-        ------
-        UnreadableError
-            Where the file is not DICOM, or its header does not say which series it belongs to.
-        """
-        try:
-            with path.open("rb") as stream, quiet():
-                dataset = _read(stream)
-                size = os.fstat(stream.fileno()).st_size
-                offset = stream.tell() if not stream.closed else None
-                return _slices(dataset, path, offset, size, self._images)
-        except UnreadableError:
-            raise
-        except OSError as error:
-            told = error.strerror or "its header is damaged"
-            raise UnreadableError(f"Cannot be read: {told}.") from error
-        except Exception as error:
-            raise UnreadableError("Not readable as DICOM: its header is damaged.") from error
-
-
-def read_headers(path: Path) -> list[SliceHeader]:
-    """The slices of one DICOM file by itself; see `HeaderReader.read`."""
-    return HeaderReader().read(path)
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep pydicom from warning of what is judged here anyway, in sentences that name files and values."""
@@ -158,7 +120,14 @@ def quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def _read(stream: Any) -> Any:
+def read_dataset(stream: BinaryIO) -> Any:
+    """The attributes asked for, pixels unread; the stream is left at them.
+
+    Raises
+    ------
+    UnreadableError
+        Where the file is not DICOM, or would take too much to read.
+    """
     import pydicom
 
     head = stream.read(132)
@@ -167,19 +136,29 @@ def _read(stream: Any) -> Any:
         raise UnreadableError("Not DICOM (no DICM mark, and no header at its start), NIfTI or NRRD.")
     if bomb := bomb_in(stream):
         raise UnreadableError(bomb)
-    return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_tags(), force=not preamble)
+    return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=asked_for(), force=not preamble)
 
 
 @cache
-def _tags() -> list[Any]:
+def asked_for() -> list[Any]:
+    """Tags of the attributes that are read."""
     from pydicom.tag import Tag
 
     return [Tag(keyword) for keyword in _TAGS]
 
 
-def _slices(
+def slices_of(
     dataset: Any, path: Path, offset: int | None, size: int, known: dict[tuple[Any, ...], ImageHeader]
 ) -> list[SliceHeader]:
+    """The slices that the attributes of one file speak of.
+
+    Parameters
+    ----------
+    offset
+        Where its pixels begin.
+    known
+        What was made sense of before, by its bytes; added to.
+    """
     meta = getattr(dataset, "file_meta", None)
     syntax = str(getattr(meta, "TransferSyntaxUID", "") or "")
     if str(getattr(meta, "MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
@@ -215,7 +194,7 @@ def _slices(
 
 def _in_common(dataset: Any) -> tuple[Any, ...]:
     """What the header holds, as it stands in the file, but for what is a slice's own."""
-    raw = [dataset.get_item(tag) for tag in dataset.keys() if tag not in _OWN_TAGS]  # noqa: SIM118  # items() would convert
+    raw = [dataset.get_item(tag) for tag in dataset.keys() if tag not in OWN_TAGS]  # noqa: SIM118  # items() would convert
     return tuple((one.tag, one.VR, one.value if one.is_raw else repr(one.value)) for one in raw)
 
 

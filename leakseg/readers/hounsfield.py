@@ -92,8 +92,10 @@ def _rescale(stored: NDArray[Any], image: ImageHeader, out: NDArray[Any]) -> int
         return 0
     lowest, highest = _stored_range(image)
     if lowest + intercept >= _INT16.min and highest + max(intercept, 0) <= _INT16.max:
-        np.copyto(out, stored, casting="unsafe")
-        out += np.int16(intercept)
+        if stored.dtype.itemsize == _INT16.dtype.itemsize:  # the sum fits, so the sign bit may pass for one
+            np.add(stored.view(np.int16), np.int16(intercept), out=out)
+        else:
+            np.add(stored, np.int16(intercept), out=out, casting="unsafe", dtype=np.int16)
         return 0
     wide = stored.astype(np.int64) + int(intercept)
     np.copyto(out, np.clip(wide, _INT16.min, _INT16.max), casting="unsafe")

@@ -11,7 +11,8 @@ from leakseg.criteria import ReadingCriteria
 from leakseg.errors import ConfigError, InputError
 from leakseg.nifti import NRRD_ENDINGS, is_image_file, read_grid
 from leakseg.readers.choice import Candidate, choose
-from leakseg.readers.headers import HeaderReader, Identity, ImageHeader, SliceHeader, UnreadableError
+from leakseg.readers.header_reader import HeaderReader
+from leakseg.readers.headers import Identity, ImageHeader, SliceHeader, UnreadableError
 from leakseg.readers.images import NOT_HOUNSFIELD, fault_of, meaning_of_values
 from leakseg.readers.inventory import IgnoredFile, Inventory, SeriesEntry, StudyEntry
 from leakseg.readers.naming import case_id, relative_path

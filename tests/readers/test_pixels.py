@@ -14,7 +14,7 @@ from pydicom.uid import (
 from leakseg.criteria import ReadingCriteria
 from leakseg.errors import SeriesError
 from leakseg.readers import read_volume
-from leakseg.readers.headers import read_headers
+from leakseg.readers.header_reader import read_headers
 from leakseg.readers.pixels import PixelReader
 
 
