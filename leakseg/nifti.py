@@ -194,12 +194,23 @@ def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
         _check_size(image, path)
         slope, intercept = image.header.get_slope_inter()
         plain = slope in (None, 1.0) and intercept in (None, 0.0)
-        array = np.asarray(image.dataobj) if plain else image.get_fdata(dtype=np.float32)
+        array = _stored(image) if plain else image.get_fdata(dtype=np.float32)
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3:
         raise InputError(f"The image has {array.ndim} dimensions; a single 3-D image is expected.")
     return affine, array
+
+
+def _stored(image: Any) -> NDArray[Any]:
+    """The voxels as they are stored, unpacked straight to where they stay."""
+    stored = image.dataobj
+    array = np.empty(stored.shape[::-1], stored.dtype)
+    with image.file_map["image"].get_prepare_fileobj("rb") as stream:
+        stream.seek(stored.offset)
+        if stream.readinto(array) != array.nbytes:
+            raise EOFError  # as what unpacks raises of a file cut short
+    return array.T
 
 
 def _check_size(image: Any, path: Path) -> None:

@@ -18,7 +18,7 @@ from leakseg.criteria import MaskCriteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import QualityNote
 from leakseg.providers.fit import measure_fit
-from leakseg.providers.levels import LevelShape, level_shapes, level_windows
+from leakseg.providers.levels import LevelShape, level_shapes
 from leakseg.volume import Volume
 
 _POINTS = 5000
@@ -165,7 +165,7 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
     """A canal or cord mask runs beside the vertebrae, not through them and not far from them."""
     if tube is None:
         return []
-    levels = level_windows(masks.vertebrae).values()
+    levels = masks.windows.values()
     low, high = min(window[0].start for window in levels), max(window[0].stop for window in levels)
     strides = tuple(max(1, round(_STRIDE_MM / step)) for step in masks.grid.spacing_mm)
     sparse = (slice(low, high, strides[0]), slice(None, None, strides[1]), slice(None, None, strides[2]))

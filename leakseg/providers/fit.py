@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.balls import grown_by
 from leakseg.volume import Volume
 
 _STRIDE_MM = 1.2
@@ -53,7 +54,6 @@ def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
     volume
         The scan.
     """
-    import edt
     from scipy import ndimage
 
     strides = [max(1, round(_STRIDE_MM / step)) for step in volume.grid.spacing_mm]
@@ -62,10 +62,9 @@ def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
     mask = np.ascontiguousarray(vertebrae[window] != 0)
     size = [max(1, round(_SMOOTHING_MM / step)) for step in spacing]
     hu = ndimage.uniform_filter(volume.hu[window].astype(np.float32), size)
-    inside = edt.edt(mask, anisotropy=tuple(spacing), order="C")
-    outside = edt.edt(~mask, anisotropy=tuple(spacing), order="C")
-    rim = _some(np.argwhere((inside > 0) & (inside <= _RIM_MM)))
-    shell = _some(np.argwhere((outside > _SHELL_MM[0]) & (outside <= _SHELL_MM[1])))
+    steps = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
+    rim = _some(np.argwhere(mask & grown_by(~mask, _RIM_MM, steps)))
+    shell = _some(np.argwhere(grown_by(mask, _SHELL_MM[1], steps) & ~grown_by(mask, _SHELL_MM[0], steps)))
     here = _contrast(hu, rim, shell, np.zeros(3, int))
     if here is None:
         return None

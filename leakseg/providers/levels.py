@@ -32,19 +32,11 @@ class LevelShape:
     """Reaches the upper or lower end of the scan."""
 
 
-def level_windows(vertebrae: NDArray[np.uint8]) -> dict[VertebraLevel, tuple[slice, slice, slice]]:
-    """The block that each level present fills, cranial to caudal."""
-    from scipy import ndimage
-
-    found = enumerate(ndimage.find_objects(vertebrae))
-    return {VertebraLevel.from_number(position + 1): window for position, window in found if window is not None}
-
-
 def level_shapes(masks: SpineMasks) -> list[LevelShape]:
     """Shapes of the levels present, cranial to caudal."""
     grid = masks.grid
     shapes = []
-    for level, window in level_windows(masks.vertebrae).items():
+    for level, window in masks.windows.items():
         mask = masks.vertebrae[window] == level.number
         shapes.append(_shape(level, mask, grid.crop(window), (window[0].start, window[0].stop, grid.shape[0])))
     return shapes
@@ -52,22 +44,28 @@ def level_shapes(masks: SpineMasks) -> list[LevelShape]:
 
 def _shape(level: VertebraLevel, mask: NDArray[np.bool_], grid: Grid, span: tuple[int, int, int]) -> LevelShape:
     import cc3d
+    from scipy import ndimage
 
-    found: Any = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=26, return_N=True)
+    found: Any = cc3d.connected_components(mask, connectivity=26, return_N=True)
     labels, count = found
-    statistics = cc3d.statistics(labels)
-    counts = statistics["voxel_counts"][1 : count + 1].astype(np.int64)
+    counts = np.bincount(labels.ravel())[1:] if count > 1 else np.array([np.count_nonzero(mask)])
     order = np.argsort(-counts, kind="stable")
     total = int(counts.sum())
-    boxes = statistics["bounding_boxes"]
-    main = boxes[int(order[0]) + 1]
+    boxes = ndimage.find_objects(labels) if count > 1 else [(slice(0, 1),) * 3]
+    main = boxes[int(order[0])]
     pieces = tuple(
-        Piece(float(counts[index] / total), _box_distance_mm(main, boxes[int(index) + 1], grid.spacing_mm))
+        Piece(float(counts[index] / total), _box_distance_mm(main, boxes[int(index)], grid.spacing_mm))
         for index in order[:20]
     )
-    centroid = grid.to_patient(counts @ statistics["centroids"][1 : count + 1] / total)
     edge = span[0] == 0 or span[1] == span[2]
-    return LevelShape(level, total * grid.voxel_volume_mm3, centroid, pieces, edge)
+    return LevelShape(level, total * grid.voxel_volume_mm3, grid.to_patient(_centroid(mask)), pieces, edge)
+
+
+def _centroid(mask: NDArray[np.bool_]) -> FloatArray:
+    """Mean index of a mask's voxels."""
+    planes = np.count_nonzero(mask, axis=0)
+    along = np.count_nonzero(mask, axis=(1, 2)), planes.sum(axis=1), planes.sum(axis=0)
+    return np.array([np.average(np.arange(len(counts)), weights=counts) for counts in along])
 
 
 def _box_distance_mm(

@@ -62,11 +62,18 @@ def _along_axes(array: NDArray[Any], matrix: NDArray[np.float64], shape: NDArray
         index = _nearest(np.arange(shape[axis]) * matrix[axis, axis] + matrix[axis, 3])
         inside.append((index >= 0) & (index < array.shape[axis]))
         picks.append(np.clip(index, 0, array.shape[axis] - 1))
-    values: NDArray[Any] = array[np.ix_(*picks)]
+    values: NDArray[Any] = _picked(array, picks)
     for axis in range(3):
         if not inside[axis].all():
             values[tuple(~inside[axis] if other == axis else slice(None) for other in range(3))] = 0
     return values
+
+
+def _picked(array: NDArray[Any], picks: list[NDArray[np.int64]]) -> NDArray[Any]:
+    """A copy of the rows, columns and slices picked: one block of the array where they follow one another."""
+    if all((np.diff(pick) == 1).all() for pick in picks):
+        return array[tuple(slice(int(pick[0]), int(pick[-1]) + 1) for pick in picks)].copy()
+    return array[np.ix_(*picks)]
 
 
 def _oblique(array: NDArray[Any], matrix: NDArray[np.float64], shape: NDArray[np.int64]) -> NDArray[Any]:

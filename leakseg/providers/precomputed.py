@@ -16,7 +16,6 @@ from leakseg.geometry import Grid
 from leakseg.providers.checks import check_masks
 from leakseg.providers.dicom_seg import read_seg
 from leakseg.providers.labelmap import read_labelmap
-from leakseg.providers.levels import level_windows
 from leakseg.providers.names import VERTEBRAE, Structure
 from leakseg.providers.placing import place, share_inside
 from leakseg.providers.values import Drawing, MaskFile, MaskPlan, MasksRead
@@ -62,7 +61,6 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
         provider="precomputed",
         version=leakseg.__version__,
         scheme=plan.scheme,
-        label_confidence=dict.fromkeys(level_windows(vertebrae)),
     )
     notes.extend(check_masks(masks, volume, criteria))
     return MasksRead(masks, tuple(dict.fromkeys(notes)))

@@ -90,8 +90,7 @@ def _rescale(stored: NDArray[Any], image: ImageHeader, out: NDArray[Any]) -> int
         np.multiply(stored, slope, out=out, casting="unsafe", dtype=np.float32)
         out += np.float32(intercept)
         return 0
-    lowest, highest = _stored_range(image)
-    if lowest + intercept >= _INT16.min and highest + max(intercept, 0) <= _INT16.max:
+    if int(stored.min()) + intercept >= _INT16.min and int(stored.max()) + intercept <= _INT16.max:
         if stored.dtype.itemsize == _INT16.dtype.itemsize:  # the sum fits, so the sign bit may pass for one
             np.add(stored.view(np.int16), np.int16(intercept), out=out)
         else:

@@ -1,4 +1,4 @@
-"""Slices whose headers agree, byte by byte, in all but their own values, read as the reader of everything reads them."""
+"""Slices whose headers agree, byte by byte, in all but their own values: read as by the reader of everything."""
 
 import shutil
 from pathlib import Path
