@@ -84,6 +84,35 @@ def grown(mask: NDArray[np.bool_], connectivity: int) -> NDArray[np.bool_]:
     return result
 
 
+def pieces_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected pieces of a mask that hold a seed."""
+    import cc3d
+
+    result = np.zeros(mask.shape, np.bool_)
+    window = bounding_box(mask)
+    if window is not None:
+        pieces = cc3d.connected_components(mask[window], connectivity=26)
+        keep = np.zeros(int(pieces.max()) + 1, np.bool_)
+        keep[pieces[seeds[window]]] = True
+        keep[0] = False
+        result[window] = keep[pieces]
+    return result
+
+
+def pieces_of(mask: NDArray[np.bool_], least_mm3: float, voxel_mm3: float) -> NDArray[np.bool_]:
+    """The connected pieces of a mask that hold at least so much."""
+    import cc3d
+
+    result = np.zeros(mask.shape, np.bool_)
+    window = bounding_box(mask)
+    if window is not None:
+        pieces = cc3d.connected_components(mask[window], connectivity=26)
+        keep = np.bincount(pieces.ravel()) * voxel_mm3 >= least_mm3
+        keep[0] = False
+        result[window] = keep[pieces]
+    return result
+
+
 def hanging_together(
     own: NDArray[np.bool_],
     box: Window,

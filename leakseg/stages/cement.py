@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +16,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box, distance_to_surface_mm
 from leakseg.pieces import INSIDE, METAL, OUTSIDE, CementMap, LeakedCement, ScanDensities
-from leakseg.reach import Window, grown, widened, window_round, within
+from leakseg.reach import Window, grown, pieces_with, widened, window_round, within
 from leakseg.volume import Volume
 
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
@@ -53,22 +52,13 @@ def segment_inner_cement(
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm
     window = within(spine, densities.window)
     bone = masks.vertebrae[window] > 0
-    dense = _joined(bone & ~metal[spine] & (volume.hu[window] > deep), seeds)
+    dense = pieces_with(bone & ~metal[spine] & (volume.hu[window] > deep), seeds)
     room = window_round(dense, criteria.rim_mm, spacing, spare=2)
     if room is not None:
         depth = distance_to_surface_mm(bone[room], spacing)
         sure = dense[room] & (volume.hu[window][room] > np.where(depth > criteria.rim_mm, deep, rim))
-        inner[within(room, spine)] = _joined(sure, seeds[room])
+        inner[within(room, spine)] = pieces_with(sure, seeds[room])
     return inner
-
-
-def _joined(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected pieces of a mask that hold a seed."""
-    pieces = cc3d.connected_components(mask, connectivity=26)
-    keep = np.zeros(int(pieces.max()) + 1, bool)
-    keep[np.unique(pieces[seeds & mask])] = True
-    keep[0] = False
-    return np.asarray(keep[pieces])
 
 
 def map_cement(

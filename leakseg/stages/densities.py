@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -17,7 +16,7 @@ from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
 from leakseg.pieces import ScanDensities, Window
-from leakseg.reach import deeper, widened
+from leakseg.reach import deeper, pieces_of, window_round
 from leakseg.volume import Volume
 
 
@@ -94,45 +93,47 @@ def _seeds(
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
     dense = bone & ~metal & (hu > limit)
-    dense &= deep | _deep_in_crushed(vertebrae, dense & ~deep, metal, grid, criteria)
+    dense &= deep | _deep_in_crushed(vertebrae, dense, deep, metal, grid, criteria)
     index = np.argwhere(dense)
     in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
     dense[tuple(index[~in_body].T)] = False
     voxel_mm3 = grid.voxel_volume_mm3
-    pieces = cc3d.connected_components(dense, connectivity=26)
-    sizes = np.bincount(pieces.ravel()) * voxel_mm3
-    sizes[0] = 0
-    smallest = max(criteria.min_seed_volume_mm3, criteria.min_seed_voxels * voxel_mm3)
-    seeds = (sizes >= smallest)[pieces]
-    if not seeds.any():
+    smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.min_seed_voxels * voxel_mm3)
+    seeds = pieces_of(dense, smallest_mm3, voxel_mm3)
+    box = bounding_box(seeds, 1)
+    if box is None:
         return seeds, cancellous, float("nan")
-    core = ndimage.binary_erosion(seeds)
-    values = hu[core] if core.sum() >= 20 else hu[seeds]
+    core = ndimage.binary_erosion(seeds[box])
+    values = hu[box][core if core.sum() >= 20 else seeds[box]]
     return seeds, cancellous, float(np.percentile(values, 70))
 
 
 def _deep_in_crushed(
     vertebrae: NDArray[np.uint8],
     asked: NDArray[np.bool_],
+    deep: NDArray[np.bool_],
     metal: NDArray[np.bool_],
     grid: Grid,
     criteria: CementCriteria,
 ) -> NDArray[np.bool_]:
     """Which of the voxels asked for lie in the middle of a vertebra that a fracture left too flat to be deep anywhere.
 
-    A vertebra's depth is measured where such a voxel lies deep enough for any: in few vertebrae but the treated ones.
+    A vertebra's depth is measured where such a voxel may lie deep enough, and where the vertebra is too flat: in few.
     """
-    asked = asked & deeper(vertebrae > 0, criteria.min_deep_mm, grid.spacing_mm)
+    bone, spacing = vertebrae > 0, grid.spacing_mm
+    asked = asked & ~deep & deeper(bone, criteria.min_deep_mm, spacing)
     middle = np.zeros(asked.shape, np.bool_)
     deep_enough_mm = criteria.deep_mm / criteria.deep_share
     for number in np.unique(vertebrae[asked]):
-        box = bounding_box(vertebrae == number)
-        assert box is not None
-        room = widened(box, vertebrae.shape, deep_enough_mm, grid.spacing_mm, spare=2)
-        depth = distance_to_surface_mm(vertebrae[room] > 0, grid.spacing_mm)
-        own = (vertebrae[room] == number) & ~metal[room]
-        wanted = np.clip(criteria.deep_share * depth[own].max(), criteria.min_deep_mm, criteria.deep_mm)
-        middle[room] |= own & asked[room] & (depth >= np.float32(wanted))
+        own = (vertebrae == number) & ~metal
+        core = window_round(own & deep, deep_enough_mm, spacing, spare=2)
+        if core is not None and (deeper(bone[core], deep_enough_mm, spacing) & own[core]).any():
+            continue
+        room = window_round(own, deep_enough_mm, spacing, spare=2)
+        assert room is not None
+        depth = distance_to_surface_mm(bone[room], spacing)
+        wanted = np.clip(criteria.deep_share * depth[own[room]].max(), criteria.min_deep_mm, criteria.deep_mm)
+        middle[room] |= own[room] & asked[room] & (depth >= np.float32(wanted))
     return middle
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cc3d
 import edt
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +20,14 @@ from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box
 from leakseg.pieces import ScanDensities
-from leakseg.reach import near, pieces_going_on, within
+from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, widened, within
 from leakseg.volume import Volume
 
 _DIRECTIONS = 36
 _HULL_MEMORY = 15
 _MIN_COLUMNS = 40
 _FAR_MM = 99.0
+_ROOM_MM = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +79,14 @@ def free_swallowed_cement(
     beyond = _beyond_all(index, labels, rebuilt, densities.grid, criteria.likeness_play_mm)
     seeds = np.zeros(labels.shape, bool)
     seeds[tuple(index[beyond >= criteria.swallowed_beyond_mm].T)] = True
-    seeds = _large(seeds, densities, criteria)
+    seeds = pieces_of(seeds, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3)
     if not seeds.any():
         return masks, ()
     around = np.argwhere(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
     beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
     loose = np.zeros(labels.shape, bool)
     loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
-    loose = _joined(cc3d.connected_components(loose, connectivity=26), seeds & loose)
+    loose = pieces_with(loose, seeds)
     free = np.argwhere(_without_bone(loose, volume.hu[densities.window], densities, criteria))
     vertebrae = masks.vertebrae.copy()
     window = vertebrae[densities.window]
@@ -108,9 +108,8 @@ def _cement(
         densities.edge(densities.cortex, outline.denser_share),
     )
     dense = (labels > 0) & (volume.hu[densities.window] > limit)
-    pieces = cc3d.connected_components(dense, connectivity=26)
-    sure = _joined(pieces, densities.seeds & dense)
-    return _joined(pieces, dense & near(sure, criteria.contact_mm, densities.grid.spacing_mm))
+    sure = pieces_with(dense, densities.seeds)
+    return pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
 
 
 def _without_bone(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensities, criteria: OutlineCriteria) -> Any:
@@ -121,22 +120,24 @@ def _without_bone(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensitie
     return loose & ~pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, *least, spacing)
 
 
-def _joined(pieces: NDArray[np.integer], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    keep = np.zeros(int(pieces.max()) + 1, bool)
-    keep[np.unique(pieces[where])] = True
-    keep[0] = False
-    return np.asarray(keep[pieces])
-
-
 def _rebuild(
     cement_suv: FloatArray, densities: ScanDensities, spine: SpineAnatomy, criteria: OutlineCriteria
 ) -> _Rebuilt:
     wet = _wet(cement_suv, densities, spine, criteria)
     step = (spine.lattice.step_mm,) * 3
+    boxes = ndimage.find_objects(spine.bone)
+    canal_depth_mm = np.zeros(spine.canal.shape, np.float32)
+    canal = bounding_box(spine.canal, 1)
+    if canal is not None:
+        canal_depth_mm[canal] = edt.edt(spine.canal[canal], anisotropy=step, black_border=False)
+    numbers = [vertebra.level.number for vertebra in spine.vertebrae]
     return _Rebuilt(
-        trusted={vertebra.level.number: _trust(vertebra, wet, spine) for vertebra in spine.vertebrae},
+        trusted={
+            number: _trust(vertebra, boxes[number - 1], wet, spine)
+            for number, vertebra in zip(numbers, spine.vertebrae, strict=True)
+        },
         spine=spine,
-        canal_depth_mm=np.asarray(edt.edt(spine.canal, anisotropy=step, black_border=False)),
+        canal_depth_mm=canal_depth_mm,
         criteria=criteria,
     )
 
@@ -151,15 +152,15 @@ def _wet(
     holds = np.zeros(lattice.shape, bool)
     holds[tuple(at.T)] = True
     reach = criteria.trust_mm + 0.5 * max(densities.grid.spacing_mm)
-    return np.asarray(edt.edt(~holds, anisotropy=(lattice.step_mm,) * 3, black_border=False) <= reach)
+    return near(holds, reach, (lattice.step_mm,) * 3)
 
 
-def _trust(vertebra: Vertebra, wet: NDArray[np.bool_], spine: SpineAnatomy) -> _Trusted:
-    own = spine.bone == vertebra.level.number
-    box = ndimage.find_objects(own.astype(np.uint8))[0]
-    pad = 6
-    box = tuple(slice(max(0, part.start - pad), part.stop + pad) for part in box)
-    bone = own[box] & ~wet[box]
+def _trust(
+    vertebra: Vertebra, box: tuple[slice, slice, slice], wet: NDArray[np.bool_], spine: SpineAnatomy
+) -> _Trusted:
+    box = widened(box, wet.shape, _ROOM_MM, (spine.lattice.step_mm,) * 3, spare=0)
+    own = spine.bone[box] == vertebra.level.number
+    bone = own & ~wet[box]
     return _Trusted(
         vertebra,
         np.array([part.start for part in box]),
@@ -298,13 +299,6 @@ def _to_trusted(suv: FloatArray, model: _Trusted, spine: SpineAnatomy) -> NDArra
 def _box(own: _Trusted) -> tuple[slice, slice, slice]:
     parts = [slice(int(start), int(start) + size) for start, size in zip(own.low, own.bone.shape, strict=True)]
     return (parts[0], parts[1], parts[2])
-
-
-def _large(seeds: NDArray[np.bool_], densities: ScanDensities, criteria: OutlineCriteria) -> NDArray[np.bool_]:
-    pieces = cc3d.connected_components(seeds, connectivity=26)
-    sizes = np.bincount(pieces.ravel()) * densities.grid.voxel_volume_mm3
-    sizes[0] = 0
-    return np.asarray((sizes >= criteria.min_swallowed_mm3)[pieces])
 
 
 def _notes(levels: NDArray[np.uint8], voxel_mm3: float) -> tuple[QualityNote, ...]:
