@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
+from leakseg.reach import near
 from leakseg.volume import Volume
 
 _LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
@@ -47,8 +47,7 @@ def fill_holes(
         hole[tuple(_enclosed(own, dense, masks.grid.spacing_mm, criteria).T)] = True
         if not hole.any():
             continue
-        beside = edt.edt(~hole, anisotropy=masks.grid.spacing_mm, black_border=False) <= _CREVICE_MM
-        rest = np.argwhere(beside & free & ~hole)
+        rest = np.argwhere(near(hole, _CREVICE_MM, masks.grid.spacing_mm) & free & ~hole)
         rest = rest[_outside_canal(masks, spine, rest + start, criteria)]
         hole[tuple(_enclosed(own | hole, rest, masks.grid.spacing_mm, criteria).T)] = True
         volume_mm3 = float(hole.sum()) * masks.grid.voxel_volume_mm3
@@ -86,13 +85,16 @@ def _enclosed(
 
     A hole is open to one side, a canal or a foramen to two opposite ones.
     """
-    closed, opened = np.zeros(len(index)), np.zeros(len(index))
+    not_closed, opened = np.zeros(len(index)), np.zeros(len(index))
     for line in _lines_of_sight() / np.array(spacing_mm):
         ahead, behind = _meets(own, index, line), _meets(own, index, -line)
-        closed += ahead & behind
+        not_closed += ~(ahead & behind)
         opened += ~(ahead | behind)
-    keep = (closed >= criteria.hole_min_closed_share * _LINES) & (opened <= criteria.hole_max_open_share * _LINES)
-    return np.asarray(index[keep])
+        may_be = (not_closed <= _LINES - criteria.hole_min_closed_share * _LINES) & (
+            opened <= criteria.hole_max_open_share * _LINES
+        )
+        index, not_closed, opened = index[may_be], not_closed[may_be], opened[may_be]
+    return index
 
 
 def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -217,8 +217,8 @@ def _bone_halo(
         return halo
     own, iron, half_voxel = bone[room], metal[room], half_voxel_mm(spacing)
     source = np.zeros(own.shape, np.float32)
-    solid = own & ~iron
-    source[solid] = _share(hu[room][solid], densities).clip(0)
+    for section, values, solid in zip(source, hu[room], own & ~iron, strict=True):
+        section[solid] = _share(values[solid], densities).clip(0)
     sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
     blurred = ndimage.gaussian_filter(source, sigma, truncate=3.0) + _FAINT
     noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import edt
 import numpy as np
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
+from leakseg.balls import grown_by
 from leakseg.criteria import LeakCriteria
 from leakseg.pieces import CementMap
-from leakseg.reach import widened, window_round
+from leakseg.reach import near, widened, window_round
 
 _INSIDE, _OUTSIDE = 1, 2
 
@@ -50,10 +50,9 @@ def treated_levels(cement: CementMap, masks: SpineMasks, criteria: LeakCriteria)
     beside = window_round(outside, 2 * criteria.treated_rim_mm, spacing)
     if beside is not None:
         room = widened(beside, outside.shape, criteria.treated_rim_mm, spacing)
-        depth = edt.edt(vertebrae[room] > 0, anisotropy=spacing, black_border=False)
-        to_leak = edt.edt(~outside[room], anisotropy=spacing, black_border=False)
+        at_rim = grown_by(vertebrae[room] == 0, criteria.treated_rim_mm, spacing)
         counted = inside.copy()
-        counted[room] &= (depth > criteria.treated_rim_mm) | (to_leak > 2 * criteria.treated_rim_mm)
+        counted[room] &= ~(at_rim & near(outside[room], 2 * criteria.treated_rim_mm, spacing))
     sums = (
         np.bincount(vertebrae[counted], weights=cement.bone_fraction[counted], minlength=64)
         * cement.grid.voxel_volume_mm3

@@ -7,13 +7,12 @@ there, and the cortex in the layer under it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
+from leakseg.balls import grown_by
 from leakseg.criteria import OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
@@ -29,13 +28,12 @@ def thin_wide_masks(
     box = bounding_box(masks.vertebrae, 1)
     if box is None:
         return masks, ()
-    hu = volume.hu[box]
+    soft = volume.hu[box] < criteria.soft_max_hu
     bone = masks.vertebrae[box] > 0
     layers = 0
     while layers < _MOST_LAYERS:
-        under = ndimage.binary_erosion(bone, border_value=1)
-        deeper = ndimage.binary_erosion(under, border_value=1)
-        outermost, second = _soft_share(hu, bone & ~under, criteria), _soft_share(hu, under & ~deeper, criteria)
+        under = _without_layer(bone)
+        outermost, second = _share(soft, bone & ~under), _share(soft, under & ~_without_layer(under))
         if outermost < criteria.wide_soft_share or outermost - second < criteria.wide_soft_step:
             break
         bone, layers = under, layers + 1
@@ -52,6 +50,12 @@ def thin_wide_masks(
     return replace(masks, vertebrae=vertebrae), (note,)
 
 
-def _soft_share(hu: NDArray[Any], layer: NDArray[np.bool_], criteria: OutlineCriteria) -> float:
-    values = hu[layer]
-    return float((values < criteria.soft_max_hu).mean()) if values.size else 0.0
+def _without_layer(bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Bone whose six neighbours are bone; what lies beyond the array counts as bone."""
+    return ~grown_by(~bone, 1.0, (1.0, 1.0, 1.0))
+
+
+def _share(soft: NDArray[np.bool_], layer: NDArray[np.bool_]) -> float:
+    """Share of a layer that is soft tissue."""
+    size = np.count_nonzero(layer)
+    return np.count_nonzero(soft & layer) / size if size else 0.0
