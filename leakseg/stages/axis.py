@@ -158,6 +158,23 @@ def _voxels(masks: SpineMasks, level: VertebraLevel) -> NDArray[np.int64]:
     return np.asarray(np.argwhere(masks.vertebrae[window] == level.number) + [part.start for part in window])
 
 
+def _columns(masks: SpineMasks, level: VertebraLevel) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Where the vertebra's voxels lie, ``(N, 3)`` patient mm, and how many lie there.
+
+    Where the slices lie square to z, voxels over one another are taken together, at the vertebra's middle height.
+    """
+    window = masks.windows[level]
+    own = masks.vertebrae[window] == level.number
+    grid = masks.grid.crop(window)
+    if grid.affine[:2, 0].any():
+        points = grid.to_patient(np.argwhere(own))
+        return points, np.ones(len(points), np.int64)
+    count = own.sum(axis=0)
+    columns = np.argwhere(count)
+    height = np.average(np.arange(len(own)), weights=own.sum(axis=(1, 2)))
+    return grid.to_patient(np.insert(columns.astype(np.float64), 0, height, axis=1)), count[tuple(columns.T)]
+
+
 def _extent_along_z(masks: SpineMasks) -> tuple[float, float]:
     """Lowest and highest patient z of any vertebra (its bounding box)."""
     box = bounding_box(masks.vertebrae)
@@ -226,17 +243,17 @@ def _backward(line: FloatArray, masks: SpineMasks) -> FloatArray:
     for level in masks.levels():
         if level in (VertebraLevel.S1, VertebraLevel.S2):
             continue
-        index = _voxels(masks, level)
-        if len(index) < 50:
+        points, count = _columns(masks, level)
+        if count.sum() < 50:
             continue
-        points = masks.grid.to_patient(index)
-        nearest = int(np.argmin(np.abs(line[:, 2] - points[:, 2].mean())))
+        middle = np.average(points, axis=0, weights=count)
+        nearest = int(np.argmin(np.abs(line[:, 2] - middle[2])))
+        middles.append(middle[:2] - line[nearest, :2])
         offset = points[:, :2] - line[nearest, :2]
-        middles.append(offset.mean(axis=0))
-        front = offset[offset[:, 1] < 0]
-        if len(front) < 20:
+        before = offset[:, 1] < 0
+        if count[before].sum() < 20:
             continue
-        direction = -front.mean(axis=0)
+        direction = -np.average(offset[before], axis=0, weights=count[before])
         stations.append(float(nearest))
         directions.append(direction / np.linalg.norm(direction))
     _check_bodies_in_front(middles)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import BonySpine, CanalSource, Place, SpineAnatomy, Vertebra
+from leakseg.anatomy import BonySpine, CanalSource, Place, SpineAnatomy, Vertebra, VertebraLevel
 from leakseg.coordinates import CanalWall, Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
@@ -38,22 +38,23 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
     by_level = {vertebra.level: vertebra for vertebra in vertebrae}
     for number, (upper_level, lower_level) in enumerate(gaps):
         upper, lower = by_level[upper_level], by_level[lower_level]
-        disc = _disc_nodes(
-            bodies & (bone == upper_level.number), bodies & (bone == lower_level.number), upper, lower, lattice
-        )
-        place[disc] = Place.DISC
-        gap[disc] = number + 1
+        rows = _rows_of(bone, upper_level, lower_level)
+        body = np.where(bodies[rows], bone[rows], 0)
+        disc = _disc_nodes(body == upper_level.number, body == lower_level.number, rows.start, upper, lower, lattice)
+        place[rows][disc] = Place.DISC
+        gap[rows][disc] = number + 1
+        front = bodies[rows] | disc
         for side, sign in _SIDES.items():
-            foramen = _foramen_nodes(bony, bodies | disc, upper, lower, side, sign, criteria)
+            foramen = _foramen_nodes(bony, front, rows, upper, lower, side, sign, criteria)
             if foramen is None:
                 continue
-            foramen &= ~canal
-            place[foramen] = Place.FORAMEN
-            gap[foramen] = number + 1
-            foramen_volumes[number, side] = float((foramen & (bone == 0)).sum()) * lattice.step_mm**3
+            foramen &= ~canal[rows]
+            place[rows][foramen] = Place.FORAMEN
+            gap[rows][foramen] = number + 1
+            foramen_volumes[number, side] = float(np.count_nonzero(foramen & (bone[rows] == 0))) * lattice.step_mm**3
     place[canal] = Place.CANAL
     gap[canal] = 0
-    distance = edt.edt(~canal, anisotropy=(lattice.step_mm,) * 3).astype(np.float32)
+    distance = edt.edt(~canal, anisotropy=(lattice.step_mm,) * 3)
     arrays = (bone, bodies, place, gap, canal, distance)
     for array in arrays:
         array.setflags(write=False)
@@ -80,25 +81,39 @@ def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
     u, v = lattice.sections()
     radius = np.hypot(u, v)[0]
     angle = np.mod(np.arctan2(np.broadcast_to(v[0], radius.shape), np.broadcast_to(u[0], radius.shape)), 2 * np.pi)
-    column = angle / (2 * np.pi) * len(wall.angles_rad)
+    may_be = radius <= wall.radius_mm.max()
+    column = angle[may_be] / (2 * np.pi) * len(wall.angles_rad)
     low = np.floor(column).astype(int) % len(wall.angles_rad)
     high = (low + 1) % len(wall.angles_rad)
     weight = column - np.floor(column)
     edge = wall.radius_mm[:, low] * (1 - weight) + wall.radius_mm[:, high] * weight
-    return np.asarray(radius[None] <= edge, dtype=np.bool_)
+    canal = np.zeros(lattice.shape, np.bool_)
+    canal[:, may_be] = radius[may_be] <= edge
+    return canal
+
+
+def _rows_of(bone: NDArray[np.uint8], upper: VertebraLevel, lower: VertebraLevel) -> slice:
+    """The lattice's rows that two vertebrae reach into."""
+    held = np.flatnonzero(((bone == upper.number) | (bone == lower.number)).any(axis=(1, 2)))
+    return slice(int(held[0]), int(held[-1]) + 1)
 
 
 def _disc_nodes(
-    upper: NDArray[np.bool_], lower: NDArray[np.bool_], above: Vertebra, below: Vertebra, lattice: Lattice
+    upper: NDArray[np.bool_],
+    lower: NDArray[np.bool_],
+    first_row: int,
+    above: Vertebra,
+    below: Vertebra,
+    lattice: Lattice,
 ) -> NDArray[np.bool_]:
     """Nodes between the facing endplates, inside the outline of the two bodies.
 
     The lower vertebra's pedicles spring from its body just under the endplate, the upper one's do not: so
     the lower outline counts only where the upper one is near.
     """
-    rows = np.arange(lattice.shape[0])
-    bottom = np.where(upper.any(axis=0), np.argmax(upper, axis=0), -1)
-    top = np.where(lower.any(axis=0), lattice.shape[0] - 1 - np.argmax(lower[::-1], axis=0), -1)
+    rows = first_row + np.arange(len(upper))
+    bottom = np.where(upper.any(axis=0), rows[0] + np.argmax(upper, axis=0), -1)
+    top = np.where(lower.any(axis=0), rows[-1] - np.argmax(lower[::-1], axis=0), -1)
     upper_print = (bottom >= 0) & (bottom <= np.percentile(bottom[bottom >= 0], 50) + 8)
     lower_print = (top >= 0) & (top >= np.percentile(top[top >= 0], 50) - 8)
     near_upper = ndimage.binary_dilation(upper_print)
@@ -123,32 +138,33 @@ def _spread(values: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
 def _foramen_nodes(
     bony: BonySpine,
     front: NDArray[np.bool_],
+    rows: slice,
     upper: Vertebra,
     lower: Vertebra,
     side: str,
     sign: int,
     criteria: SpineCriteria,
 ) -> NDArray[np.bool_] | None:
-    """Nodes between the two pedicles of one side, behind body and disc, in front of the facet joint."""
+    """Nodes of some rows between the two pedicles of one side, behind body and disc, in front of the facet joint."""
     above, below = upper.pedicles.get(side), lower.pedicles.get(side)
     if above is None or below is None or above.s_bottom_mm <= below.s_top_mm:
         return None
     lattice, bone, posterior_wall = bony.lattice, bony.bone, bony.posterior_wall_u_mm
     u, v = lattice.sections()
     u, across = u[0], (sign * v)[0]
-    nodes = np.zeros(lattice.shape, bool)
+    nodes = np.zeros(front.shape, bool)
     first, last = int(np.ceil(below.s_top_mm)), int(np.floor(above.s_bottom_mm))
-    for row in range(max(first, 0), min(last + 1, lattice.shape[0])):
+    for row in range(max(first, rows.start), min(last + 1, rows.stop)):
         share = (row - below.s_top_mm) / (above.s_bottom_mm - below.s_top_mm)
         medial = below.medial_mm + share * (above.medial_mm - below.medial_mm)
         lateral = below.lateral_mm + share * (above.lateral_mm - below.lateral_mm)
         columns = np.flatnonzero((across[0] >= medial - 0.5) & (across[0] <= lateral + 0.5))
-        section = _behind_front(front[row], u[:, 0], columns, float(posterior_wall[row]))
+        section = _behind_front(front[row - rows.start], u[:, 0], columns, float(posterior_wall[row]))
         for column, start in zip(columns, section, strict=True):
             behind = (u[:, 0] > start) & (u[:, 0] <= posterior_wall[row] + criteria.foramen_depth_mm)
             facet = np.flatnonzero(behind & (bone[row, :, column] > 0) & (u[:, 0] > posterior_wall[row] + 3.0))
             stop = u[facet[0], 0] if len(facet) else np.inf
-            nodes[row, :, column] = behind & (u[:, 0] < stop)
+            nodes[row - rows.start, :, column] = behind & (u[:, 0] < stop)
     return nodes
 
 

@@ -51,13 +51,14 @@ def _straighten(masks: SpineMasks, axis: CanalAxis) -> tuple[Lattice, NDArray[np
     backward = (axis.posterior @ inverse[:3, :3].T).astype(np.float32)
     left = (axis.left @ inverse[:3, :3].T).astype(np.float32)
     bone = np.zeros(lattice.shape, np.uint8)
-    shape = masks.grid.shape
+    labels = masks.vertebrae.ravel()
     for s in range(lattice.shape[0]):
-        index = start[s] + u[:, None, None] * backward[s] + v[None, :, None] * left[s]
-        near = np.rint(index).astype(np.int32)
-        inside = ((near >= 0) & (near < np.array(shape))).all(axis=-1)
-        near[~inside] = 0
-        bone[s] = np.where(inside, masks.vertebrae[near[..., 0], near[..., 1], near[..., 2]], 0)
+        voxel, inside = np.zeros(lattice.shape[1:], np.int64), np.ones(lattice.shape[1:], np.bool_)
+        for way, size in enumerate(masks.grid.shape):
+            index = np.rint(start[s, way] + u[:, None] * backward[s, way] + v * left[s, way]).astype(np.int64)
+            inside &= (index >= 0) & (index < size)
+            voxel = voxel * size + index
+        bone[s][inside] = labels[voxel[inside]]
     return lattice, bone
 
 
@@ -115,13 +116,9 @@ def _vertebrae(
         sacral = level in (VertebraLevel.S1, VertebraLevel.S2)
         if sacral:
             bottom = max(bottom, top - _SACRAL_BODY_MM)
-        tall_body = body.copy()
-        tall_body[: max(0, int(bottom) - _TILT_PLAY)] = False
-        tall_body[int(top) + _TILT_PLAY :] = False
-        section = body.copy()
-        section[: int(bottom + 0.5)] = False
-        section[int(top + 0.5) :] = False
-        centre = lattice.to_suv(np.array(ndimage.center_of_mass(section)))
+        tall_body = slice(max(0, int(bottom) - _TILT_PLAY), int(top) + _TILT_PLAY)
+        section = body[int(bottom + 0.5) : int(top + 0.5)]
+        centre = lattice.to_suv(_centroid(section) + np.array([int(bottom + 0.5), 0, 0]))
         width_mm, depth_mm = _body_size(lattice, section, float(centre[1]))
         pedicles = {}
         for side, sign in _SIDES.items():
@@ -137,13 +134,19 @@ def _vertebrae(
                 body_centre_suv_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
                 body_half_width_mm=width_mm / 2,
                 body_depth_mm=depth_mm,
-                body_volume_mm3=None if sacral else float(body.sum()) * _STEP_MM**3,
+                body_volume_mm3=None if sacral else float(np.count_nonzero(body)) * _STEP_MM**3,
                 pedicles=pedicles,
-                lower_endplate=_endplate(lattice, tall_body, upper=False),
-                upper_endplate=_endplate(lattice, tall_body, upper=True),
+                lower_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=False),
+                upper_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=True),
             )
         )
     return tuple(sorted(found, key=lambda vertebra: -vertebra.s_middle_mm))
+
+
+def _centroid(section: NDArray[np.bool_]) -> FloatArray:
+    """Mean index ``(3,)`` of the nodes."""
+    counts = (section.sum(axis=axes) for axes in ((1, 2), (0, 2), (0, 1)))
+    return np.array([np.average(np.arange(len(count)), weights=count) for count in counts])
 
 
 def _body_size(lattice: Lattice, section: NDArray[np.bool_], centre_u_mm: float) -> tuple[float, float]:
@@ -159,10 +162,10 @@ def _body_size(lattice: Lattice, section: NDArray[np.bool_], centre_u_mm: float)
     return width * lattice.step_mm, depth * lattice.step_mm
 
 
-def _endplate(lattice: Lattice, body: NDArray[np.bool_], *, upper: bool) -> Endplate:
+def _endplate(lattice: Lattice, body: NDArray[np.bool_], first_row: int, *, upper: bool) -> Endplate:
     """The plane through a body's end, fitted to the columns inside its outline, outliers left out."""
-    last = body.shape[0] - 1 - np.argmax(body[::-1], axis=0)
-    height = (last if upper else np.argmax(body, axis=0)).astype(np.float64)
+    end = body.shape[0] - 1 - np.argmax(body[::-1], axis=0) if upper else np.argmax(body, axis=0)
+    height = (end + first_row).astype(np.float64)
     known = body.sum(axis=0) >= _MIN_COLUMN
     inner = ndimage.binary_erosion(known, iterations=_EDGE)
     at = np.argwhere(inner if inner.sum() >= _MIN_COLUMNS else known)
@@ -180,12 +183,13 @@ def _endplate(lattice: Lattice, body: NDArray[np.bool_], *, upper: bool) -> Endp
 def _touches_border(masks: SpineMasks, level: VertebraLevel) -> bool:
     """Whether the vertebra is cut by the border of the scan."""
     window = masks.windows[level]
-    own = masks.vertebrae[window] == level.number
+    labels = masks.vertebrae[window]
     cut = []
     for axis, (part, size) in enumerate(zip(window, masks.grid.shape, strict=True)):
-        cut += [own.take(0, axis)] if part.start == 0 else []
-        cut += [own.take(-1, axis)] if part.stop == size else []
-    return max((int(face.sum()) for face in cut), default=0) >= _CUT_SHARE * int(own.sum())
+        cut += [labels.take(0, axis)] if part.start == 0 else []
+        cut += [labels.take(-1, axis)] if part.stop == size else []
+    largest = max((np.count_nonzero(face == level.number) for face in cut), default=0)
+    return bool(cut) and largest >= _CUT_SHARE * np.count_nonzero(labels == level.number)
 
 
 def _pedicle(
@@ -200,16 +204,17 @@ def _pedicle(
 ) -> Pedicle | None:
     """The run of bone that leaves the body backward beside the canal; None where the masks show none."""
     u, v = lattice.sections()
-    medial_edge = _side_radius(wall, sign)
-    depth = u - posterior_wall[:, None, None]
-    slab = own & (depth > 0.5) & (depth <= criteria.pedicle_depth_mm) & (sign * v > 3.0)
+    low, high = max(0, int(ends[0] - 3)), int(ends[1] + 8)
+    seen = slice(max(0, low - 1), high + 1)
+    medial_edge = _side_radius(wall, sign)[seen]
+    depth = u - posterior_wall[seen, None, None]
+    room = (depth > 0.5) & (depth <= criteria.pedicle_depth_mm) & (sign * v > 3.0)
+    slab = own[seen] & room
     beside = np.abs(sign * v - medial_edge[:, None, None] - 3.0) <= 4.0
-    filled = (slab & beside).sum(axis=(1, 2)) / np.maximum(
-        1, (beside & (depth > 0.5) & (depth <= criteria.pedicle_depth_mm) & (sign * v > 3.0)).sum(axis=(1, 2))
-    )
+    filled = (slab & beside).sum(axis=(1, 2)) / np.maximum(1, (beside & room).sum(axis=(1, 2)))
     filled = ndimage.uniform_filter1d(filled, 3)
     within = np.zeros(len(filled), bool)
-    within[max(0, int(ends[0] - 3)) : int(ends[1] + 8)] = True
+    within[low - seen.start : high - seen.start] = True
     runs, count = ndimage.label((filled >= 0.35) & within)
     if not count:
         return None
@@ -233,4 +238,5 @@ def _pedicle(
         return None
     inner = float(np.median(medial))
     outer = min(float(np.percentile(lateral, 25)), inner + criteria.max_pedicle_width_mm, half_width_mm + 2.0)
-    return Pedicle(float(rows[0]) - 0.5, float(rows[-1]) + 0.5, inner, max(outer, inner + 4.0))
+    bottom, top = float(rows[0] + seen.start) - 0.5, float(rows[-1] + seen.start) + 0.5
+    return Pedicle(bottom, top, inner, max(outer, inner + 4.0))
