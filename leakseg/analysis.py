@@ -146,9 +146,8 @@ def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
 def read_scan(volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, criteria: Criteria) -> ScanDensities:
     """What the scan says of metal, soft tissue, bone and cement in a window round the spine."""
     window = densities.search_window(masks, criteria.cement.search_margin_mm)
-    bone = masks.vertebrae[window] > 0
-    clip_hu = volume.series.clip_hu
-    metals = metal.find_metal(volume.hu[window], bone, volume.grid.crop(window), clip_hu, criteria.cement)
+    vertebrae, clip_hu = masks.vertebrae[window], volume.series.clip_hu
+    metals = metal.find_metal(volume.hu[window], vertebrae, volume.grid.crop(window), clip_hu, criteria.cement)
     return densities.read_densities(volume, masks, anatomy, window, metals, criteria.cement)
 
 

@@ -31,7 +31,8 @@ def place(source: Grid, array: NDArray[Any], target: Grid) -> tuple[Window, NDAr
     Returns
     -------
     window, values
-        The block of ``target`` and the values there; None where the grids do not overlap.
+        The block of ``target`` and the values there, not to be written to: where the grids share their voxels, they
+        are the array's own. None where the grids do not overlap.
     """
     corners = np.array([(k, j, i) for k in (0, 1) for j in (0, 1) for i in (0, 1)]) * source.shape - 0.5
     box = target.to_index(source.to_patient(corners))
@@ -50,6 +51,9 @@ def place(source: Grid, array: NDArray[Any], target: Grid) -> tuple[Window, NDAr
 
 def share_inside(source: Grid, mask: NDArray[Any], target: Grid) -> float:
     """Share of the mask's voxels (every so many of them) whose centres lie within the target's bounds."""
+    corners = target.to_index(source.corners_mm())
+    if ((corners > -0.5) & (corners < np.array(target.shape) - 0.5)).all():
+        return 1.0
     found = np.flatnonzero(mask)
     points = np.stack(np.unravel_index(found[:: max(1, len(found) // 50_000)], mask.shape), axis=-1)
     index = target.to_index(source.to_patient(points))
@@ -62,18 +66,13 @@ def _along_axes(array: NDArray[Any], matrix: NDArray[np.float64], shape: NDArray
         index = _nearest(np.arange(shape[axis]) * matrix[axis, axis] + matrix[axis, 3])
         inside.append((index >= 0) & (index < array.shape[axis]))
         picks.append(np.clip(index, 0, array.shape[axis] - 1))
-    values: NDArray[Any] = _picked(array, picks)
+    if all(part.all() for part in inside) and all((np.diff(pick) == 1).all() for pick in picks):
+        return array[tuple(slice(int(pick[0]), int(pick[-1]) + 1) for pick in picks)]
+    values: NDArray[Any] = array[np.ix_(*picks)]
     for axis in range(3):
         if not inside[axis].all():
             values[tuple(~inside[axis] if other == axis else slice(None) for other in range(3))] = 0
     return values
-
-
-def _picked(array: NDArray[Any], picks: list[NDArray[np.int64]]) -> NDArray[Any]:
-    """A copy of the rows, columns and slices picked: one block of the array where they follow one another."""
-    if all((np.diff(pick) == 1).all() for pick in picks):
-        return array[tuple(slice(int(pick[0]), int(pick[-1]) + 1) for pick in picks)].copy()
-    return array[np.ix_(*picks)]
 
 
 def _oblique(array: NDArray[Any], matrix: NDArray[np.float64], shape: NDArray[np.int64]) -> NDArray[Any]:

@@ -79,12 +79,14 @@ def _lay(
         if placed is not None:
             window, levels = placed
             there = vertebrae[window]
-            clash = (levels != 0) & (there != 0) & (levels != there)
-            if clash.any():
+            if there.any():
+                clash = (levels != 0) & (there != 0) & (levels != there)
                 pairs, counts = np.unique(np.stack([there[clash], levels[clash]]), axis=1, return_counts=True)
                 for (first, second), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
                     overlaps[first, second] = overlaps.get((first, second), 0) + count
-            np.copyto(there, levels, where=there == 0)
+                np.copyto(there, levels, where=there == 0)
+            else:
+                there[...] = levels
     for structure, part in drawing.parts.items():
         placed = place(drawing.grid, part, grid)
         if placed is not None and placed[1].any():

@@ -18,7 +18,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, hanging_together, near, widened, window_round, within
+from leakseg.reach import Window, deeper, hanging_together, near, widened, window_round, within
 from leakseg.volume import Volume
 
 _TOLD_MM3 = 10.0
@@ -58,7 +58,7 @@ def find_leaked_cement(
     bone, and must look the more like cement. What looks like cement but is not taken is told in a note.
     """
     grid, hu = densities.grid, volume.hu[densities.window]
-    bone = masks.vertebrae[densities.window] > 0
+    vertebrae = masks.vertebrae[densities.window]
     spacing, touching_mm = grid.spacing_mm, contact_mm(grid, criteria)
     cortex_edge = (densities.edge(densities.cortex, criteria.edge_share) - densities.soft) / (
         densities.plateau - densities.soft
@@ -67,14 +67,14 @@ def find_leaked_cement(
     denser_than_cortex = cortex_edge <= criteria.detached_core_share
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    scene = _Scene(hu, bone, densities, spacing, _bone_halo(hu, bone, metal, inner, densities, criteria))
+    scene = _Scene(hu, vertebrae, densities, spacing, _bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     hanging = partial(scene.hanging, criteria=criteria)
     most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
     for room, loose in _loose_pieces(scene, metal, inner, criteria):
         share = scene.share(room)
-        from_bone = distance_to_surface_mm(~bone[room], spacing)
+        from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = scene.halo[room]
         cap = max(cortex_edge, criteria.edge_share)
         hidden = np.minimum(halo, cap) if denser_than_cortex else np.full_like(halo, cap)
@@ -119,7 +119,7 @@ class _Scene:
     """The window round the spine: its densities and bones, of which each step looks at a part."""
 
     hu: NDArray[Any]
-    bone: NDArray[np.bool_]
+    vertebrae: NDArray[np.uint8]
     densities: ScanDensities
     spacing_mm: tuple[float, float, float]
     halo: NDArray[np.float32]
@@ -131,7 +131,7 @@ class _Scene:
 
     def hanging(self, room: Window, criteria: CementCriteria) -> NDArray[np.bool_]:
         """Less dense matter that pieces may hang together with."""
-        free = distance_to_surface_mm(~self.bone[room], self.spacing_mm) > 0.5 * min(self.spacing_mm)
+        free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
         return free & (self.share(room) > np.maximum(self.halo[room], criteria.hang_share))
 
 
@@ -144,7 +144,7 @@ def _loose_pieces(
     if around is None:
         return
     edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
-    loose = (scene.hu[around] > edge - 1.0) & ~scene.bone[around] & ~metal[around]
+    loose = (scene.hu[around] > edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
     pieces = cc3d.connected_components(loose, connectivity=26)
     least = _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_bone_mm + 2 * max(spacing)
@@ -192,13 +192,13 @@ def _mask_of(
     if room is not None:
         share = scene.share(room)
         core = taken[room] & (share > criteria.edge_share)
-        mask[room] = core | _thin(taken[room], core, scene.bone[room] | metal[room], share, criteria)
+        mask[room] = core | _thin(taken[room], core, (scene.vertebrae[room] > 0) | metal[room], share, criteria)
     return mask
 
 
 def _bone_halo(
     hu: NDArray[Any],
-    bone: NDArray[np.bool_],
+    vertebrae: NDArray[np.uint8],
     metal: NDArray[np.bool_],
     inner: NDArray[np.bool_],
     densities: ScanDensities,
@@ -212,10 +212,10 @@ def _bone_halo(
     """
     halo = np.zeros(hu.shape, np.float32)
     spacing = densities.grid.spacing_mm
-    room = window_round(bone, criteria.halo_mm + max(spacing), spacing)
+    room = window_round(vertebrae, criteria.halo_mm + max(spacing), spacing)
     if room is None:
         return halo
-    own, iron, half_voxel = bone[room], metal[room], half_voxel_mm(spacing)
+    own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
     source = np.zeros(own.shape, np.float32)
     for section, values, solid in zip(source, hu[room], own & ~iron, strict=True):
         section[solid] = _share(values[solid], densities).clip(0)

@@ -14,6 +14,7 @@ from scipy import ndimage, spatial
 
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import FloatArray, Grid, bounding_box
+from leakseg.reach import within
 
 _SEED = 1
 _PAIRS, _RODS = 240, 24
@@ -64,34 +65,40 @@ class Rod:
 
 
 def find_metal(
-    hu: NDArray[np.number], bone: NDArray[np.bool_], grid: Grid, clip_hu: float | None, criteria: CementCriteria
+    hu: NDArray[np.number],
+    vertebrae: NDArray[np.generic],
+    grid: Grid,
+    clip_hu: float | None,
+    criteria: CementCriteria,
 ) -> NDArray[np.bool_]:
     """Screws, rods and needles with the blur round them, ``(k, j, i)``; cement and clips are left.
 
     Parameters
     ----------
-    hu, bone
-        ``(k, j, i)`` on ``grid``: densities, and the vertebrae's masks.
+    hu, vertebrae
+        ``(k, j, i)`` on ``grid``: densities, and the vertebrae's masks (0 is no bone).
     clip_hu
         The upper end of the stored range, where densities reach it.
     """
     metal = np.zeros(hu.shape, bool)
     limit = criteria.metal_min_hu if clip_hu is None else min(criteria.metal_min_hu, 0.98 * clip_hu)
-    dense = hu >= limit
-    if not dense.any():
+    if hu.max() < limit:
         return metal
-    pieces = cc3d.connected_components(dense, connectivity=26)
+    dense = hu >= limit
+    window = bounding_box(dense)
+    assert window is not None
+    pieces = cc3d.connected_components(dense[window], connectivity=26)
     spacing = np.array(grid.spacing_mm)
-    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        if box is None or np.linalg.norm([(s.stop - s.start) * mm for s, mm in zip(box, spacing, strict=True)]) < (
+    for number, part in enumerate(ndimage.find_objects(pieces), start=1):
+        if part is None or np.linalg.norm([(s.stop - s.start) * mm for s, mm in zip(part, spacing, strict=True)]) < (
             criteria.metal_min_length_mm
         ):
             continue
-        index = np.argwhere(pieces[box] == number)
-        index += np.array([side.start for side in box])
-        piece = pieces[box] == number
-        inside = float(bone[box][piece].mean()) > _INSIDE
-        bulges = inside or _bulge_mm(piece, bone[box], spacing) > criteria.metal_max_radius_mm
+        piece, box = pieces[part] == number, within(part, window)
+        index = np.argwhere(piece) + [side.start for side in box]
+        bone = vertebrae[box] > 0
+        inside = float(bone[piece].mean()) > _INSIDE
+        bulges = inside or _bulge_mm(piece, bone, spacing) > criteria.metal_max_radius_mm
         shape = _IN_CEMENT if bulges else _ALONE
         own = _metal_points(index * spacing, shape, criteria)
         metal[tuple(index[own].T)] = True

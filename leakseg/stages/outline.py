@@ -8,6 +8,7 @@ carried over from the neighbouring sections, and behind the body the other side 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import edt
@@ -38,8 +39,13 @@ class _Trusted:
     low: NDArray[np.int64]
     bone: NDArray[np.bool_]
     body: NDArray[np.bool_]
-    distance_mm: NDArray[np.float32]
+    step_mm: float
     share: float
+
+    @cached_property
+    def distance_mm(self) -> NDArray[np.float32]:
+        """Distance of each node to the trusted bone."""
+        return np.asarray(edt.edt(~self.bone, anisotropy=(self.step_mm,) * 3, black_border=False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +172,7 @@ def _trust(
         np.array([part.start for part in box]),
         bone,
         bone & spine.body[box],
-        edt.edt(~bone, anisotropy=(spine.lattice.step_mm,) * 3, black_border=False),
+        spine.lattice.step_mm,
         float(bone.sum() / own.sum()),
     )
 
