@@ -84,14 +84,20 @@ def grown(mask: NDArray[np.bool_], connectivity: int) -> NDArray[np.bool_]:
     return result
 
 
-def pieces_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected pieces of a mask that hold a seed."""
+def connected_pieces(mask: NDArray[np.bool_]) -> NDArray[np.unsignedinteger[Any]]:
+    """Number of each voxel's piece, 0 outside the mask; pieces hang together over faces, edges and corners."""
     import cc3d
 
+    padded = np.pad(mask, 1)  # cc3d gives up on some blocks of a few voxels whose border their pieces touch
+    return np.asarray(cc3d.connected_components(padded, connectivity=26)[1:-1, 1:-1, 1:-1])
+
+
+def pieces_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected pieces of a mask that hold a seed."""
     result = np.zeros(mask.shape, np.bool_)
     window = bounding_box(mask)
     if window is not None:
-        pieces = cc3d.connected_components(mask[window], connectivity=26)
+        pieces = connected_pieces(mask[window])
         keep = np.zeros(int(pieces.max()) + 1, np.bool_)
         keep[pieces[seeds[window]]] = True
         keep[0] = False
@@ -101,12 +107,10 @@ def pieces_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np
 
 def pieces_of(mask: NDArray[np.bool_], least_mm3: float, voxel_mm3: float) -> NDArray[np.bool_]:
     """The connected pieces of a mask that hold at least so much."""
-    import cc3d
-
     result = np.zeros(mask.shape, np.bool_)
     window = bounding_box(mask)
     if window is not None:
-        pieces = cc3d.connected_components(mask[window], connectivity=26)
+        pieces = connected_pieces(mask[window])
         keep = np.bincount(pieces.ravel()) * voxel_mm3 >= least_mm3
         keep[0] = False
         result[window] = keep[pieces]

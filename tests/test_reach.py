@@ -5,7 +5,7 @@ import edt
 import numpy as np
 import pytest
 
-from leakseg.reach import grown, hanging_together, near
+from leakseg.reach import connected_pieces, grown, hanging_together, near, pieces_of, pieces_with
 
 SPACING = (1.3, 0.6, 0.8)
 
@@ -44,3 +44,20 @@ def test_a_piece_without_such_matter_hangs_together_with_none():
     box = (slice(1, 2), slice(1, 2), slice(1, 2))
     empty = np.zeros((3, 3, 3), bool)
     assert hanging_together(np.ones((1, 1, 1), bool), box, empty.shape, SPACING, lambda room: empty[room], 3.0) is None
+
+
+def test_pieces_of_a_few_voxels_are_told_apart():
+    assert connected_pieces(np.array([[[True, False, True]]])).tolist() == [[[1, 0, 2]]]
+
+
+def test_pieces_are_kept_by_a_seed_in_them_or_by_their_size(dots):
+    mask = grown(dots, 1)
+    mask[3:9, 3:9, 3:9] = True
+    seeds = np.zeros(mask.shape, bool)
+    seeds[5, 5, 5] = True
+    numbers = cc3d.connected_components(mask, connectivity=26)
+    block = numbers == numbers[5, 5, 5]
+    assert np.array_equal(pieces_with(mask, seeds), block)
+    assert np.array_equal(pieces_of(mask, 100.0, 0.5), block)
+    assert not pieces_with(~mask & mask, seeds).any()
+    assert not pieces_of(~mask & mask, 1.0, 0.5).any()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.geometry import FloatArray, Grid
+from leakseg.reach import connected_pieces
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,10 @@ def level_shapes(masks: SpineMasks) -> list[LevelShape]:
 
 
 def _shape(level: VertebraLevel, mask: NDArray[np.bool_], grid: Grid, span: tuple[int, int, int]) -> LevelShape:
-    import cc3d
     from scipy import ndimage
 
-    found: Any = cc3d.connected_components(mask, connectivity=26, return_N=True)
-    labels, count = found
+    labels = connected_pieces(mask)
+    count = int(labels.max())
     counts = np.bincount(labels.ravel())[1:] if count > 1 else np.array([np.count_nonzero(mask)])
     order = np.argsort(-counts, kind="stable")
     total = int(counts.sum())

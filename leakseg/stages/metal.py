@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import FloatArray, Grid, bounding_box
-from leakseg.reach import within
+from leakseg.reach import connected_pieces, within
 
 _SEED = 1
 _PAIRS, _RODS = 240, 24
@@ -87,7 +86,7 @@ def find_metal(
     dense = hu >= limit
     window = bounding_box(dense)
     assert window is not None
-    pieces = cc3d.connected_components(dense[window], connectivity=26)
+    pieces = connected_pieces(dense[window])
     spacing = np.array(grid.spacing_mm)
     for number, part in enumerate(ndimage.find_objects(pieces), start=1):
         if part is None or np.linalg.norm([(s.stop - s.start) * mm for s, mm in zip(part, spacing, strict=True)]) < (
