@@ -57,7 +57,8 @@ def _packed(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
     words = -(-mask.shape[2] // _WORD)
     rows = np.zeros((*mask.shape[:2], words * 8), np.uint8)
     rows[..., : packed.shape[2]] = packed
-    return rows.view("<u8")
+    words_of: NDArray[np.uint64] = rows.view("<u8")
+    return words_of
 
 
 def _one_wider(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -183,7 +183,7 @@ def distance_to_surface_mm(mask: NDArray[np.bool_], spacing_mm: tuple[float, flo
 
 def half_voxel_mm(spacing_mm: tuple[float, float, float]) -> float:
     """How far a mask's surface lies outside its outermost voxels' centres, the axes taken together."""
-    return 0.5 * float(np.prod(spacing_mm)) ** (1 / 3)
+    return float(0.5 * float(np.prod(spacing_mm)) ** (1 / 3))
 
 
 def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, slice, slice] | None:

@@ -26,6 +26,8 @@ NIFTI_ENDINGS = (".nii", ".nii.gz")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
 _NIFTI_2 = {540, int.from_bytes((540).to_bytes(4, "big"), "little")}
 """A NIfTI-2 header begins with its own length, in either byte order."""
+_PACKED = 2
+"""ISA-L's level: files of masks become two thirds larger than by zlib's sixth, in a thirtieth of its time."""
 _BEST_RATIO = 1032
 """Deflate cannot pack better."""
 _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
@@ -88,23 +90,18 @@ def read_sample(path: Path) -> NDArray[Any]:
 
 def write_nifti(path: Path, grid: Grid, array: NDArray[Any]) -> None:
     """Write an array on its grid as NIfTI-1; the same input gives the same bytes."""
-    import gzip
-    import io
-
     import nibabel as nib
+    from isal import igzip
 
     affine = _RAS_TO_LPS @ grid.affine
     flipped = np.transpose(array, (2, 1, 0))
-    image = nib.Nifti1Image(np.ascontiguousarray(flipped), affine[:, [2, 1, 0, 3]])
+    image = nib.Nifti1Image(flipped, affine[:, [2, 1, 0, 3]])
     image.header.set_xyzt_units("mm")
     image.set_sform(image.affine, code=1)
     image.set_qform(image.affine, code=1)
     data = image.to_bytes()
     if path.name.endswith(".gz"):
-        buffer = io.BytesIO()
-        with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=6, mtime=0) as stream:
-            stream.write(data)
-        data = buffer.getvalue()
+        data = igzip.compress(data, _PACKED, mtime=0)
     path.write_bytes(data)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from leakseg.geometry import bounding_box, half_voxel_mm
 
 Window: TypeAlias = tuple[slice, slice, slice]
 """A block of an array."""
+T = TypeVar("T", bound=np.generic)
 _ROOMS_MM = (3.0, 12.0, 40.0, 10_000.0)
 
 
@@ -43,6 +44,22 @@ def within(window: tuple[slice, ...], outer: tuple[slice, ...]) -> Window:
     """The place in the whole array of a block of a block."""
     sides = [slice(big.start + part.start, big.start + part.stop) for part, big in zip(window, outer, strict=True)]
     return (sides[0], sides[1], sides[2])
+
+
+def cut_out(array: NDArray[T], lies: Window | None, room: tuple[slice, ...]) -> NDArray[T]:
+    """What a block of the whole array holds, of which ``array`` is the part that ``lies`` there; zero elsewhere."""
+    result = np.zeros([side.stop - side.start for side in room], array.dtype)
+    if lies is not None:
+        start = [max(one.start, other.start) for one, other in zip(lies, room, strict=True)]
+        stop = [max(low, min(one.stop, other.stop)) for low, one, other in zip(start, lies, room, strict=True)]
+        from_, to = (
+            tuple(
+                slice(low - side.start, high - side.start) for low, high, side in zip(start, stop, block, strict=True)
+            )
+            for block in (lies, room)
+        )
+        result[to] = array[from_]
+    return result
 
 
 def near(

@@ -47,7 +47,7 @@ def plain_header(head: bytes, own: frozenset[int], shared: frozenset[int]) -> Pl
     if head[128:132] != b"DICM":
         return None
     mine: dict[int, bytes] = {}
-    others = []
+    others: list[tuple[int, bytes, bytes]] = []
     last = 0
     try:
         for tag, kind, start, end in _elements(head, 132):

@@ -18,7 +18,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, deeper, hanging_together, near, widened, window_round, within
+from leakseg.reach import Window, cut_out, deeper, hanging_together, near, widened, window_round, within
 from leakseg.volume import Volume
 
 _TOLD_MM3 = 10.0
@@ -75,7 +75,7 @@ def find_leaked_cement(
     for room, loose in _loose_pieces(scene, metal, inner, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
-        halo = scene.halo[room]
+        halo = cut_out(*scene.halo, room)
         cap = max(cortex_edge, criteria.edge_share)
         hidden = np.minimum(halo, cap) if denser_than_cortex else np.full_like(halo, cap)
         limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
@@ -122,7 +122,7 @@ class _Scene:
     vertebrae: NDArray[np.uint8]
     densities: ScanDensities
     spacing_mm: tuple[float, float, float]
-    halo: NDArray[np.float32]
+    halo: tuple[NDArray[np.float32], Window | None]
 
     def share(self, room: tuple[slice, ...]) -> NDArray[np.floating[Any]]:
         """Share of the way from soft tissue to the cement's plateau."""
@@ -132,7 +132,7 @@ class _Scene:
     def hanging(self, room: Window, criteria: CementCriteria) -> NDArray[np.bool_]:
         """Less dense matter that pieces may hang together with."""
         free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
-        return free & (self.share(room) > np.maximum(self.halo[room], criteria.hang_share))
+        return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), criteria.hang_share))
 
 
 def _loose_pieces(
@@ -203,38 +203,39 @@ def _bone_halo(
     inner: NDArray[np.bool_],
     densities: ScanDensities,
     criteria: CementCriteria,
-) -> NDArray[np.float32]:
-    """The share that a voxel just outside bone may have by the blur of the bone and the cement in it alone.
+) -> tuple[NDArray[np.float32], Window | None]:
+    """The share that a voxel just outside bone may have by the blur of the bone and the cement in it alone, and where.
 
     What lies inside the masks is blurred once more; how much of that is seen outside is measured in this scan
     itself, layer by layer, where no cement is near: masks drawn too narrow have a wide halo, and say so. Zero
     farther out; infinite where too little of a layer is in view.
     """
-    halo = np.zeros(hu.shape, np.float32)
     spacing = densities.grid.spacing_mm
     room = window_round(vertebrae, criteria.halo_mm + max(spacing), spacing)
     if room is None:
-        return halo
+        return np.zeros((0, 0, 0), np.float32), None
     own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
     source = np.zeros(own.shape, np.float32)
     for section, values, solid in zip(source, hu[room], own & ~iron, strict=True):
         section[solid] = _share(values[solid], densities).clip(0)
     sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
-    blurred = ndimage.gaussian_filter(source, sigma, truncate=3.0) + _FAINT
+    blurred = ndimage.gaussian_filter(source, sigma, truncate=3.0, output=source)
     noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
     within = [grown_by(own, end, spacing, half_voxel) for end in (0.0, *ends)]
-    shell = np.nonzero(within[-1] & ~within[0])
-    layer = sum(~grown[shell] for grown in within[1:-1])
-    blurred, quiet, share = blurred[shell], ~noisy[shell], _share(hu[room][shell], densities)
+    shell = np.flatnonzero(within[-1] & ~within[0])
+    layer = sum((~grown.ravel()[shell] for grown in within[1:-1]), np.zeros(len(shell), np.uint8))
+    seen_through = blurred.ravel()[shell] + np.float32(_FAINT)
+    quiet, share = ~noisy.ravel()[shell], _share(hu[room].ravel()[shell], densities)
     for number in range(len(ends)):
         there = layer == number
         known = there & quiet
         enough = int(known.sum()) >= _MIN_LAYER
-        seen = np.percentile(share[known] / blurred[known], criteria.halo_percentile) if enough else np.inf
-        blurred[there] *= float(seen)
-    halo[room][shell] = blurred
-    return halo
+        seen = np.percentile(share[known] / seen_through[known], criteria.halo_percentile) if enough else np.inf
+        seen_through[there] *= float(seen)
+    halo = np.zeros(own.size, np.float32)
+    halo[shell] = seen_through
+    return halo.reshape(own.shape), room
 
 
 def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ Screws, rods and needles are straight, long and even, and nothing as dense lies 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Rod:
 
 def find_metal(
     hu: NDArray[np.number],
-    vertebrae: NDArray[np.generic],
+    vertebrae: NDArray[Any],
     grid: Grid,
     clip_hu: float | None,
     criteria: CementCriteria,

@@ -99,4 +99,5 @@ def _cavities(
     if spaces == 1:
         return None
     hollow = ~wide & (open_space != open_space[0, 0, 0])
-    return near(hollow, crack_mm + max(spacing_mm), spacing_mm) & ~own & (wide | hollow)
+    beside = near(hollow, crack_mm + max(spacing_mm), spacing_mm)
+    return np.asarray(beside & ~own & (wide | hollow))
