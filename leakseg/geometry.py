@@ -187,15 +187,19 @@ def half_voxel_mm(spacing_mm: tuple[float, float, float]) -> float:
 
 
 def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, slice, slice] | None:
-    """The smallest window that holds a ``(K, J, I)`` mask, grown by a margin within it; None where it is empty."""
-    sides, part = [], mask
-    for axis in range(3):
-        held = np.flatnonzero(part.any(axis=tuple(other for other in range(3) if other != axis)))
-        if not len(held):
-            return None
-        part = part[(slice(None),) * axis + (slice(int(held[0]), int(held[-1]) + 1),)]
-        sides.append(slice(max(int(held[0]) - margin, 0), min(int(held[-1]) + 1 + margin, mask.shape[axis])))
-    return (sides[0], sides[1], sides[2])
+    """The smallest window that holds a ``(K, J, I)`` mask or its label numbers, grown by a margin; None if empty."""
+    first = next((k for k in range(len(mask)) if mask[k].any()), None)
+    if first is None:
+        return None
+    last = next(k for k in reversed(range(len(mask))) if mask[k].any())
+    seen_from_above = (np.logical_or if mask.dtype == np.bool_ else np.maximum).reduce(mask[first : last + 1], axis=0)
+    rows, columns = (np.flatnonzero(seen_from_above.any(axis=axis)) for axis in (1, 0))
+    ends = ((first, last), (rows[0], rows[-1]), (columns[0], columns[-1]))
+    k, j, i = (
+        slice(max(int(low) - margin, 0), min(int(high) + 1 + margin, size))
+        for (low, high), size in zip(ends, mask.shape, strict=True)
+    )
+    return k, j, i
 
 
 def _axis_order(affine: FloatArray) -> tuple[list[int], list[int]]:

@@ -38,7 +38,8 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     if cropped is None:
         return Drawing(grid), _told_empty(mask, what)
     field, (grid, labels) = grid, cropped
-    counts = np.bincount(labels.ravel())
+    size = int(labels.max()) + 1
+    counts = np.sum([np.bincount(section.ravel(), minlength=size) for section in labels], axis=0)
     present = [int(number) for number in np.flatnonzero(counts) if number]
     meanings = _meanings(mask, present, what)
     unknown = [number for number in present if number not in meanings]

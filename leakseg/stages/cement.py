@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from leakseg.anatomy import SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import bounding_box, distance_to_surface_mm
+from leakseg.geometry import bounding_box
 from leakseg.pieces import INSIDE, METAL, OUTSIDE, CementMap, LeakedCement, ScanDensities
-from leakseg.reach import Window, grown, pieces_with, widened, window_round, within
+from leakseg.reach import Window, deeper, grown, pieces_with, widened, window_round, within
 from leakseg.volume import Volume
 
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
@@ -55,8 +55,8 @@ def segment_inner_cement(
     dense = pieces_with(bone & ~metal[spine] & (volume.hu[window] > deep), seeds)
     room = window_round(dense, criteria.rim_mm, spacing, spare=2)
     if room is not None:
-        depth = distance_to_surface_mm(bone[room], spacing)
-        sure = dense[room] & (volume.hu[window][room] > np.where(depth > criteria.rim_mm, deep, rim))
+        inside = deeper(bone[room], criteria.rim_mm, spacing)
+        sure = dense[room] & (volume.hu[window][room] > np.where(inside, deep, rim))
         inner[within(room, spine)] = pieces_with(sure, seeds[room])
     return inner
 

@@ -215,16 +215,16 @@ def _bone_halo(
     if room is None:
         return np.zeros((0, 0, 0), np.float32), None
     own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
-    source = np.zeros(own.shape, np.float32)
-    for section, values, solid in zip(source, hu[room], own & ~iron, strict=True):
+    blurred = np.zeros(own.shape, np.float32)
+    for section, values, solid in zip(blurred, hu[room], own & ~iron, strict=True):
         section[solid] = _share(values[solid], densities).clip(0)
     sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
-    blurred = ndimage.gaussian_filter(source, sigma, truncate=3.0, output=source)
+    ndimage.gaussian_filter(blurred, sigma, truncate=3.0, output=blurred)
     noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
-    within = [grown_by(own, end, spacing, half_voxel) for end in (0.0, *ends)]
-    shell = np.flatnonzero(within[-1] & ~within[0])
-    layer = sum((~grown.ravel()[shell] for grown in within[1:-1]), np.zeros(len(shell), np.uint8))
+    shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
+    beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
+    layer = sum(beyond, np.zeros(len(shell), np.uint8))
     seen_through = blurred.ravel()[shell] + np.float32(_FAINT)
     quiet, share = ~noisy.ravel()[shell], _share(hu[room].ravel()[shell], densities)
     for number in range(len(ends)):
@@ -233,9 +233,9 @@ def _bone_halo(
         enough = int(known.sum()) >= _MIN_LAYER
         seen = np.percentile(share[known] / seen_through[known], criteria.halo_percentile) if enough else np.inf
         seen_through[there] *= float(seen)
-    halo = np.zeros(own.size, np.float32)
-    halo[shell] = seen_through
-    return halo.reshape(own.shape), room
+    blurred[...] = 0
+    blurred.ravel()[shell] = seen_through
+    return blurred, room
 
 
 def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
