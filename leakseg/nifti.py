@@ -189,9 +189,8 @@ def _read_nifti(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
     with _loaded(path) as image:
         affine = _nifti_affine(image)
         _check_size(image, path)
-        slope, intercept = image.header.get_slope_inter()
-        plain = slope in (None, 1.0) and intercept in (None, 0.0)
-        array = _stored(image) if plain else image.get_fdata(dtype=np.float32)
+        plain = image.dataobj.slope == 1.0 and image.dataobj.inter == 0.0
+        array = _stored(image) if plain else np.asarray(image.dataobj)
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3:
