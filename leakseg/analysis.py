@@ -291,7 +291,7 @@ def _cement_labels(volume: Volume, found: CementMap) -> LabelMap:
 
 
 def _leak_labels(volume: Volume, found: CementMap, pieces: tuple[CementPart, ...]) -> LabelMap:
-    labels = np.zeros(volume.grid.shape, np.uint16)
+    labels = np.zeros(volume.grid.shape, np.min_scalar_type(len(pieces)))
     window = labels[found.window]
     for number, part in enumerate(pieces, start=1):
         window[tuple(part.index.T)] = number

@@ -19,6 +19,7 @@ from leakseg import terminology as terms
 from leakseg.anatomy import VertebraLevel
 from leakseg.dicom_series import DicomSeries, Layout, quiet
 from leakseg.findings import CaseReport, CaseResult, Leak
+from leakseg.geometry import bounding_box
 from leakseg.terminology import Code
 from leakseg.wording import COLOURS, plain
 
@@ -111,13 +112,12 @@ def _drawn(result: CaseResult, layout: Layout) -> _Drawing | None:
 
 def _window(arrays: list[NDArray[Any]]) -> tuple[slice, slice, slice] | None:
     """The smallest window of the stack that holds everything that is drawn."""
-    shown = [[array.max(axis=(1, 2)) > 0, array.max(axis=0) > 0] for array in arrays]
-    along = np.logical_or.reduce([one for one, _ in shown])
-    across = np.logical_or.reduce([one for _, one in shown])
-    if not along.any():
+    boxes = [box for array in arrays if (box := bounding_box(array)) is not None]
+    if not boxes:
         return None
-    found = [np.flatnonzero(one) for one in (along, across.any(axis=1), across.any(axis=0))]
-    stack, rows, columns = (slice(int(one[0]), int(one[-1]) + 1) for one in found)
+    stack, rows, columns = (
+        slice(min(one.start for one in sides), max(one.stop for one in sides)) for sides in zip(*boxes, strict=True)
+    )
     return stack, rows, columns
 
 
