@@ -29,8 +29,8 @@ def measure_part(
     points, weight = _cement_points(part, cement)
     suv = spine.axis.to_canal(points)
     centroid = np.average(points, axis=0, weights=weight)
-    contact = _contact(part, cement, masks, treated)
-    level = _level_of_origin(part, cement, spine, masks, treated, contact)
+    contact, closest = _contact(part, cement, masks, treated)
+    level = _level_of_origin(part, cement, spine, masks, treated, closest)
     segment_vertebra = _nearest_by_height(spine, float(np.average(suv[:, 0], weights=weight)))
     segment, root = segment_vertebra.level.value, None
     if part.place in (Place.FORAMEN, Place.DISC) and part.gap:
@@ -127,23 +127,27 @@ def _contact(
     cement: CementMap,
     masks: SpineMasks,
     treated: tuple[VertebraLevel, ...],
-) -> dict[VertebraLevel, float]:
-    """Inner cement of treated vertebrae within reach of the piece, mm3 by level."""
+) -> tuple[dict[VertebraLevel, float], dict[VertebraLevel, float]]:
+    """Inner cement of treated vertebrae within reach of the piece, mm3 by level; and of it what lies closest."""
     spacing, contact_mm = np.array(cement.grid.spacing_mm), cement.contact_mm
     low = np.maximum(part.piece.min(axis=0) - np.ceil(contact_mm / spacing).astype(int) - 1, 0)
     high = part.piece.max(axis=0) + np.ceil(contact_mm / spacing).astype(int) + 2
     box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
     inner = np.argwhere(cement.labels[box] == _INSIDE) + low
     if len(inner) == 0:
-        return {}
+        return {}, {}
     distance, _ = spatial.cKDTree(part.piece * spacing).query(
         inner * spacing, distance_upper_bound=contact_mm + spacing.max()
     )
-    near = inner[distance <= contact_mm + 0.5 * float(spacing.min())]
-    levels = masks.vertebrae[cement.window][tuple(near.T)]
-    voxel = cement.grid.voxel_volume_mm3
-    counts = {level: float((levels == level.number).sum()) * voxel for level in treated}
-    return {level: volume for level, volume in counts.items() if volume > 0}
+    level_numbers = masks.vertebrae[cement.window][tuple(inner.T)]
+
+    def within(reach_mm: float) -> dict[VertebraLevel, float]:
+        counts = np.bincount(level_numbers[distance <= reach_mm], minlength=64) * cement.grid.voxel_volume_mm3
+        return {level: float(counts[level.number]) for level in treated if counts[level.number] > 0}
+
+    contact = within(contact_mm + 0.5 * float(spacing.min()))
+    of_treated = distance[np.isin(level_numbers, [level.number for level in contact])]
+    return contact, within(float(of_treated.min() + spacing.max())) if contact else {}
 
 
 def _level_of_origin(
@@ -152,11 +156,14 @@ def _level_of_origin(
     spine: SpineAnatomy,
     masks: SpineMasks,
     treated: tuple[VertebraLevel, ...],
-    contact: dict[VertebraLevel, float],
+    closest: dict[VertebraLevel, float],
 ) -> VertebraLevel:
-    """The treated vertebra whose inner cement the piece touches most, else the nearest treated vertebra."""
-    if contact:
-        return max(contact, key=lambda level: contact[level])
+    """The treated vertebra whose inner cement the piece touches most, else the nearest treated vertebra.
+
+    Where it touches, it touches closely: cement of a neighbour a few millimetres away is no contact.
+    """
+    if closest:
+        return max(closest, key=lambda level: closest[level])
     candidates = treated or tuple(vertebra.level for vertebra in spine.vertebrae)
     points = cement.grid.to_patient(part.index[:: max(1, len(part.index) // 500)])
     nearest, best = candidates[0], np.inf

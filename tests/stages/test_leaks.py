@@ -148,6 +148,17 @@ def test_cement_that_bridges_two_treated_levels_goes_to_the_larger_contact(spine
     assert "bridged_levels" in {note.code for note in found.notes}
 
 
+def test_cement_of_a_neighbour_some_millimetres_away_is_no_contact(spine):
+    """A leak at the upper end of L3, which it touches by a stalk; L2 holds more cement within the rim's reach."""
+    bottom, top = z(spine, "L2") - 12, z(spine, "L3") + 12
+    stalk = spine.box((-1, 1), (-24, -22), (top - 6, top + 1))
+    lump = spine.box((-5, 5), (-28, -18), (top + 1, bottom - 1))
+    above = spine.box((-15, 15), (-34, -12), (bottom + 3, bottom + 18))
+    below = spine.box((-15, 15), (-34, -12), (top - 18, top - 5))
+    (leak,) = run(spine, above, below, stalk, lump).leaks
+    assert leak.level == VertebraLevel.L3
+
+
 def test_a_drop_behind_an_untreated_level_comes_from_the_nearest_treated_one(spine):
     drop = spine.ball((0.0, -3.0, z(spine, "L2") - 2), 3.0)
     found = run(spine, spine.fill("L3"), drop)
