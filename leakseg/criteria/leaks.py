@@ -18,8 +18,8 @@ class LeakCriteria:
     """Smaller pieces outside bone are counted in the leaked volume but are no leaks."""
     min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """Cement counts in a second place only where it reaches this far across the border into it."""
-    join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
-    """Pieces in one place with a smaller gap between them are one leak."""
+    join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.3
+    """Pieces in one place with a smaller gap between them, or one of less than a slice or pixel, are one leak."""
     min_treated_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 200.0
     """A vertebra with at least this much cement inside its bone counts as treated."""
     treated_rim_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0

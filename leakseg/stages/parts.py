@@ -35,7 +35,7 @@ def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteri
     rim, rim_owner = _rim(cement, outside, index)
     weight = _weights(cement, index, rim, rim_owner)
     found = []
-    for members in _joined(outside, cement.grid.spacing_mm, criteria.join_mm):
+    for members in _joined(outside, cement.grid.spacing_mm, max(criteria.join_mm, *cement.grid.spacing_mm)):
         own = territory[members].copy()
         _settle(own, reach[members], weight[members], criteria)
         for code in np.unique(own):

@@ -159,6 +159,12 @@ def test_cement_of_a_neighbour_some_millimetres_away_is_no_contact(spine):
     assert leak.level == VertebraLevel.L3
 
 
+def test_two_drops_with_a_gap_of_two_millimetres_are_two_leaks(spine):
+    lower = spine.box((2, 7), (WALL_Y, WALL_Y + 4), (z(spine) - 8, z(spine) - 1))
+    upper = spine.box((2, 7), (WALL_Y, WALL_Y + 4), (z(spine) + 1, z(spine) + 8))
+    assert len(run(spine, spine.fill("L3"), lower, upper).leaks) == 2
+
+
 def test_a_drop_behind_an_untreated_level_comes_from_the_nearest_treated_one(spine):
     drop = spine.ball((0.0, -3.0, z(spine, "L2") - 2), 3.0)
     found = run(spine, spine.fill("L3"), drop)
