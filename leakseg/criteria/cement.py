@@ -47,7 +47,8 @@ class CementCriteria:
     thick_voxel_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
     """From this spacing on, in any direction, large pieces are blurred as well: their median tells nothing."""
     coarse_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.38
-    """... and its dense end reaches only this share, for every voxel of it is blurred."""
+    """... and its dense end reaches only this share, for every voxel of it is blurred: in canal and foramina, where it
+    touches inner cement and is denser than the bone's blur explains, any that a strand may have."""
     coarse_contact_voxels: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.7
     """The rim of bone between inner cement and a leak may be this many voxels wide."""
     near_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
@@ -67,7 +68,9 @@ class CementCriteria:
     large_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 400.0
     """A piece larger than this is thick somewhere, and its median is not blurred: ..."""
     large_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
-    """... it must reach this share of the cement's density, else it is unlabelled bone."""
+    """... it must reach this share of the cement's density, else it is unlabelled bone ..."""
+    strand_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
+    """... or it is a long vein, blurred all along: its dense end reaches this share, nearer to cement than cortex."""
     blurred_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
     """Only a piece up to this size may be so thin that blur takes half its density all over: ..."""
     blurred_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
@@ -80,14 +83,17 @@ class CementCriteria:
     """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
     contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 5.0
     """A piece outside bone touches cement inside bone where the gap is at most this."""
-    gap_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    gap_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """Across a wider gap to inner cement only thin strands touch it: a thick piece would show its channel ..."""
     gap_max_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 80.0
-    """... and thin strands are no larger than this above their threshold."""
+    """... and thin strands are no larger than this above their threshold; a larger piece counts ..."""
+    clear_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.1
+    """... where its dense end is as dense as a drop's, and this share beyond half way from cortex to cement."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""
-    detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 8.0
-    """... this near to bone, and whole within the view (vessel walls calcify farther out) ..."""
+    detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
+    """... this near to bone, as the veins of the vertebrae run, and whole within the view (ureters, vessels with
+    contrast and calcified walls lie farther out) ..."""
     detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
     """... in canal and foramina, where nothing else is dense, this near."""
     detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
@@ -96,8 +102,19 @@ class CementCriteria:
     """... and not more than this: denser ones are calcification, clips or teeth."""
     detached_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
     """The median of a detached piece reaches this share: a drop is even, a plaque is not."""
-    detached_strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
-    """... or this share where it lies on the bone, in scans whose cement is plainly denser than cortex."""
+    detached_strand_share: Annotated[
+        float, Gt(0), Le(1), Unit("1"), Source("measured here: osteophytes of verse005 to 0.46, veins from 0.51")
+    ] = 0.5
+    """... or this share where it lies on the bone, in scans whose cement is plainly denser than cortex; its dense end
+    is then nearer to cement than to cortex."""
+    neural_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
+    """In canal and foramina, where nothing else is dense, the dense end reaches this share, nearer to cement than to
+    cortex."""
+    thick_beyond_bone: Annotated[
+        float, Gt(1), Unit("1"), Source("measured here: osteophytes of verse005 averaged to 3 mm, to 1.36")
+    ] = 1.45
+    """With such thick voxels a detached piece is cement where its dense end is this many times as dense as cortex
+    (both over soft tissue), in scans whose cement is plainly denser than cortex: blur takes its median."""
     max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
     """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0

@@ -17,30 +17,16 @@ from leakseg.balls import grown_by
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
+from leakseg.judging import DensePiece, Yardstick, is_cement, looks_like_cement
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import Window, cut_out, deeper, hanging_together, near, widened, window_round, within
 from leakseg.volume import Volume
 
-_TOLD_MM3 = 10.0
 _LEAST_MM3 = 2.0
 _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
 _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
 """Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """One dense piece outside bone; densities as shares of the way from soft tissue to the cement's plateau."""
-
-    size_mm3: float
-    middle: float
-    dense_end: float
-    spread: float
-    to_inner_mm: float
-    to_bone_mm: float
-    cut_off: bool
-    neural: bool
 
 
 def find_leaked_cement(
@@ -60,9 +46,11 @@ def find_leaked_cement(
     grid, hu = densities.grid, volume.hu[densities.window]
     vertebrae = masks.vertebrae[densities.window]
     spacing, touching_mm = grid.spacing_mm, contact_mm(grid, criteria)
-    cortex_edge = (densities.edge(densities.cortex, criteria.edge_share) - densities.soft) / (
-        densities.plateau - densities.soft
+    cortex, cortex_edge = (
+        (hounsfield - densities.soft) / (densities.plateau - densities.soft)
+        for hounsfield in (densities.cortex, densities.edge(densities.cortex, criteria.edge_share))
     )
+    yardstick = Yardstick(touching_mm, max(spacing) >= criteria.thick_voxel_mm, cortex, cortex_edge)
     # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
     denser_than_cortex = cortex_edge <= criteria.detached_core_share
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
@@ -89,13 +77,14 @@ def find_leaked_cement(
             if size_mm3 < _LEAST_MM3 or not stands_out:
                 continue
             middle, dense_end = np.percentile(share[box][own], [50, 90])
-            if dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share):
+            faint = dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share)
+            if faint and not (coarse and over_halo_mm3 >= criteria.min_over_halo_mm3):
                 continue
             whole = within(box, room)
             index = np.argwhere(own) + [part.start for part in whole]
             place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
             spread = hanging_together(own, whole, hu.shape, spacing, hanging, most_spread)
-            piece = _Piece(
+            piece = DensePiece(
                 size_mm3=size_mm3,
                 middle=float(middle),
                 dense_end=float(dense_end),
@@ -105,9 +94,11 @@ def find_leaked_cement(
                 cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
                 neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
             )
-            if _is_cement(piece, touching_mm, max(spacing), cortex_edge, criteria):
+            if faint and not (piece.neural and piece.to_inner_mm <= touching_mm):
+                continue
+            if is_cement(piece, yardstick, criteria):
                 taken[whole] |= own
-            elif _looks_like_cement(piece, criteria):
+            elif looks_like_cement(piece, criteria):
                 first = int(np.ravel_multi_index(tuple(index[0]), hu.shape))
                 notes.append((first, _dense_piece(grid.to_patient(index).mean(axis=0), piece)))
     mask = _mask_of(taken, scene, metal, criteria)
@@ -243,50 +234,6 @@ def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
     return ((hu - densities.soft) / (densities.plateau - densities.soft)).astype(np.float32)
 
 
-def _is_cement(
-    piece: _Piece, touching_mm: float, coarsest_mm: float, cortex_edge: float, criteria: CementCriteria
-) -> bool:
-    """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
-    across_gap = piece.to_inner_mm > criteria.gap_mm and coarsest_mm < criteria.thick_voxel_mm
-    if piece.to_inner_mm <= touching_mm and (not across_gap or piece.size_mm3 <= criteria.gap_max_mm3):
-        thick = coarsest_mm >= criteria.thick_voxel_mm
-        even = thick or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
-        even &= thick or piece.size_mm3 <= criteria.blurred_piece_mm3 or piece.dense_end >= criteria.blurred_core_share
-        return even and piece.spread <= criteria.max_spread_touching
-    dense = piece.dense_end >= criteria.detached_core_share
-    if piece.neural:
-        return dense and piece.spread <= criteria.max_spread_neural
-    return (
-        dense
-        and not piece.cut_off
-        and piece.to_inner_mm <= criteria.detached_reach_mm
-        and piece.to_bone_mm <= criteria.detached_bone_mm
-        and piece.dense_end <= criteria.detached_max_core_share
-        and (piece.middle >= criteria.detached_middle_share or _hugs_bone(piece, cortex_edge, criteria))
-        and piece.spread <= criteria.max_spread
-    )
-
-
-def _hugs_bone(piece: _Piece, cortex_edge: float, criteria: CementCriteria) -> bool:
-    """A strand on the bone, as veins run: thin, so blurred, but its dense end nearer to cement than to cortex."""
-    return (
-        piece.to_bone_mm <= criteria.near_bone_mm
-        and piece.middle >= criteria.detached_strand_share
-        and cortex_edge <= criteria.detached_core_share
-    )
-
-
-def _looks_like_cement(piece: _Piece, criteria: CementCriteria) -> bool:
-    """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not)."""
-    return (
-        piece.size_mm3 >= _TOLD_MM3
-        and (piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.detached_strand_share)
-        and piece.dense_end >= criteria.detached_core_share
-        and piece.to_inner_mm <= criteria.detached_reach_mm
-        and piece.spread <= criteria.max_spread_touching
-    )
-
-
 def _thin(
     kept: NDArray[np.bool_],
     core: NDArray[np.bool_],
@@ -305,7 +252,7 @@ def _thin(
     return np.asarray((strands | beside) & ~core)
 
 
-def _dense_piece(centre: NDArray[np.float64], piece: _Piece) -> QualityNote:
+def _dense_piece(centre: NDArray[np.float64], piece: DensePiece) -> QualityNote:
     return QualityNote(
         "dense_piece_not_cement",
         "warning",

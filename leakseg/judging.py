@@ -1,0 +1,94 @@
+"""Which dense pieces outside every bone are cement: the less they hang together with inner cement, the more is asked.
+
+Densities are shares of the way from soft tissue to the cement's plateau.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leakseg.criteria import CementCriteria
+
+_TOLD_MM3 = 10.0
+
+
+@dataclass(frozen=True)
+class DensePiece:
+    """One dense piece outside bone; densities as shares of the way from soft tissue to the cement's plateau."""
+
+    size_mm3: float
+    middle: float
+    dense_end: float
+    spread: float
+    to_inner_mm: float
+    to_bone_mm: float
+    cut_off: bool
+    neural: bool
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What pieces are held against: how near they touch, whether voxels blur them all, and cortex in their shares.
+
+    ``cortex_edge`` lies half way from cortex to cement.
+    """
+
+    touching_mm: float
+    thick: bool
+    cortex: float
+    cortex_edge: float
+
+
+def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
+    dense = piece.dense_end >= criteria.detached_core_share
+    # Nearer to cement than to cortex, which tells something where cement is plainly denser than cortex.
+    plainly_denser = scan.cortex_edge <= criteria.detached_core_share
+    plain = plainly_denser and piece.dense_end >= scan.cortex_edge
+    if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan.cortex_edge, criteria)):
+        return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
+    beyond_bone = scan.thick and plainly_denser and piece.dense_end >= criteria.thick_beyond_bone * scan.cortex
+    if piece.neural:
+        blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share
+        drop = plain and piece.dense_end >= criteria.neural_core_share
+        return (dense or drop or blurred or beyond_bone) and piece.spread <= criteria.max_spread_neural
+    strand = (
+        plain
+        and piece.to_bone_mm <= criteria.halo_mm
+        and piece.middle >= criteria.detached_strand_share
+        and piece.dense_end >= criteria.strand_core_share
+    )
+    return (
+        (strand or beyond_bone or (dense and piece.middle >= criteria.detached_middle_share))
+        and not piece.cut_off
+        and piece.to_inner_mm <= criteria.detached_reach_mm
+        and piece.to_bone_mm <= criteria.detached_bone_mm
+        and piece.dense_end <= criteria.detached_max_core_share
+        and piece.spread <= criteria.max_spread
+    )
+
+
+def _across_gap(piece: DensePiece, cortex_edge: float, criteria: CementCriteria) -> bool:
+    """Whether a piece is too thick to touch inner cement across its gap, and not so dense that it must be cement."""
+    wide = piece.to_inner_mm > criteria.gap_mm and piece.size_mm3 > criteria.gap_max_mm3
+    clear = piece.dense_end >= max(criteria.detached_core_share, cortex_edge + criteria.clear_share)
+    return wide and not clear
+
+
+def _even(piece: DensePiece, criteria: CementCriteria, *, plain: bool) -> bool:
+    """Whether a piece that touches inner cement is as dense as its size lets it be; bone without a mask is not."""
+    if piece.size_mm3 > criteria.blurred_piece_mm3 and piece.dense_end < criteria.blurred_core_share:
+        return False
+    vein = plain and piece.dense_end >= criteria.strand_core_share
+    return vein or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
+
+
+def looks_like_cement(piece: DensePiece, criteria: CementCriteria) -> bool:
+    """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not)."""
+    return (
+        piece.size_mm3 >= _TOLD_MM3
+        and (piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.large_middle_share)
+        and piece.dense_end >= criteria.detached_core_share
+        and piece.to_inner_mm <= criteria.detached_reach_mm
+        and piece.spread <= criteria.max_spread_touching
+    )

@@ -1,0 +1,72 @@
+"""Dense pieces outside bone: what osteophytes, ureters and plaques look like is none of it cement, its strands are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from leakseg.criteria import CementCriteria
+from leakseg.judging import DensePiece, Yardstick, is_cement
+
+FINE = Yardstick(touching_mm=5.0, thick=False, cortex=0.35, cortex_edge=0.675)
+THICK = Yardstick(touching_mm=8.1, thick=True, cortex=0.4, cortex_edge=0.7)
+FAINT_CEMENT = Yardstick(touching_mm=5.0, thick=False, cortex=0.7, cortex_edge=0.85)
+VEIN = DensePiece(
+    size_mm3=90.0,
+    middle=0.55,
+    dense_end=0.75,
+    spread=1.4,
+    to_inner_mm=12.0,
+    to_bone_mm=0.5,
+    cut_off=False,
+    neural=False,
+)
+"""Of a detached vein on the bone."""
+
+
+def judged(piece: DensePiece, scan: Yardstick = FINE, **other: float) -> bool:
+    return is_cement(replace(piece, **other), scan, CementCriteria())
+
+
+def test_a_detached_vein_on_the_bone_is_cement_and_an_osteophyte_is_not():
+    assert judged(VEIN)
+    assert not judged(VEIN, middle=0.43, dense_end=0.7)  # as measured in verse005
+
+
+def test_where_cement_is_hardly_denser_than_cortex_a_blurred_strand_tells_nothing():
+    assert not judged(VEIN, FAINT_CEMENT)
+
+
+@pytest.mark.parametrize("off_bone_mm", [3.5, 12.0])
+def test_what_lies_off_the_bone_is_a_ureter_or_a_vessel_however_even(off_bone_mm):
+    even = replace(VEIN, middle=0.85, dense_end=1.0, to_bone_mm=2.0)
+    assert judged(even)
+    assert not judged(even, to_bone_mm=off_bone_mm)
+
+
+def test_thick_voxels_take_a_detached_strand_for_cement_where_no_bone_is_as_dense():
+    strand = replace(VEIN, size_mm3=81.0, middle=0.41, dense_end=0.59, to_bone_mm=1.5)
+    assert judged(strand, THICK)
+    assert not judged(strand, THICK, dense_end=0.55)  # 1.36 times cortex: osteophytes of verse005 averaged to 3 mm
+    assert not judged(strand, FINE)
+    assert not judged(strand, replace(THICK, cortex_edge=0.85))
+
+
+def test_a_thick_piece_across_a_gap_counts_where_it_is_plainly_cement():
+    lump = replace(VEIN, size_mm3=150.0, middle=0.6, dense_end=0.9, to_inner_mm=3.5, to_bone_mm=2.0)
+    assert judged(lump)
+    assert not judged(lump, dense_end=0.6)
+
+
+def test_a_long_vein_that_blur_takes_half_of_is_no_unlabelled_bone():
+    vein = replace(VEIN, size_mm3=900.0, middle=0.5, to_inner_mm=0.5)
+    assert judged(vein)
+    assert not judged(vein, dense_end=0.62)
+
+
+def test_a_drop_in_the_canal_is_cement_where_it_is_nearer_to_cement_than_to_cortex():
+    drop = replace(VEIN, middle=0.45, dense_end=0.7, to_inner_mm=20.0, neural=True)
+    assert judged(drop)
+    assert not judged(drop, dense_end=0.6)
+    assert not judged(drop, neural=False)
