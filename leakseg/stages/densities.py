@@ -49,7 +49,7 @@ def read_densities(
     hu, vertebrae = hu[box], masks.vertebrae[window][box]
     grid_there, iron = grid.crop(box), metal[box]
     sure, cancellous, plateau = _seeds(hu, vertebrae, iron, grid_there, spine, criteria)
-    cortex = _cortex_hu(hu, vertebrae, sure, grid_there, criteria) if np.isfinite(plateau) else float("nan")
+    cortex = _cortex_hu(hu, vertebrae, iron, sure, grid_there, criteria) if np.isfinite(plateau) else float("nan")
     seeds = np.zeros(grid.shape, np.bool_)
     seeds[box] = sure
     return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds, metal)
@@ -145,13 +145,15 @@ def _by_level(hu: NDArray[Any], vertebrae: NDArray[np.uint8], where: NDArray[np.
 def _cortex_hu(
     hu: NDArray[Any],
     vertebrae: NDArray[np.uint8],
+    metal: NDArray[np.bool_],
     seeds: NDArray[np.bool_],
     grid: Grid,
     criteria: CementCriteria,
 ) -> float:
-    """Density of dense cortex: from the vertebra whose rim is least touched by cement."""
+    """Density of dense cortex: from the vertebra whose rim is least touched by cement; screws are no cortex."""
     bone = vertebrae > 0
     rim = bone & ~deeper(bone, criteria.rim_mm, grid.spacing_mm)
+    rim = rim & ~metal if (rim & ~metal).any() else rim
     seeded = np.unique(vertebrae[seeds])
     levels = [level for level in np.unique(vertebrae[rim]) if level not in seeded]
     untreated = rim & np.isin(vertebrae, levels)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leakseg.analysis import analyse
+from leakseg.analysis import analyse, describe_anatomy
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
 from leakseg.geometry import Grid, canonical
 from leakseg.stages.classify import RuleClassifier
+from leakseg.stages.densities import read_densities, search_window
 from leakseg.stages.measure import exiting_root
 from leakseg.volume import Volume
 
@@ -179,6 +180,18 @@ def test_a_straight_rod_is_metal_and_no_leak(spine):
     assert found.cement.metal_volume_mm3 > 200
     assert found.leaks == ()
     assert "metal" in {note.code for note in found.notes}
+
+
+def test_screws_in_the_neighbours_are_no_cortex(spine):
+    """Cortex is read from untreated vertebrae, and those hold the screws."""
+    masks, criteria = spine.masks(), Criteria()
+    screws = np.isin(masks.vertebrae, [VertebraLevel.L2.number, VertebraLevel.L4.number])
+    screws &= spine.box((-99, 99), (WALL_Y - 8, 99), (-99, 999))
+    volume = spine.volume(spine.fill("L3"), other=((screws, 3071),))
+    window = search_window(masks, criteria.cement.search_margin_mm)
+    anatomy = describe_anatomy(masks, criteria)
+    read = read_densities(volume, masks, anatomy, window, screws[window], criteria.cement)
+    assert read.cortex == pytest.approx(700, abs=50)
 
 
 def test_unlabelled_bone_and_calcification_are_no_leaks(spine):
