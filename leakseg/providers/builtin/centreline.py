@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter, uniform_filter1d
 
 from leakseg.geometry import FloatArray
-from leakseg.providers.builtin.contrast import broad_bright, dimmed
+from leakseg.providers.builtin.contrast import dimmed, sac_like
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.working import Block, Image
 
@@ -23,6 +23,8 @@ NEAR_MM = 18.0
 BLOCKED = -30.0
 PLAIN_SHARE = 0.6
 """A canal found in this share of the slices needs no second look."""
+CLEARLY_BETTER = 1.2
+"""A way through contrast is believed where its reward is so many times that of the best way without."""
 RUN_MM, LONGEST_BRIDGE_MM = 24.0, 100.0
 GOOD_SCORE, POOR_SCORE = 0.3, -0.6
 
@@ -47,9 +49,11 @@ def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
     plain = _best_path(coarse, canal_reward(coarse, densities))
     if plain is not None and len(plain.points_mm) > PLAIN_SHARE * len(coarse.hu):
         return plain
-    dim = dimmed(coarse, densities, broad_bright(coarse, densities))
-    other = _best_path(coarse, canal_reward(coarse, densities, dim))
-    if other is None or (plain is not None and other.score.sum() < 1.5 * plain.score.sum()):
+    sac = sac_like(coarse, densities)
+    if not sac.any():
+        return plain
+    other = _best_path(coarse, canal_reward(coarse, densities, dimmed(coarse, densities, sac)))
+    if other is None or (plain is not None and other.score.sum() < CLEARLY_BETTER * plain.score.sum()):
         return plain
     return replace(other, through_contrast=True)
 
