@@ -83,6 +83,8 @@ class SpineMasks:
         How sure the provider is of each level's name, 0 to 1; None where it does not say.
     from_builtin
         True where the canal was drawn by leakseg itself.
+    canal_confidence
+        How sure the provider is of the canal where it is least sure, 0 to 1; None where it does not say.
     """
 
     grid: Grid
@@ -96,6 +98,7 @@ class SpineMasks:
     scheme: str | None = None
     label_confidence: dict[VertebraLevel, float | None] = field(default_factory=dict)
     from_builtin: bool = False
+    canal_confidence: float | None = None
 
     def __post_init__(self) -> None:
         if self.grid.orientation != CANONICAL_ORIENTATION:

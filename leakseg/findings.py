@@ -117,6 +117,8 @@ class MasksReport:
     version: str
     scheme: str | None
     canal_from: Literal["mask", "cord", "vertebrae", "builtin"]
+    canal_confidence: float | None = None
+    """How well the image shows the wall of a canal that leakseg drew itself, where it shows it least, 0 to 1."""
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,7 @@ def _finish(
         version=VERSION,
         label_confidence=confidence,
         from_builtin=True,
+        canal_confidence=sight.canal_confidence([row for level, row in rows.items() if level is not VertebraLevel.S1]),
     )
     seen = {level: (float(sight.wall_seen[row]), float(sight.cut_off[row])) for level, row in rows.items()}
     return BuiltinMasks(masks, describe(naming, confidence, volume, seen=seen, contrast=sight.contrast, limits=limits))

@@ -12,6 +12,9 @@ from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.frames import Straight
 from leakseg.providers.builtin.levels import Cuts, Signals
 
+WHOLE_WALL_SEEN = 0.75
+"""Share of rays that meet the wall of a level in a clear scan: measured, 0.7 to 0.8 in three real ones."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sight:
@@ -24,6 +27,15 @@ class Sight:
     wall_seen: FloatArray
     cut_off: FloatArray
     contrast: bool
+
+    def canal_confidence(self, rows: list[int]) -> float:
+        """How sure the canal is at the least seen of some levels, 0 to 1.
+
+        The share of its wall that was met, as a share of what a whole ring between open foramina gives; halved
+        where contrast medium had to be dimmed.
+        """
+        least = min(float(self.wall_seen[row]) for row in rows)
+        return round(min(1.0, least / WHOLE_WALL_SEEN) * (0.5 if self.contrast else 1.0), 3)
 
 
 def measure_sight(straight: Straight, wall: Wall, signals: Signals, cuts: Cuts, *, contrast: bool) -> Sight:
