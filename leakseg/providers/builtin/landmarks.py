@@ -23,6 +23,8 @@ SMALLEST_PIECE_MM3, LARGEST_RIB_MM3 = 150.0, 15000.0
 RIB_ABOVE_DISC = 0.15
 """A rib may begin this share of a level's height above the level's upper disc."""
 NOT_AIR_HU = -250.0
+LEAST_FLESH = 0.5
+"""Less of what lies beside and behind the spine is air in any patient; beyond the edge of a turned scan all is."""
 SIDES = (1, -1)
 
 
@@ -71,7 +73,7 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
     zone = (lateral > RIB_START_MM) & (lateral < RIB_REACH_MM) & (suv[..., 1] > -45) & (suv[..., 1] < 50)
     pieces = cc3d.connected_components(zone & bone, connectivity=6)
     heights = level_heights(cuts)
-    out = np.where(_side_in_view(suv, lateral, cuts), 0.0, np.nan)
+    out = np.where(_side_in_view(block, suv, lateral, cuts), 0.0, np.nan)
     at = np.flatnonzero(pieces)
     if len(at) == 0:
         return out
@@ -98,12 +100,15 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
     return out
 
 
-def _side_in_view(suv: Image, lateral: Image, cuts: Cuts) -> NDArray[np.bool_]:
-    """``(L,)`` whether the scan reaches 60 mm sideways at each level."""
+def _side_in_view(block: Block, suv: Image, lateral: Image, cuts: Cuts) -> NDArray[np.bool_]:
+    """``(L,)`` whether the scan reaches 60 mm sideways at each level, and shows flesh there, not its own padding."""
+    level = np.searchsorted(cuts.s_mm, suv[..., 0])
+    count = len(cuts.s_mm) + 1
     shell = (lateral > 58) & (lateral < 62) & (np.abs(suv[..., 1]) < 20)
-    found = np.searchsorted(cuts.s_mm, suv[..., 0][shell])
-    seen = np.bincount(found, minlength=len(cuts.s_mm) + 1)
-    return np.asarray(seen > 30)
+    behind = (lateral > 44) & (lateral < 62) & (suv[..., 1] > 0) & (suv[..., 1] < 45)
+    reached = np.bincount(level[shell], minlength=count) > 30
+    flesh = np.bincount(level[behind & (block.hu > NOT_AIR_HU)], minlength=count)
+    return np.asarray(reached & (flesh > LEAST_FLESH * np.bincount(level[behind], minlength=count)))
 
 
 def _wing(
