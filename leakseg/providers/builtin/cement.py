@@ -21,6 +21,9 @@ STRONG_SHARE = 0.7
 """Cement is followed through what is this share as dense: facets that touch it are seldom so."""
 CORE_SHARE = 0.3
 """This share of a detached piece is as dense as cement; dense facets only reach that here and there."""
+DENSEST_PERCENT, BEYOND_BONE = 99.8, 1.2
+"""What is a fifth denser than the densest bone of the scan is cement however thin it is."""
+BLOOM_VOXELS = 3
 CLEAR_OF_DISC_MM = 6.0
 MARROW_ABOVE_SOFT_HU = 120.0
 
@@ -48,8 +51,10 @@ def find_bone_cement(
         return none
     plateau = float(np.percentile(straight.hu[seeds], 75))
     dense = block.hu > (plateau + densities.soft_hu + 250) / 2
-    strong = block.hu > densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
-    pieces = cc3d.connected_components(strong, connectivity=26)
+    ceiling = _densest_bone(block, plateau, densities)
+    level = densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
+    beyond_bone = ceiling < level
+    pieces = cc3d.connected_components(block.hu > min(level, ceiling), connectivity=26)
     rows, over, across = np.nonzero(seeds)
     places = frames.points_mm[rows] + straight.u_mm[over, None] * frames.back[rows]
     index = np.rint(block.to_index(places + straight.v_mm[across, None] * frames.left[rows])).astype(np.int64)
@@ -58,11 +63,28 @@ def find_bone_cement(
     kept = np.bincount(pieces[tuple(index.T)], minlength=count) * block.step_mm**3 >= LEAST_SEED_MM3 / 4
     size = np.bincount(pieces.ravel(), minlength=count)
     core = np.bincount(pieces[block.hu > 0.85 * plateau], minlength=count)
+    if beyond_bone:
+        kept |= size * block.step_mm**3 >= LEAST_PIECE_MM3
     kept |= (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
     kept[0] = False
     found = kept[pieces]
     rim = dense & binary_dilation(found, iterations=2)
     return np.asarray(binary_dilation(found | rim), dtype=bool)
+
+
+def _densest_bone(block: Block, plateau_hu: float, densities: Densities) -> float:
+    """HU that this scan's bone hardly reaches, from what lies apart from the cement; thin leaks may pass it."""
+    import cc3d
+
+    dense = block.hu > densities.soft_hu + SEED_ABOVE_SOFT_HU
+    pieces = cc3d.connected_components(dense, connectivity=26)
+    filled = np.bincount(pieces[block.hu > 0.85 * plateau_hu], minlength=int(pieces.max()) + 1) > 0
+    filled[0] = False
+    apart = (block.hu > densities.bone_hu) & ~binary_dilation(filled[pieces], iterations=BLOOM_VOXELS)
+    least = densities.soft_hu + SEED_ABOVE_SOFT_HU
+    if not apart.any():
+        return np.inf
+    return max(least, BEYOND_BONE * float(np.percentile(block.hu[apart], DENSEST_PERCENT)))
 
 
 def without_cement(block: Block, cement: NDArray[np.bool_], densities: Densities) -> Block:

@@ -125,7 +125,9 @@ def level_evidence(landmarks: Landmarks) -> FloatArray:
 
 
 def width_evidence(half_width_mm: FloatArray, trusted: NDArray[np.bool_]) -> FloatArray:
-    """``(H,)`` log-likelihood of the trusted bodies' widths under every hypothesis, the patient's size being free."""
+    """``(H,)`` log-likelihood of the trusted bodies' (of all, where none is) widths under every hypothesis, the patient's size being free."""
+    if not trusted.any():
+        trusted = np.ones_like(trusted)  # a guess from doubtful bodies is better than the first of all names
     out = np.zeros(len(HYPOTHESES))
     lowest = _SACRAL + 1
     for number, hypothesis in enumerate(HYPOTHESES):

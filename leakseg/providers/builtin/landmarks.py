@@ -20,6 +20,7 @@ from leakseg.providers.builtin.working import Block, Image
 
 RIB_START_MM, RIB_REACH_MM = 24.0, 75.0
 SMALLEST_PIECE_MM3, LARGEST_RIB_MM3 = 150.0, 15000.0
+ROOT_MM, LEAST_ROOT_VOXELS = 6.0, 4
 RIB_ABOVE_DISC = 0.15
 """A rib may begin this share of a level's height above the level's upper disc."""
 NOT_AIR_HU = -250.0
@@ -41,13 +42,23 @@ class Landmarks:
 
 
 def measure_landmarks(
-    coarse: Block, frames: Frames, wall: Wall, signals: Signals, cuts: Cuts, densities: Densities
+    coarse: Block,
+    frames: Frames,
+    wall: Wall,
+    signals: Signals,
+    cuts: Cuts,
+    densities: Densities,
+    cement: tuple[Block, NDArray[np.bool_]],
 ) -> Landmarks:
-    """Ribs and sacral wings of every level, the two open ones at the ends included."""
+    """Ribs and sacral wings of every level, the two open ones at the ends included.
+
+    ``cement``: where it lies, on the fine block; beside a vertebra it is no rib.
+    """
     window = _round_axis(coarse, frames)
     block = Block(coarse.hu[window], coarse.origin_mm + np.array([part.start for part in window]) * coarse.step_mm, 2.0)
     suv = canal_field(block, frames, 8)
     bone = block.hu > densities.bone_hu - 0.3 * (densities.bone_hu - densities.soft_hu)
+    bone &= ~_at_voxels(*cement, block)
     tops = np.append(cuts.s_mm, cuts.s_mm[-1] + level_heights(cuts)[-1])
     bottoms = tops - level_heights(cuts)
     rib = np.stack([_ribs(block, suv, bone, side, cuts) for side in SIDES], axis=1)
@@ -65,6 +76,18 @@ def _round_axis(coarse: Block, frames: Frames) -> tuple[slice, slice, slice]:
     return (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
 
 
+def _at_voxels(fine: Block, mask: NDArray[np.bool_], block: Block) -> NDArray[np.bool_]:
+    """A mask of the fine block at the voxels of another; False beyond it."""
+    if not mask.any():
+        return np.zeros(block.hu.shape, bool)
+    points = np.argwhere(mask) * fine.step_mm + fine.origin_mm
+    index = np.rint(block.to_index(points)).astype(np.int64)
+    index = index[np.all((index >= 0) & (index < np.array(block.hu.shape)), axis=1)]
+    out = np.zeros(block.hu.shape, bool)
+    out[tuple(index.T)] = True
+    return out
+
+
 def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cuts) -> FloatArray:
     """``(L,)`` how far, in mm, bone that starts beside each level reaches outward; NaN where one cannot tell."""
     import cc3d
@@ -72,6 +95,7 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
     lateral = side * suv[..., 2]
     zone = (lateral > RIB_START_MM) & (lateral < RIB_REACH_MM) & (suv[..., 1] > -45) & (suv[..., 1] < 50)
     pieces = cc3d.connected_components(zone & bone, connectivity=6)
+    ends = cc3d.connected_components(zone & bone & (lateral < RIB_START_MM + ROOT_MM), connectivity=6).ravel()
     heights = level_heights(cuts)
     out = np.where(_side_in_view(block, suv, lateral, cuts), 0.0, np.nan)
     at = np.flatnonzero(pieces)
@@ -80,19 +104,20 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
     label = pieces.ravel()[at]
     order = np.argsort(label, kind="stable")
     for group in np.split(at[order], np.flatnonzero(np.diff(label[order])) + 1):
-        points = suv.reshape(-1, 3)[group]
-        roots = points[side * points[:, 2] < RIB_START_MM + 6]
+        roots = group[ends[group] > 0]
         if len(group) * block.step_mm**3 < SMALLEST_PIECE_MM3 or len(roots) == 0:
             continue
-        level = np.searchsorted(cuts.s_mm, roots[:, 0] - RIB_ABOVE_DISC * float(np.median(heights)))
-        votes = np.bincount(level, minlength=len(heights))
+        points = suv.reshape(-1, 3)
         height = group // (block.hu.shape[1] * block.hu.shape[2])
         cut_off = height.min() <= 1 or height.max() >= block.hu.shape[0] - 2
         massive = len(group) * block.step_mm**3 > LARGEST_RIB_MM3
-        for number in np.flatnonzero((votes >= 4) & (votes >= 0.25 * votes.max())):
-            reach = (
-                np.linalg.norm(points - roots[level == number].mean(axis=0), axis=1).max() + 3
-            )  # from inside the root
+        for end in np.unique(ends[roots]):  # one root, one level: a drooping rib is not also the next level's
+            root = points[roots[ends[roots] == end]]
+            if len(root) < LEAST_ROOT_VOXELS:
+                continue
+            level = np.searchsorted(cuts.s_mm, root[:, 0] - RIB_ABOVE_DISC * float(np.median(heights)))
+            number = int(np.bincount(level).argmax())
+            reach = np.linalg.norm(points[group] - root.mean(axis=0), axis=1).max() + 3  # from inside the root
             if massive or (cut_off and reach < 40):  # ilium, or several ribs fused; or an end out of view
                 out[number] = np.nan
             elif np.isfinite(out[number]):

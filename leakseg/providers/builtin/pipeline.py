@@ -89,7 +89,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
     hidden = _straight_cement(block, frames, filling)
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities)
-    landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities)
+    landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling))
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
     naming = name_levels(landmarks, signals.half_width_mm[middle], trusted_levels(cuts, signals))
     ribbed = rib_state(landmarks) == 1
