@@ -20,7 +20,7 @@ SHORTEST_RAY_MM = 2.0
 BLUR_MM = 0.4
 """Against noise; more fills the corners of the lateral recesses (0.7 mm: 0.003 of Dice on verse005)."""
 FORE_AFT_MM, SIDEWAYS_MM = 0.1, 0.6
-"""Blur and smoothing draw the wall inward, most in the narrow corners at the sides: measured on verse005 and phantoms."""
+"""Blur and smoothing draw the wall inward, most in the corners at the sides (measured: verse005, phantoms)."""
 MEMORY_MM = 20
 INWARD_PLAY_MM, OUTWARD_PLAY_MM = 2.5, 2.5
 

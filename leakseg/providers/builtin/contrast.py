@@ -51,7 +51,7 @@ def sac_like(block: Block, densities: Densities) -> NDArray[np.bool_]:
 
 
 def _rectangle_voxels(part: tuple[slice, ...]) -> int:
-    return (part[1].stop - part[1].start) * (part[2].stop - part[2].start)
+    return int(part[1].stop - part[1].start) * int(part[2].stop - part[2].start)
 
 
 def dimmed(block: Block, densities: Densities, where: NDArray[np.bool_]) -> Block:

@@ -125,7 +125,10 @@ def level_evidence(landmarks: Landmarks) -> FloatArray:
 
 
 def width_evidence(half_width_mm: FloatArray, trusted: NDArray[np.bool_]) -> FloatArray:
-    """``(H,)`` log-likelihood of the trusted bodies' (of all, where none is) widths under every hypothesis, the patient's size being free."""
+    """``(H,)`` log-likelihood of the bodies' widths under every hypothesis, the patient's size being free.
+
+    Of the trusted ones, or of all where none is.
+    """
     if not trusted.any():
         trusted = np.ones_like(trusted)  # a guess from doubtful bodies is better than the first of all names
     out = np.zeros(len(HYPOTHESES))
