@@ -91,9 +91,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
         *distant.find_distant_cement(volume, masks, found, anatomy, criteria.distant),
     )
     return CaseFindings(
-        masks=MasksReport(
-            masks.provider, masks.version, masks.scheme, anatomy.canal_from, masks.canal_confidence
-        ),
+        masks=MasksReport(masks.provider, masks.version, masks.scheme, anatomy.canal_from, masks.canal_confidence),
         levels=level_reports,
         cement=_cement_report(found),
         leaks=leaks,
