@@ -63,6 +63,12 @@ def test_nothing_in_view_is_a_guess_and_says_so() -> None:
     assert not found.landmarks
 
 
+def test_a_guess_from_doubtful_bodies_goes_by_their_size() -> None:
+    found = name_levels(landmarks([NAN] * 3, [0.0] * 3), LUMBAR_MM[1:4], [False] * 3)
+    assert all(level is not None and level.startswith(("L", "T1")) for level in names(found))
+    assert max(found.confidence) < 0.5
+
+
 def test_ilium_beside_the_lowest_levels_is_no_rib() -> None:
     found = name_levels(landmarks([70, 80, 90, 25, 22, 20, 55], [0.5, 0.1, 0, 0, 0, 0, 0]), LUMBAR_MM[:7])
     assert names(found) == ["S1", "L5", "L4", "L3", "L2", "L1", "T12"]

@@ -98,6 +98,8 @@ def test_the_canal_wall_seen_is_told(phantom_and_masks: tuple[Any, BuiltinMasks]
     note = next(note for note in drawn.notes if note.code == "canal_confidence")
     assert note.severity == "info"
     assert "% of the rays" in note.message
+    assert drawn.masks.canal_confidence is not None
+    assert 0.3 < drawn.masks.canal_confidence <= 1
 
 
 def test_an_end_longer_than_a_level_gets_a_weak_cut() -> None:

@@ -1,0 +1,71 @@
+"""Ribs are told by bars of bone that leave one level; padding beside a scan and cement beside a body tell of none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import make_frames
+from leakseg.providers.builtin.landmarks import Landmarks, measure_landmarks
+from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.working import Block
+
+LENGTH_MM = 120
+CUTS_MM = np.array([30.0, 60.0, 90.0])
+DENSITIES = Densities(40.0, 170.0)
+SHAPE = (LENGTH_MM // 2, 90, 90)
+Z, Y, X = np.indices(SHAPE) * 2.0 - np.array([0.0, 90.0, 90.0])[:, None, None, None]
+"""Patient mm with the canal's axis at y = x = 0."""
+NONE = np.zeros(SHAPE, bool)
+
+
+def measure(bone: NDArray[np.bool_], *, air: NDArray[np.bool_] = NONE, cement: NDArray[np.bool_] = NONE) -> Landmarks:
+    """Landmarks of four levels of 30 mm along a straight axis."""
+    hu = np.where(bone, np.float32(600), np.float32(40))
+    hu = np.where(cement, np.float32(1600), hu)
+    hu = np.where(air, np.float32(-300), hu).astype(np.float32)
+    block = Block(hu, np.array([0.0, -90.0, -90.0]), 2.0)
+    frames = make_frames(np.stack([np.arange(0.0, LENGTH_MM - 1), *np.zeros((2, LENGTH_MM - 1))], axis=1))
+    count = len(frames)
+    angles = 2 * np.pi * np.arange(72) / 72
+    wall = Wall(angles, np.full((count, 72), 9.0), np.ones(count))
+    flat = np.zeros(count)
+    signals = Signals(flat, flat, flat, np.full(count, 22.0))
+    cuts = Cuts(CUTS_MM, np.zeros(3), np.ones(3), 0.0)
+    return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement))
+
+
+def bar(z_mm: float, *, droop: float = 0.0, to_mm: float = 74.0) -> NDArray[np.bool_]:
+    """A rod from beside the left of the body outward, falling by ``droop`` mm a mm."""
+    return (np.hypot(Z - (z_mm - droop * (X - 24)), Y - 10) < 5) & (X > 22) & (X < to_mm)
+
+
+def test_a_rib_belongs_to_the_level_it_leaves() -> None:
+    left, right = measure(bar(82)).rib_mm.T
+    assert list(left > 38) == [False, False, True, False]
+    assert list(right) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("droop", [0.4, 0.7])
+def test_a_rib_that_droops_past_the_next_level_is_not_that_ones(droop: float) -> None:
+    left = measure(bar(72, droop=droop)).rib_mm[:, 0]
+    assert list(left > 38) == [False, False, True, False]
+    assert left[1] < 31
+
+
+def test_a_transverse_process_is_no_rib() -> None:
+    left = measure(bar(80, to_mm=40.0)).rib_mm[:, 0]
+    assert 0 < left[2] < 31
+
+
+def test_padding_beside_a_turned_scan_tells_nothing_of_ribs() -> None:
+    found = measure(bar(82), air=np.abs(X) > 40).rib_mm
+    assert np.isnan(found).all()
+
+
+def test_cement_beside_a_body_is_no_rib() -> None:
+    left = measure(NONE, cement=bar(82)).rib_mm[:, 0]
+    assert list(left) == [0, 0, 0, 0]
