@@ -15,14 +15,15 @@ from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.working import Block
 
 SEED_ABOVE_SOFT_HU = 650.0
+LEAST_PLATEAU_ABOVE_SOFT_HU = 800.0
 LEAST_SEED_MM3 = 60.0
 LEAST_PIECE_MM3 = 15.0
 STRONG_SHARE = 0.7
 """Cement is followed through what is this share as dense: facets that touch it are seldom so."""
 CORE_SHARE = 0.3
 """This share of a detached piece is as dense as cement; dense facets only reach that here and there."""
-DENSEST_PERCENT, BEYOND_BONE = 99.8, 1.2
-"""What is a fifth denser than the densest bone of the scan is cement however thin it is."""
+DENSEST_PERCENT, BEYOND_BONE = 99.0, 1.3
+"""What is so much denser than the densest hundredth of the bone is cement however thin: of verse005, 1 voxel of bone in 15,000 is."""
 BLOOM_VOXELS = 3
 CLEAR_OF_DISC_MM = 6.0
 MARROW_ABOVE_SOFT_HU = 120.0
@@ -51,6 +52,8 @@ def find_bone_cement(
         return none
     plateau = float(np.percentile(straight.hu[seeds], 75))
     dense = block.hu > (plateau + densities.soft_hu + 250) / 2
+    if plateau < densities.soft_hu + LEAST_PLATEAU_ABOVE_SOFT_HU:
+        return none  # an ivory vertebra, a bone island: as cement, all dense bone would be
     ceiling = _densest_bone(block, plateau, densities)
     level = densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
     beyond_bone = ceiling < level

@@ -1,0 +1,62 @@
+"""Cement is what is denser than the scan's own bone and fills a body; a dense body alone is none."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.cement import find_bone_cement
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import make_frames, straighten
+from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.working import Block
+
+DENSITIES = Densities(40.0, 170.0)
+SHAPE = (100, 100, 100)
+Z, Y, X = np.indices(SHAPE).astype(float) - np.array([0.0, 60.0, 50.0])[:, None, None, None]
+"""Patient mm, the canal's axis at y = x = 0 and its wall 9 mm away."""
+BODY = (np.hypot(Y + 26, X) < 17) & (np.abs(Z - 45) < 12)
+LUMP = (np.hypot(Y + 26, X) < 7) & (np.abs(Z - 45) < 7)
+STRAND = (np.hypot(Y + 26, X - 30) < 1.5) & (np.abs(Z - 45) < 10)
+"""Beside the body, clear of it."""
+ARCH = (np.abs(Y - 16) < 3) & (np.abs(X) < 15) & (np.abs(Z - 45) < 12)
+
+
+def found(body_hu: float, arch_hu: float, lump_hu: float | None = None) -> NDArray[np.bool_]:
+    """Cement in a body, an arch behind the canal, a lump within the body, and a strand of 1000 HU beside it."""
+    hu = np.full(SHAPE, 40.0, np.float32)
+    for where, value in ((BODY, body_hu), (ARCH, arch_hu), (LUMP, lump_hu), (STRAND, lump_hu and 1000.0)):
+        if value is not None:
+            hu[where] = value
+    block = Block(hu, np.array([0.0, -60.0, -50.0]), 1.0)
+    frames = make_frames(np.stack([np.arange(99.0), np.zeros(99), np.zeros(99)], axis=1))
+    count = len(frames)
+    wall = Wall(2 * np.pi * np.arange(72) / 72, np.full((count, 72), 9.0), np.ones(count))
+    flat = np.zeros(count)
+    signals = Signals(flat, flat, flat, np.full(count, 20.0))
+    cuts = Cuts(np.array([30.0, 60.0]), np.zeros(2), np.ones(2), 0.0)
+    straight = straighten(block, frames, np.arange(-50.0, 30.0), np.arange(-40.0, 41.0))
+    return find_bone_cement(block, straight, frames, wall, signals, cuts, DENSITIES)
+
+
+def test_a_lump_and_a_thin_strand_denser_than_any_bone_are_cement() -> None:
+    cement = found(200, 500, 1900)
+    assert cement[LUMP].all()
+    assert cement[STRAND].all()
+    assert not cement[ARCH].any()
+
+
+def test_a_strand_no_denser_than_the_scans_own_bone_is_left() -> None:
+    cement = found(200, 1050, 1900)
+    assert cement[LUMP].all()
+    assert not cement[STRAND].any()
+    assert not cement[ARCH].any()
+
+
+def test_an_ivory_vertebra_holds_no_cement() -> None:
+    assert not found(750, 600).any()
+
+
+def test_plain_bone_holds_no_cement() -> None:
+    assert not found(200, 600).any()
