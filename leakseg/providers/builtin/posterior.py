@@ -17,6 +17,8 @@ from leakseg.providers.builtin.levels import Cuts
 
 OTHER = 250
 """Label of bone that belongs to no vertebra: ribs, ilium."""
+FARTHEST_SPUR_MM = 6.0
+"""Farther before a body, what is as bright as bone is a vessel, its calcified wall, or leaked cement."""
 OPEN_SHARE = 1.15
 """A level without a cut at its far end is followed this many heights of its neighbour."""
 
@@ -123,6 +125,7 @@ def plant_seeds(
     width = np.clip(half_width_mm, 12, 28)[row]
     foreign = side > np.where(ribbed, 38.0, 54.0)
     foreign |= (u < -wall.front_mm[row] - 4) & (side > width + 14)
+    foreign |= (u < -wall.front_mm[row] - width) & (column.depth < -FARTHEST_SPUR_MM)
     # the neck of a rib runs in front of the transverse process, from the side of the body outward and backward
     neck = ribbed & (side > width + 2) & (u < 0.65 * side - 17) & (column.depth < -2.5)
     seeds[bone & (column.body == 0) & (foreign | neck)] = OTHER
