@@ -23,7 +23,9 @@ STRONG_SHARE = 0.7
 CORE_SHARE = 0.3
 """This share of a detached piece is as dense as cement; dense facets only reach that here and there."""
 DENSEST_PERCENT, BEYOND_BONE = 99.0, 1.3
-"""What is so much denser than the densest hundredth of the bone is cement however thin: of verse005, 1 voxel of bone in 15,000 is."""
+"""What is so much denser than the densest hundredth of the bone is cement, however thin.
+
+Of verse005's bone, 1 voxel in 15,000 is so dense; of totalsegmentator_ct's, none."""
 BLOOM_VOXELS = 3
 CLEAR_OF_DISC_MM = 6.0
 MARROW_ABOVE_SOFT_HU = 120.0

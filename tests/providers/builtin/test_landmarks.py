@@ -40,7 +40,7 @@ def measure(bone: NDArray[np.bool_], *, air: NDArray[np.bool_] = NONE, cement: N
 
 def bar(z_mm: float, *, droop: float = 0.0, to_mm: float = 74.0) -> NDArray[np.bool_]:
     """A rod from beside the left of the body outward, falling by ``droop`` mm a mm."""
-    return (np.hypot(Z - (z_mm - droop * (X - 24)), Y - 10) < 5) & (X > 22) & (X < to_mm)
+    return (np.hypot(Z - (z_mm - droop * (X - 24)), Y - 10) < 5) & (X > 22) & (to_mm > X)
 
 
 def test_a_rib_belongs_to_the_level_it_leaves() -> None:
