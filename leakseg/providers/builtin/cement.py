@@ -38,8 +38,6 @@ def find_bone_cement(
 
     Cement is sought deep in the bodies, where no cortex is; what is as dense elsewhere is cement too.
     """
-    import cc3d
-
     N = len(frames)
     s, u, v = np.arange(N)[:, None, None], straight.u_mm[None, :, None], straight.v_mm[None, None, :]
     half = signals.half_width_mm[:, None, None]
@@ -53,43 +51,43 @@ def find_bone_cement(
     if seeds.sum() < LEAST_SEED_MM3:
         return none
     plateau = float(np.percentile(straight.hu[seeds], 75))
-    dense = block.hu > (plateau + densities.soft_hu + 250) / 2
     if plateau < densities.soft_hu + LEAST_PLATEAU_ABOVE_SOFT_HU:
         return none  # an ivory vertebra, a bone island: as cement, all dense bone would be
-    ceiling = _densest_bone(block, plateau, densities)
-    level = densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
-    beyond_bone = ceiling < level
-    pieces = cc3d.connected_components(block.hu > min(level, ceiling), connectivity=26)
     rows, over, across = np.nonzero(seeds)
     places = frames.points_mm[rows] + straight.u_mm[over, None] * frames.back[rows]
     index = np.rint(block.to_index(places + straight.v_mm[across, None] * frames.left[rows])).astype(np.int64)
     index = np.clip(index, 0, np.array(block.hu.shape) - 1)
-    count = int(pieces.max()) + 1
-    kept = np.bincount(pieces[tuple(index.T)], minlength=count) * block.step_mm**3 >= LEAST_SEED_MM3 / 4
-    size = np.bincount(pieces.ravel(), minlength=count)
-    core = np.bincount(pieces[block.hu > 0.85 * plateau], minlength=count)
-    if beyond_bone:
-        kept |= size * block.step_mm**3 >= LEAST_PIECE_MM3
-    kept |= (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
-    kept[0] = False
-    found = kept[pieces]
+    strong_hu = densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
+    found = _followed(block, index, strong_hu, core_hu=0.85 * plateau)
+    beyond_bone_hu = _beyond_bone(block, found, densities)
+    if beyond_bone_hu < strong_hu:
+        found |= _followed(block, index, beyond_bone_hu, core_hu=beyond_bone_hu)
+    dense = block.hu > (plateau + densities.soft_hu + 250) / 2
     rim = dense & binary_dilation(found, iterations=2)
     return np.asarray(binary_dilation(found | rim), dtype=bool)
 
 
-def _densest_bone(block: Block, plateau_hu: float, densities: Densities) -> float:
-    """HU that this scan's bone hardly reaches, from what lies apart from the cement; thin leaks may pass it."""
+def _followed(block: Block, seeds: NDArray[np.int64], least_hu: float, *, core_hu: float) -> NDArray[np.bool_]:
+    """Pieces as dense as ``least_hu`` that hold seeds ``(M, 3)``, or enough of what is as dense as ``core_hu``."""
     import cc3d
 
-    dense = block.hu > densities.soft_hu + SEED_ABOVE_SOFT_HU
-    pieces = cc3d.connected_components(dense, connectivity=26)
-    filled = np.bincount(pieces[block.hu > 0.85 * plateau_hu], minlength=int(pieces.max()) + 1) > 0
-    filled[0] = False
-    apart = (block.hu > densities.bone_hu) & ~binary_dilation(filled[pieces], iterations=BLOOM_VOXELS)
-    least = densities.soft_hu + SEED_ABOVE_SOFT_HU
+    pieces = cc3d.connected_components(block.hu > least_hu, connectivity=26)
+    count = int(pieces.max()) + 1
+    kept = np.bincount(pieces[tuple(seeds.T)], minlength=count) * block.step_mm**3 >= LEAST_SEED_MM3 / 4
+    size = np.bincount(pieces.ravel(), minlength=count)
+    core = np.bincount(pieces[block.hu > core_hu], minlength=count)
+    kept |= (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
+    kept[0] = False
+    return np.asarray(kept[pieces], dtype=bool)
+
+
+def _beyond_bone(block: Block, cement: NDArray[np.bool_], densities: Densities) -> float:
+    """HU that this scan's bone hardly reaches, from what lies apart from the cement found so far."""
+    apart = (block.hu > densities.bone_hu) & ~binary_dilation(cement, iterations=BLOOM_VOXELS)
     if not apart.any():
-        return np.inf
-    return max(least, BEYOND_BONE * float(np.percentile(block.hu[apart], DENSEST_PERCENT)))
+        return float("inf")
+    reached = float(np.percentile(block.hu[apart], DENSEST_PERCENT))
+    return max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached)
 
 
 def without_cement(block: Block, cement: NDArray[np.bool_], densities: Densities) -> Block:

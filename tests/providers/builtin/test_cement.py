@@ -23,10 +23,19 @@ STRAND = (np.hypot(Y + 26, X - 30) < 1.5) & (np.abs(Z - 45) < 10)
 ARCH = (np.abs(Y - 16) < 3) & (np.abs(X) < 15) & (np.abs(Z - 45) < 12)
 
 
-def found(body_hu: float, arch_hu: float, lump_hu: float | None = None) -> NDArray[np.bool_]:
+CORTEX = BODY & ((np.hypot(Y + 26, X) > 14) | (np.abs(X) < 2))
+"""A shell, with a plate that reaches the lump."""
+
+
+def found(
+    body_hu: float, arch_hu: float, lump_hu: float | None = None, *, cortex_hu: float | None = None
+) -> NDArray[np.bool_]:
     """Cement in a body, an arch behind the canal, a lump within the body, and a strand of 1000 HU beside it."""
     hu = np.full(SHAPE, 40.0, np.float32)
-    for where, value in ((BODY, body_hu), (ARCH, arch_hu), (LUMP, lump_hu), (STRAND, lump_hu and 1000.0)):
+    strand_hu = None if lump_hu is None else 1000.0
+    for where, value in (
+        (BODY, body_hu), (CORTEX, cortex_hu), (ARCH, arch_hu), (LUMP, lump_hu), (STRAND, strand_hu),
+    ):  # fmt: skip
         if value is not None:
             hu[where] = value
     block = Block(hu, np.array([0.0, -60.0, -50.0]), 1.0)
@@ -52,6 +61,12 @@ def test_a_strand_no_denser_than_the_scans_own_bone_is_left() -> None:
     assert cement[LUMP].all()
     assert not cement[STRAND].any()
     assert not cement[ARCH].any()
+
+
+def test_dense_cortex_that_touches_the_cement_is_still_bone() -> None:
+    cement = found(200, 500, 1900, cortex_hu=900)
+    assert cement[LUMP].all()
+    assert cement[CORTEX & (np.hypot(Y + 26, X) > 12)].mean() < 0.05
 
 
 def test_an_ivory_vertebra_holds_no_cement() -> None:
