@@ -3,8 +3,8 @@
     python watched.py EXPOSED ARGUMENT...
 
 EXPOSED then holds, as JSON, the files that were opened for writing where others than the user could read them: neither
-in a folder of the user's alone, nor readable by the user alone. The folders that lead to EXPOSED count as open: they are
-the test's own, closed or not.
+in a folder of the user's alone, nor readable by the user alone. The folders that lead to EXPOSED count as open, closed
+or not: they are the test's own.
 """
 
 import json
