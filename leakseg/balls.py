@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WORD = 64
+_WORDS = np.dtype(np.uint64).newbyteorder("<")
 
 
 def grown_by(
@@ -57,8 +58,7 @@ def _packed(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
     words = -(-mask.shape[2] // _WORD)
     rows = np.zeros((*mask.shape[:2], words * 8), np.uint8)
     rows[..., : packed.shape[2]] = packed
-    words_of: NDArray[np.uint64] = rows.view("<u8")
-    return words_of
+    return rows.view(_WORDS)
 
 
 def _one_wider(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -189,7 +189,7 @@ def _touches_border(masks: SpineMasks, level: VertebraLevel) -> bool:
         cut += [labels.take(0, axis)] if part.start == 0 else []
         cut += [labels.take(-1, axis)] if part.stop == size else []
     largest = max((np.count_nonzero(face == level.number) for face in cut), default=0)
-    return bool(cut) and largest >= _CUT_SHARE * int(np.count_nonzero(labels == level.number))
+    return bool(cut) and bool(largest >= _CUT_SHARE * np.count_nonzero(labels == level.number))
 
 
 def _pedicle(
