@@ -63,9 +63,10 @@ def _packed(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
 
 def _one_wider(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Every voxel with its two neighbours in the row."""
-    wider = (rows << 1) | (rows >> 1) | rows
-    wider[..., 1:] |= rows[..., :-1] >> (_WORD - 1)
-    wider[..., :-1] |= rows[..., 1:] << (_WORD - 1)
+    one, rest = np.uint64(1), np.uint64(_WORD - 1)
+    wider = (rows << one) | (rows >> one) | rows
+    wider[..., 1:] |= rows[..., :-1] >> rest
+    wider[..., :-1] |= rows[..., 1:] << rest
     return wider
 
 
