@@ -7,6 +7,7 @@ write it (explicit VR, little endian, attributes in order, numbers as numbers) i
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -72,6 +73,8 @@ def _told(own: dict[int, bytes], shared: tuple[tuple[int, bytes, bytes], ...], o
     if not _UID.fullmatch(uid) or not _POINT.fullmatch(point):
         return None
     x, y, z = map(float, point.split(b"\\"))
+    if not all(map(math.isfinite, (x, y, z))):
+        return None
     return PlainHeader(uid.rstrip(b"\0").decode("ascii"), (x, y, z), offset, shared)
 
 
