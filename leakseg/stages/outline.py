@@ -200,7 +200,8 @@ def _beyond(number: int, suv: FloatArray, rebuilt: _Rebuilt, arch_play_mm: float
     if front.any():
         unlike = _beyond_likeness(suv[front], number, rebuilt.trusted, spine)
         beside = np.minimum(_beyond_hull(suv[front], own, spine, rebuilt.criteria), unlike)
-        beyond[front] = np.maximum(beside, _beyond_endplates(suv[front], own, spine))
+        above_or_below = _beyond_endplates(suv[front], own, spine, rebuilt.criteria.min_endplate_share)
+        beyond[front] = np.maximum(beside, above_or_below)
     if not front.all():
         unlike = _beyond_likeness(suv[~front], number, rebuilt.trusted, spine)
         beyond[~front] = np.maximum(unlike - arch_play_mm, 0)
@@ -235,25 +236,25 @@ def _support(body: NDArray[np.bool_], along: FloatArray) -> FloatArray:
     return np.asarray(ndimage.median_filter(support, _HULL_MEMORY, mode="nearest"), dtype=np.float64)
 
 
-def _beyond_endplates(suv: FloatArray, own: _Trusted, spine: SpineAnatomy) -> NDArray[np.float32]:
+def _beyond_endplates(suv: FloatArray, own: _Trusted, spine: SpineAnatomy, min_share: float) -> NDArray[np.float32]:
     """Distance beyond the body's ends, each a smooth surface through its trusted columns."""
     beyond = np.zeros(len(suv), np.float32)
     whole = spine.body[_box(own)] & (spine.bone[_box(own)] == own.vertebra.level.number)
-    for upper, plane in ((True, own.vertebra.upper_endplate), (False, own.vertebra.lower_endplate)):
-        surface = _end_surface(own, whole, spine, upper=upper)
-        height = surface(suv) if surface is not None else plane.s_at(suv)
-        beyond = np.maximum(beyond, (suv[:, 0] - height) if upper else (height - suv[:, 0]))
+    for upper in (True, False):
+        surface = _end_surface(own, whole, spine, min_share, upper=upper)
+        if surface is not None:
+            beyond = np.maximum(beyond, (suv[:, 0] - surface(suv)) if upper else (surface(suv) - suv[:, 0]))
     return beyond.astype(np.float32)
 
 
-def _end_surface(own: _Trusted, whole: NDArray[np.bool_], spine: SpineAnatomy, *, upper: bool) -> Any:
-    """A second-order surface ``s(u, v)`` through the ends of the columns that no cement lies near."""
+def _end_surface(own: _Trusted, whole: NDArray[np.bool_], spine: SpineAnatomy, min_share: float, *, upper: bool) -> Any:
+    """A second-order surface ``s(u, v)`` through the ends of the columns that no cement lies near; None of too few."""
     flip = slice(None, None, -1) if upper else slice(None)
     first = np.argmax(whole[flip], axis=0)
     safe = np.take_along_axis(own.body[flip], first[None], axis=0)[0] & (whole.sum(axis=0) >= 5)
-    safe &= ndimage.binary_erosion(whole.any(axis=0), iterations=2)
-    at = np.argwhere(safe)
-    if len(at) < _MIN_COLUMNS:
+    inner = ndimage.binary_erosion(whole.any(axis=0), iterations=2)
+    at = np.argwhere(safe & inner)
+    if len(at) < max(_MIN_COLUMNS, min_share * np.count_nonzero(inner)):
         return None
     row = first[tuple(at.T)]
     row = whole.shape[0] - 1 - row if upper else row

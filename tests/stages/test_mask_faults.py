@@ -56,6 +56,20 @@ def test_cement_that_reaches_the_bones_outline_is_not_cut_off(spine, place):
     assert "mask_swallowed_cement" not in [note.code for note in found.notes]
 
 
+def test_an_endplate_under_which_cement_lies_nearly_everywhere_stands_as_it_is_drawn(spine):
+    """A third of it is sunk and free of cement: what it tells of the rest would cut the rest off."""
+    z = spine.middle_z("L3")
+    sunk = spine.box((8, 99), (-99, WALL_Y), (z + 7, z + 12))
+    cement = spine.box((-19, 6), (WALL_Y - 29, WALL_Y - 1), (z, z + 11))
+    masks = spine.masks()
+    labels = np.where(sunk, 0, masks.vertebrae)
+    floor = spine.box((8, spine.body_half_width_mm), (WALL_Y - 30, WALL_Y), (z + 6, z + 7))
+    volume = spine.volume(cement, other=((sunk, 40), (floor, 700)))
+    found = analyse(volume, SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier())
+    assert found.leaks == ()
+    assert "mask_swallowed_cement" not in [note.code for note in found.notes]
+
+
 def test_masks_wider_than_the_bone_are_thinned(spine):
     masks = spine.masks()
     reach = ndimage.distance_transform_edt(masks.vertebrae == 0, return_indices=True)
