@@ -78,7 +78,9 @@ class CementCriteria:
     strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.3
     """Strands thinner than a few voxels are followed down to this share of the cement's density."""
     hang_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.18
-    """Matter above this share hangs together with a piece (see max_spread)."""
+    """Matter above this share hangs together with a piece (see max_spread) ..."""
+    hang_over_canal: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.1
+    """... or, beside a canal that holds contrast, above the share of three quarters of the canal by this much."""
     min_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.42
     """The dense end (90th percentile) of a piece outside bone reaches this share of the cement's density."""
     contact_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 5.0

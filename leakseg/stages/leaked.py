@@ -25,6 +25,7 @@ from leakseg.volume import Volume
 _LEAST_MM3 = 2.0
 _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
+_CANAL_STEP, _CANAL_PERCENTILE = 17, 75
 _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
 """Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
 
@@ -56,7 +57,7 @@ def find_leaked_cement(
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     scene = _Scene(hu, vertebrae, densities, spacing, _bone_halo(hu, vertebrae, metal, inner, densities, criteria))
-    hanging = partial(scene.hanging, criteria=criteria)
+    hang_share = {False: criteria.hang_share, True: _canal_hang_share(scene, spine, criteria)}
     most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
@@ -83,6 +84,7 @@ def find_leaked_cement(
             whole = within(box, room)
             index = np.argwhere(own) + [part.start for part in whole]
             place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
+            hanging = partial(scene.hanging, above=hang_share[bool((place == Place.CANAL).any())])
             spread = hanging_together(own, whole, hu.shape, spacing, hanging, most_spread)
             piece = DensePiece(
                 size_mm3=size_mm3,
@@ -120,10 +122,23 @@ class _Scene:
         soft = self.densities.soft
         return np.asarray((self.hu[room] - soft) / (self.densities.plateau - soft))
 
-    def hanging(self, room: Window, criteria: CementCriteria) -> NDArray[np.bool_]:
-        """Less dense matter that pieces may hang together with."""
+    def hanging(self, room: Window, above: float) -> NDArray[np.bool_]:
+        """Less dense matter, above a share, that pieces may hang together with."""
         free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
-        return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), criteria.hang_share))
+        return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), above))
+
+
+def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:
+    """Above which share matter hangs together with pieces in the canal: contrast that fills the sac is none of it."""
+    nodes = np.argwhere(spine.canal)[::_CANAL_STEP].astype(np.float64)
+    grid = scene.densities.grid
+    at = np.rint(grid.to_index(spine.axis.to_patient(spine.lattice.to_suv(nodes)))).astype(int)
+    at = at[((at >= 0) & (at < np.array(grid.shape))).all(axis=1)]
+    if not len(at):
+        return criteria.hang_share
+    soft, plateau = scene.densities.soft, scene.densities.plateau
+    filled = (float(np.percentile(scene.hu[tuple(at.T)], _CANAL_PERCENTILE)) - soft) / (plateau - soft)
+    return max(criteria.hang_share, filled + criteria.hang_over_canal)
 
 
 def _loose_pieces(

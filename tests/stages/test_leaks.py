@@ -80,6 +80,15 @@ def test_epidural_leak_with_all_its_measures(spine):
     assert (found.leak_labels.labels > 0).sum() == pytest.approx(leak_mask.sum(), rel=0.15)
 
 
+def test_an_epidural_leak_beside_a_sac_full_of_contrast_is_found(spine):
+    """A myelogram: the sac is denser than what cement may hang together with."""
+    sac = spine.box((-10, 10), (WALL_Y, WALL_Y + 16), (-1, 1e3)) & (spine.masks().vertebrae == 0)
+    leak_mask = epidural(spine)
+    (leak,) = run(spine, spine.fill("L3"), wall_channel(spine), leak_mask, other=((sac, 420),)).leaks
+    assert (leak.type, leak.level.value) == (LeakType.EPIDURAL, "L3")
+    assert leak.volume_mm3 == pytest.approx(float(leak_mask.sum()), rel=0.25)
+
+
 @pytest.mark.parametrize(
     ("x", "side", "subtype"),
     [
