@@ -70,7 +70,7 @@ def kernel_kind(kernel: str) -> str | None:
         return SHARP
     if any(word in name for word in ("STANDARD", "STND", "SOFT", "SMOOTH", "CHST", "CHEST")):
         return SOFT
-    digits = "".join(character for character in name if character.isdigit())[:2]
+    digits = "".join(character for character in name if character.isdecimal())[:2]
     if name.startswith("FC") and digits:
         return SOFT if int(digits) < 30 else SHARP
     if name[:1] in {"B", "H", "U", "I", "Q", "D", "J"} and digits:

@@ -3,7 +3,7 @@
 import struct
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
@@ -63,6 +63,7 @@ def outcome(source):
 
 @given(changes=st.dictionaries(st.sampled_from(KEYWORDS), values, min_size=1, max_size=3), half=st.booleans())
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(changes={"ConvolutionKernel": b"u\xb2"}, half=False)
 def test_mutated_headers(bench, tmp_path_factory, changes, half):
     folder = tmp_path_factory.mktemp("fuzz")
     for number, dataset in enumerate(bench.Painted(shape=(4, 6, 5)).datasets()):
