@@ -57,7 +57,7 @@ def find_leaked_cement(
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     scene = _Scene(hu, vertebrae, densities, spacing, _bone_halo(hu, vertebrae, metal, inner, densities, criteria))
-    hang_share = {False: criteria.hang_share, True: _canal_hang_share(scene, spine, criteria)}
+    canal_hang_share = _canal_hang_share(scene, spine, criteria)
     most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
@@ -84,7 +84,8 @@ def find_leaked_cement(
             whole = within(box, room)
             index = np.argwhere(own) + [part.start for part in whole]
             place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
-            hanging = partial(scene.hanging, above=hang_share[bool((place == Place.CANAL).any())])
+            in_canal = (place == Place.CANAL).any()
+            hanging = partial(scene.hanging, above=canal_hang_share if in_canal else criteria.hang_share)
             spread = hanging_together(own, whole, hu.shape, spacing, hanging, most_spread)
             piece = DensePiece(
                 size_mm3=size_mm3,
