@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from pathlib import Path
@@ -90,13 +91,18 @@ def _entries(folder: Path, role: Role) -> Iterator[CaseEntry | Problem]:
 
 
 def _documents(folder: Path, role: Role) -> Iterator[Path]:
-    """One document a folder, hidden folders passed over."""
+    """One document a folder, hidden folders passed over; links are followed, and each folder is entered once."""
     chosen: dict[Path, Path] = {}
-    for name in _DOCUMENTS[role]:
-        for path in folder.rglob(name):
-            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-            if not hidden:
-                chosen.setdefault(path.parent, path)
+    entered: set[Path] = set()
+    for place, inner, names in os.walk(folder, followlinks=True):
+        if Path(place).resolve() in entered:
+            inner.clear()
+            continue
+        entered.add(Path(place).resolve())
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        found = next((name for name in _DOCUMENTS[role] if name in names), None)
+        if found is not None:
+            chosen[Path(place)] = Path(place) / found
     yield from (chosen[parent] for parent in sorted(chosen))
 
 

@@ -205,6 +205,16 @@ def test_a_damaged_run_json_is_told_for_refused_cases_would_be_lost(bench, leak,
         read_cohort(bench.results, "results")
 
 
+def test_linked_case_folders_are_read_and_a_link_into_itself_ends(bench, leak, tmp_path):
+    bench.truth_case("a", [leak(1)], {1: BOX})
+    elsewhere = tmp_path / "elsewhere"
+    bench.truth.rename(elsewhere)
+    bench.truth.mkdir()
+    (bench.truth / "a").symlink_to(elsewhere / "a", target_is_directory=True)
+    (elsewhere / "a" / "again").symlink_to(bench.truth, target_is_directory=True)
+    assert [case.case_id for case in read_cohort(bench.truth, "truth").cases] == ["a"]
+
+
 def test_folders_without_cases_are_told(bench, tmp_path):
     with pytest.raises(ConfigError, match="There is no folder"):
         read_cohort(tmp_path / "nowhere", "truth")
