@@ -14,7 +14,10 @@ _TOLD_MM3 = 10.0
 
 @dataclass(frozen=True)
 class DensePiece:
-    """One dense piece outside bone; densities as shares of the way from soft tissue to the cement's plateau."""
+    """One dense piece outside bone; densities as shares of the way from soft tissue to the cement's plateau.
+
+    ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half.
+    """
 
     size_mm3: float
     middle: float
@@ -24,6 +27,7 @@ class DensePiece:
     to_bone_mm: float
     cut_off: bool
     neural: bool
+    rooted: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     if piece.neural:
         blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share
         drop = plain and piece.dense_end >= criteria.neural_core_share
-        return (dense or drop or blurred or beyond_bone) and piece.spread <= criteria.max_spread_neural
+        apart = piece.spread <= criteria.max_spread_neural and piece.rooted <= criteria.max_rooted
+        return (dense or drop or blurred or beyond_bone) and apart
     strand = (
         plain
         and piece.to_bone_mm <= criteria.halo_mm

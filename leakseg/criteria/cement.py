@@ -121,6 +121,11 @@ class CementCriteria:
     """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0
     """... and in canal and foramina this many times; unlabelled bone goes on, a drop of cement ends."""
+    max_rooted: Annotated[
+        float, Gt(0), Unit("1"), Source("measured here: detached phantom leaks to 0.02, facets of verse005 from 0.5")
+    ] = 0.3
+    """Dense bone that a detached piece in canal or foramina goes on into: at most this share of the piece; a facet that
+    a mask cuts goes on."""
     metal_min_hu: Annotated[float, Gt(0), Unit("HU"), Source("titanium exceeds a 12-bit CT's range (3071 HU)")] = 3000.0
     """Metal is sought from here up (or at the stored range's upper end, where that is lower) ..."""
     metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0

@@ -26,6 +26,8 @@ _LEAST_MM3 = 2.0
 _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
+_ROOT_MM = 8.0
+"""How far dense bone that goes on from a piece is followed."""
 _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
 """Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
 
@@ -96,6 +98,7 @@ def find_leaked_cement(
                 to_bone_mm=float(from_bone[box][own].min()),
                 cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
                 neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
+                rooted=scene.rooted(own, whole, inner | metal),
             )
             if faint and not (piece.neural and piece.to_inner_mm <= touching_mm):
                 continue
@@ -127,6 +130,17 @@ class _Scene:
         """Less dense matter, above a share, that pieces may hang together with."""
         free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
         return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), above))
+
+    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: NDArray[np.bool_]) -> float:
+        """Bone as dense as a piece's median that it goes on into, over the piece's denser half."""
+        room = widened(box, self.hu.shape, _ROOT_MM, self.spacing_mm)
+        piece = cut_out(own, box, room)
+        hu = self.hu[room]
+        bone = (self.vertebrae[room] > 0) & ~no_bone[room]
+        dense = hu >= np.median(hu[piece])
+        numbers = cc3d.connected_components((piece | bone) & dense, connectivity=6)
+        held = np.isin(numbers, np.unique(numbers[piece & dense]))
+        return float(np.count_nonzero(held & bone) / np.count_nonzero(piece & dense))
 
 
 def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:

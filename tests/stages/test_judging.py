@@ -21,6 +21,7 @@ VEIN = DensePiece(
     to_bone_mm=0.5,
     cut_off=False,
     neural=False,
+    rooted=0.0,
 )
 """Of a detached vein on the bone."""
 
@@ -70,3 +71,10 @@ def test_a_drop_in_the_canal_is_cement_where_it_is_nearer_to_cement_than_to_cort
     assert judged(drop)
     assert not judged(drop, dense_end=0.6)
     assert not judged(drop, neural=False)
+
+
+def test_what_goes_on_into_dense_bone_is_a_facet_that_a_mask_cuts_unless_it_touches_cement():
+    drop = replace(VEIN, middle=0.8, dense_end=0.95, to_inner_mm=20.0, neural=True)
+    assert judged(drop, FAINT_CEMENT)
+    assert not judged(drop, FAINT_CEMENT, rooted=0.5)  # as measured in verse005
+    assert judged(drop, FAINT_CEMENT, rooted=0.5, to_inner_mm=1.0)

@@ -20,8 +20,9 @@ LEAST_SEED_MM3 = 60.0
 LEAST_PIECE_MM3 = 15.0
 STRONG_SHARE = 0.7
 """Cement is followed through what is this share as dense: facets that touch it are seldom so."""
-CORE_SHARE = 0.3
-"""This share of a detached piece is as dense as cement; dense facets only reach that here and there."""
+CORE_DENSITY, CORE_SHARE = 0.85, 0.3
+"""A detached piece is cement where this share of it is nearly as dense as cement in the bodies, and that is denser than
+this scan's bone: sclerotic facets are as dense as cement with little barium."""
 DENSEST_PERCENT, BEYOND_BONE = 99.0, 1.3
 """What is so much denser than the densest hundredth of the bone is cement, however thin.
 
@@ -36,7 +37,8 @@ def find_bone_cement(
 ) -> NDArray[np.bool_]:
     """Cement on the fine block, wherever it lies, with the rim that its blur brightens; empty where none was given.
 
-    Cement is sought deep in the bodies, where no cortex is; what is as dense elsewhere is cement too.
+    Cement is sought deep in the bodies, where no cortex is, and followed out of them; what is as dense elsewhere is
+    cement too where no bone of this scan is.
     """
     N = len(frames)
     s, u, v = np.arange(N)[:, None, None], straight.u_mm[None, :, None], straight.v_mm[None, None, :]
@@ -58,8 +60,12 @@ def find_bone_cement(
     index = np.rint(block.to_index(places + straight.v_mm[across, None] * frames.left[rows])).astype(np.int64)
     index = np.clip(index, 0, np.array(block.hu.shape) - 1)
     strong_hu = densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
-    found = _followed(block, index, strong_hu, core_hu=0.85 * plateau)
-    beyond_bone_hu = _beyond_bone(block, found, densities)
+    found = _followed(block, index, strong_hu, core_hu=np.inf)
+    reached_hu = _bone_reaches(block, found, densities)
+    if CORE_DENSITY * plateau > reached_hu:
+        found |= _followed(block, index, strong_hu, core_hu=CORE_DENSITY * plateau)
+        reached_hu = _bone_reaches(block, found, densities)
+    beyond_bone_hu = max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached_hu)
     if beyond_bone_hu < strong_hu:
         found |= _followed(block, index, beyond_bone_hu, core_hu=beyond_bone_hu)
     dense = block.hu > (plateau + densities.soft_hu + 250) / 2
@@ -81,13 +87,10 @@ def _followed(block: Block, seeds: NDArray[np.int64], least_hu: float, *, core_h
     return np.asarray(kept[pieces], dtype=bool)
 
 
-def _beyond_bone(block: Block, cement: NDArray[np.bool_], densities: Densities) -> float:
-    """HU that this scan's bone hardly reaches, from what lies apart from the cement found so far."""
+def _bone_reaches(block: Block, cement: NDArray[np.bool_], densities: Densities) -> float:
+    """Density, HU, of this scan's densest bone, from what lies apart from the cement found so far."""
     apart = (block.hu > densities.bone_hu) & ~binary_dilation(cement, iterations=BLOOM_VOXELS)
-    if not apart.any():
-        return float("inf")
-    reached = float(np.percentile(block.hu[apart], DENSEST_PERCENT))
-    return max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached)
+    return float(np.percentile(block.hu[apart], DENSEST_PERCENT)) if apart.any() else float("inf")
 
 
 def without_cement(block: Block, cement: NDArray[np.bool_], densities: Densities) -> Block:

@@ -69,6 +69,12 @@ def test_dense_cortex_that_touches_the_cement_is_still_bone() -> None:
     assert cement[CORTEX & (np.hypot(Y + 26, X) > 12)].mean() < 0.05
 
 
+def test_facets_as_dense_as_cement_with_little_barium_are_bone() -> None:
+    cement = found(200, 1250, 1350)
+    assert cement[LUMP].all()
+    assert not cement[ARCH].any()
+
+
 def test_an_ivory_vertebra_holds_no_cement() -> None:
     assert not found(750, 600).any()
 
