@@ -21,8 +21,10 @@ LEAST_PIECE_MM3 = 15.0
 STRONG_SHARE = 0.7
 """Cement is followed through what is this share as dense: facets that touch it are seldom so."""
 CORE_DENSITY, CORE_SHARE = 0.85, 0.3
-"""A detached piece is cement where this share of it is nearly as dense as cement in the bodies, and that is denser than
-this scan's bone: sclerotic facets are as dense as cement with little barium."""
+"""A detached piece is cement where this share of it is nearly as dense as cement in the bodies ..."""
+PLAINLY_DENSER = 1.4
+"""... and that is so much denser than the densest hundredth of the bone: sclerotic facets are as dense as cement with
+little barium. Those of totalsegmentator_ct reach 1.35 times that hundredth."""
 DENSEST_PERCENT, BEYOND_BONE = 99.0, 1.3
 """What is so much denser than the densest hundredth of the bone is cement, however thin.
 
@@ -62,7 +64,7 @@ def find_bone_cement(
     strong_hu = densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
     found = _followed(block, index, strong_hu, core_hu=np.inf)
     reached_hu = _bone_reaches(block, found, densities)
-    if CORE_DENSITY * plateau > reached_hu:
+    if CORE_DENSITY * plateau > PLAINLY_DENSER * reached_hu:
         found |= _followed(block, index, strong_hu, core_hu=CORE_DENSITY * plateau)
         reached_hu = _bone_reaches(block, found, densities)
     beyond_bone_hu = max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached_hu)
