@@ -16,7 +16,8 @@ _TOLD_MM3 = 10.0
 class DensePiece:
     """One dense piece outside bone; densities as shares of the way from soft tissue to the cement's plateau.
 
-    ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half.
+    ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half;
+    ``walled`` the share of its surroundings that is bone.
     """
 
     size_mm3: float
@@ -28,6 +29,7 @@ class DensePiece:
     cut_off: bool
     neural: bool
     rooted: float
+    walled: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
     if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan.cortex_edge, criteria)):
         return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
+    if piece.walled > criteria.max_walled:
+        return False
     beyond_bone = scan.thick and plainly_denser and piece.dense_end >= criteria.thick_beyond_bone * scan.cortex
     if piece.neural:
         blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share

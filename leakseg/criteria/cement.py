@@ -126,6 +126,14 @@ class CementCriteria:
     ] = 0.3
     """Dense bone that a detached piece in canal or foramina goes on into: at most this share of the piece; a facet that
     a mask cuts goes on."""
+    max_walled: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here: detached leaks to 0.42, facets a mask leaves out from 0.54"),
+    ] = 0.5
+    """Of what lies round a detached piece at most this share is bone: else it is bone that the mask leaves out."""
     metal_min_hu: Annotated[float, Gt(0), Unit("HU"), Source("titanium exceeds a 12-bit CT's range (3071 HU)")] = 3000.0
     """Metal is sought from here up (or at the stored range's upper end, where that is lower) ..."""
     metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0

@@ -99,6 +99,7 @@ def find_leaked_cement(
                 cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
                 neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
                 rooted=scene.rooted(own, whole, inner | metal),
+                walled=scene.walled(own, whole),
             )
             if faint and not (piece.neural and piece.to_inner_mm <= touching_mm):
                 continue
@@ -130,6 +131,13 @@ class _Scene:
         """Less dense matter, above a share, that pieces may hang together with."""
         free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
         return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), above))
+
+    def walled(self, own: NDArray[np.bool_], box: Window) -> float:
+        """Share of the voxels round a piece that are bone."""
+        room = widened(box, self.hu.shape, 0.0, self.spacing_mm)
+        piece = cut_out(own, box, room)
+        round_it = ndimage.binary_dilation(piece) & ~piece
+        return float((self.vertebrae[room][round_it] > 0).mean()) if round_it.any() else 1.0
 
     def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: NDArray[np.bool_]) -> float:
         """Bone as dense as a piece's median that it goes on into, over the piece's denser half."""

@@ -22,6 +22,7 @@ VEIN = DensePiece(
     cut_off=False,
     neural=False,
     rooted=0.0,
+    walled=0.2,
 )
 """Of a detached vein on the bone."""
 
@@ -78,3 +79,11 @@ def test_what_goes_on_into_dense_bone_is_a_facet_that_a_mask_cuts_unless_it_touc
     assert judged(drop, FAINT_CEMENT)
     assert not judged(drop, FAINT_CEMENT, rooted=0.5)  # as measured in verse005
     assert judged(drop, FAINT_CEMENT, rooted=0.5, to_inner_mm=1.0)
+
+
+@pytest.mark.parametrize("neural", [True, False])
+def test_a_detached_piece_with_bone_round_most_of_it_is_bone_that_the_mask_leaves_out(neural):
+    even = replace(VEIN, middle=0.85, dense_end=1.0, neural=neural)
+    assert judged(even)
+    assert not judged(even, walled=0.6)
+    assert judged(even, walled=0.6, to_inner_mm=1.0)
