@@ -54,7 +54,8 @@ class CementCriteria:
     near_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
     """Voxels outside bone this near to a mask may be blurred cortex and need the cortical threshold."""
     halo_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
-    """Bone's blur reaches this far; within, a voxel denser than blur explains stands out from the bone."""
+    """Blur reaches this far: bone's, within which a voxel denser than it explains stands out from the bone, and that of
+    leaked cement, whose volume is counted up to here."""
     halo_blur_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
     """The masks' inside is blurred by a Gaussian of this width, then scaled to what the scan shows ..."""
     halo_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 99.0

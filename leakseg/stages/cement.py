@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
 from leakseg.pieces import INSIDE, METAL, OUTSIDE, CementMap, LeakedCement, ScanDensities
-from leakseg.reach import Window, deeper, grown, pieces_with, widened, window_round, within
+from leakseg.reach import Window, connected_pieces, deeper, grown, near, pieces_with, widened, window_round, within
 from leakseg.volume import Volume
 
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
 _HARDLY_DENSER_HU = 200.0
 _ROOM_MM = 22.0
+_LEAST_SHELL = 30
+"""Voxels from which the density round a piece is told."""
 
 
 def no_cement(densities: ScanDensities) -> CementMap:
@@ -80,12 +83,13 @@ def map_cement(
     labels[metal] = METAL
     cement = inner | outer
     clip = volume.series.clip_hu
+    around = _surroundings(hu, outer, bone | (labels > 0), densities, criteria.halo_mm)
     return CementMap(
         window=window,
         grid=densities.grid.crop(box),
         labels=labels,
-        fraction=_share(hu, labels, OUTSIDE, ~bone, densities.soft, densities),
-        bone_fraction=_share(hu, labels, INSIDE, bone, densities.cancellous, densities),
+        fraction=_share(hu, labels, OUTSIDE, ~bone, around, densities, criteria.halo_mm),
+        bone_fraction=_share(hu, labels, INSIDE, bone, densities.cancellous, densities, 0.0),
         plateau_hu=densities.plateau,
         soft_hu=densities.soft,
         threshold_hu=densities.edge(densities.soft, criteria.edge_share),
@@ -119,15 +123,34 @@ def _share(
     labels: NDArray[np.uint8],
     label: int,
     where: NDArray[np.bool_],
-    background_hu: float,
+    background_hu: float | NDArray[np.float32],
     densities: ScanDensities,
+    blur_mm: float,
 ) -> NDArray[np.float32]:
-    """Share of cement in the voxels of one label and their rim: HU between the surroundings and the plateau."""
-    at = grown(labels == label, 2) & where & (labels != METAL)
-    span = max(densities.plateau - background_hu, 1.0)
+    """Share of cement in the voxels of one label and round them: HU between the surroundings and the plateau."""
+    at = near(labels == label, blur_mm, densities.grid.spacing_mm) | grown(labels == label, 2)
+    at &= where & (labels != METAL)
+    background = np.broadcast_to(np.float32(background_hu), hu.shape)[at]
     share = np.zeros(hu.shape, np.float32)
-    share[at] = np.clip((hu[at] - background_hu) / span, 0.0, 1.0)
+    share[at] = np.clip((hu[at] - background) / np.maximum(densities.plateau - background, 1.0), 0.0, 1.0)
     return share
+
+
+def _surroundings(
+    hu: NDArray[Any], outer: NDArray[np.bool_], other: NDArray[np.bool_], densities: ScanDensities, blur_mm: float
+) -> NDArray[np.float32]:
+    """HU of what lies round each piece outside bone, beyond its blur: soft tissue, or what is denser (contrast)."""
+    spacing = densities.grid.spacing_mm
+    background = np.full(hu.shape, densities.soft, np.float32)
+    pieces = connected_pieces(outer)
+    for number, box in enumerate(ndimage.find_objects(pieces.astype(np.int32)), start=1):
+        room = widened(box, hu.shape, 2.5 * blur_mm, spacing)
+        own = pieces[room] == number
+        blurred = near(own, blur_mm, spacing) | grown(own, 2)
+        shell = near(own, 2.5 * blur_mm, spacing) & ~near(own, 1.5 * blur_mm, spacing) & ~blurred & ~other[room]
+        if np.count_nonzero(shell) >= _LEAST_SHELL:
+            background[room][blurred] = max(densities.soft, float(np.median(hu[room][shell])))
+    return background
 
 
 def _notes(densities: ScanDensities) -> tuple[QualityNote, ...]:

@@ -12,7 +12,6 @@ from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import FloatArray
 from leakseg.pieces import CementMap, CementPart
-from leakseg.reach import grown
 
 _INSIDE, _OUTSIDE = 1, 2
 _PLACE_FACTOR = 256
@@ -32,7 +31,7 @@ def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteri
     suv = spine.axis.to_canal(cement.grid.to_patient(index))
     territory = _territory(spine, suv)
     reach = _reach(spine, suv)
-    rim, rim_owner = _rim(cement, outside, index)
+    rim, rim_owner = _rim(cement, index)
     weight = _weights(cement, index, rim, rim_owner)
     found = []
     for members in _joined(outside, cement.grid.spacing_mm, max(criteria.join_mm, *cement.grid.spacing_mm)):
@@ -75,11 +74,9 @@ def _reach(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.float32]:
     return spine.lattice.lookup(distance, suv, outside=99.0)
 
 
-def _rim(
-    cement: CementMap, outside: NDArray[np.bool_], index: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Voxels beside the pieces that hold some of their cement, and for each the nearest voxel of a piece."""
-    rim = np.argwhere(grown(outside, 2) & (cement.labels == 0) & (cement.fraction > 0))
+def _rim(cement: CementMap, index: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Voxels round the pieces that hold some of their cement, and for each the nearest voxel of a piece."""
+    rim = np.argwhere((cement.labels == 0) & (cement.fraction > 0))
     if len(rim) == 0:
         return rim, np.empty(0, np.int64)
     spacing = np.array(cement.grid.spacing_mm)

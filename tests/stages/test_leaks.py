@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from leakseg.analysis import analyse, describe_anatomy
 from leakseg.anatomy import SpineMasks, VertebraLevel
@@ -220,6 +221,14 @@ def test_a_distant_piece_is_told(spine):
 def test_thick_slices_are_told(coarse_spine):
     found = run(coarse_spine, coarse_spine.fill("L3"))
     assert "slice_thickness" in {note.code for note in found.notes}
+
+
+def test_what_blur_spreads_of_a_small_leak_is_counted(spine):
+    drop = spine.ball((0.0, 0.0, spine.middle_z("L3")), 3.0)
+    sharp = spine.volume(spine.fill("L3"), drop)
+    blurred = Volume(spine.grid, ndimage.gaussian_filter(sharp.hu.astype(float), 1.0).astype(np.int16))
+    (leak,) = analyse(blurred, spine.masks(), Criteria(), RuleClassifier()).leaks
+    assert leak.volume_mm3 == pytest.approx(float(drop.sum()), rel=0.1)
 
 
 @pytest.mark.parametrize("hu", [1100, 1400, 2600, 3071])
