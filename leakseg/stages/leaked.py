@@ -63,7 +63,7 @@ def find_leaked_cement(
     most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
-    for room, loose in _loose_pieces(scene, metal, inner, criteria):
+    for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = cut_out(*scene.halo, room)
@@ -165,15 +165,28 @@ def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriter
 
 
 def _loose_pieces(
-    scene: _Scene, metal: NDArray[np.bool_], inner: NDArray[np.bool_], criteria: CementCriteria
+    scene: _Scene,
+    metal: NDArray[np.bool_],
+    inner: NDArray[np.bool_],
+    spine: SpineAnatomy,
+    canal_share: float,
+    criteria: CementCriteria,
 ) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
-    """Rooms with room to the bone that counts, and in each a piece outside bone that a strand may be part of."""
+    """Rooms with room to the bone that counts, and in each a piece outside bone that a strand may be part of.
+
+    In the canal, up to ``canal_share`` is what fills the canal: contrast round the cord joins no pieces to one.
+    """
     reach_mm, spacing = criteria.detached_reach_canal_mm, scene.spacing_mm
     around = window_round(inner, reach_mm + max(spacing), spacing)
     if around is None:
         return
     edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
     loose = (scene.hu[around] > edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
+    if canal_share > criteria.strand_share:
+        faint = np.argwhere(loose & (scene.share(around) <= canal_share))
+        at = scene.densities.grid.to_patient(faint + [side.start for side in around])
+        fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
+        loose[tuple(faint[fills.astype(bool)].T)] = False
     pieces = cc3d.connected_components(loose, connectivity=26)
     least = _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_bone_mm + 2 * max(spacing)
