@@ -44,12 +44,16 @@ class Yardstick:
     cortex: float
     cortex_edge: float
 
+    def plainly_denser(self, criteria: CementCriteria) -> bool:
+        """Whether the scan's cement is so much denser than cortex that density tells them apart."""
+        return self.cortex_edge <= criteria.detached_core_share
+
 
 def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
     dense = piece.dense_end >= criteria.detached_core_share
     # Nearer to cement than to cortex, which tells something where cement is plainly denser than cortex.
-    plainly_denser = scan.cortex_edge <= criteria.detached_core_share
+    plainly_denser = scan.plainly_denser(criteria)
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
     if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan.cortex_edge, criteria)):
         return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
@@ -75,6 +79,21 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and piece.dense_end <= criteria.detached_max_core_share
         and piece.spread <= criteria.max_spread
     )
+
+
+def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether the densest part of a piece that is none as a whole counts: contrast, bone or streaks hang on it.
+
+    Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex.
+    """
+    touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, scan.cortex_edge, criteria)
+    return is_dense_as_cement(core, scan, criteria) and (touches or core.neural)
+
+
+def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a core is nearer to cement than to cortex, and no denser than cement, as clips are."""
+    least = max(scan.cortex_edge, criteria.strand_core_share)
+    return scan.plainly_denser(criteria) and least <= core.dense_end <= criteria.detached_max_core_share
 
 
 def _across_gap(piece: DensePiece, cortex_edge: float, criteria: CementCriteria) -> bool:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
-from leakseg.balls import grown_by
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
-from leakseg.judging import DensePiece, Yardstick, is_cement, looks_like_cement
+from leakseg.geometry import FloatArray, Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
+from leakseg.halo import bone_halo
+from leakseg.judging import DensePiece, Yardstick, is_cement, is_core_of_cement, is_dense_as_cement, looks_like_cement
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import Window, cut_out, deeper, hanging_together, near, widened, window_round, within
 from leakseg.volume import Volume
@@ -28,8 +28,6 @@ _STANDING_OUT_MM3 = 1.5
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
 _ROOT_MM = 8.0
 """How far dense bone that goes on from a piece is followed."""
-_LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
-"""Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
 
 
 def find_leaked_cement(
@@ -54,58 +52,33 @@ def find_leaked_cement(
         for hounsfield in (densities.cortex, densities.edge(densities.cortex, criteria.edge_share))
     )
     yardstick = Yardstick(touching_mm, max(spacing) >= criteria.thick_voxel_mm, cortex, cortex_edge)
-    # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
-    denser_than_cortex = cortex_edge <= criteria.detached_core_share
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    scene = _Scene(hu, vertebrae, densities, spacing, _bone_halo(hu, vertebrae, metal, inner, densities, criteria))
+    scene = _Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
-    most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
+    look = _Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
     for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = cut_out(*scene.halo, room)
         cap = max(cortex_edge, criteria.edge_share)
-        hidden = np.minimum(halo, cap) if denser_than_cortex else np.full_like(halo, cap)
+        hidden = np.minimum(halo, cap) if yardstick.plainly_denser(criteria) else np.full_like(halo, cap)
         limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
         pieces = cc3d.connected_components(loose & (share > limit), connectivity=26)
         for number, box in enumerate(ndimage.find_objects(pieces), start=1):
             own = pieces[box] == number
-            size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
-            standing_out_mm3 = float((from_bone[box][own] > stands_out_mm).sum()) * grid.voxel_volume_mm3
-            over_halo_mm3 = float((share[box] > halo[box])[own].sum()) * grid.voxel_volume_mm3 * denser_than_cortex
-            stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
-            if size_mm3 < _LEAST_MM3 or not stands_out:
-                continue
-            middle, dense_end = np.percentile(share[box][own], [50, 90])
-            faint = dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share)
-            if faint and not (coarse and over_halo_mm3 >= criteria.min_over_halo_mm3):
-                continue
             whole = within(box, room)
-            index = np.argwhere(own) + [part.start for part in whole]
-            place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
-            in_canal = (place == Place.CANAL).any()
-            hanging = partial(scene.hanging, above=canal_hang_share if in_canal else criteria.hang_share)
-            spread = hanging_together(own, whole, hu.shape, spacing, hanging, most_spread)
-            piece = DensePiece(
-                size_mm3=size_mm3,
-                middle=float(middle),
-                dense_end=float(dense_end),
-                spread=1.0 if spread is None else spread,
-                to_inner_mm=_distance_mm(index, inner, spacing),
-                to_bone_mm=float(from_bone[box][own].min()),
-                cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
-                neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
-                rooted=scene.rooted(own, whole, inner | metal),
-                walled=scene.walled(own, whole),
-            )
-            if faint and not (piece.neural and piece.to_inner_mm <= touching_mm):
-                continue
-            if is_cement(piece, yardstick, criteria):
+            seen = share[box], from_bone[box], halo[box]
+            piece = look.at(own, whole, *seen)
+            if piece is not None and is_cement(piece, yardstick, criteria):
                 taken[whole] |= own
-            elif looks_like_cement(piece, criteria):
+                continue
+            cores = _cores(own, whole, look, *seen)
+            taken[whole] |= cores
+            if piece is not None and not cores.any() and looks_like_cement(piece, criteria):
+                index = np.argwhere(own) + [side.start for side in whole]
                 first = int(np.ravel_multi_index(tuple(index[0]), hu.shape))
                 notes.append((first, _dense_piece(grid.to_patient(index).mean(axis=0), piece)))
     mask = _mask_of(taken, scene, metal, criteria)
@@ -132,6 +105,7 @@ class _Scene:
         free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
         return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), above))
 
+
     def walled(self, own: NDArray[np.bool_], box: Window) -> float:
         """Share of the voxels round a piece that are bone."""
         room = widened(box, self.hu.shape, 0.0, self.spacing_mm)
@@ -149,6 +123,107 @@ class _Scene:
         numbers = cc3d.connected_components((piece | bone) & dense, connectivity=6)
         held = np.isin(numbers, np.unique(numbers[piece & dense]))
         return float(np.count_nonzero(held & bone) / np.count_nonzero(piece & dense))
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What is looked at in each piece, and how."""
+
+    scene: _Scene
+    inner: NDArray[np.bool_]
+    metal: NDArray[np.bool_]
+    spine: SpineAnatomy
+    criteria: CementCriteria
+    yardstick: Yardstick
+    canal_hang_share: float
+    coarse: bool
+    stands_out_mm: float
+
+    def at(
+        self,
+        own: NDArray[np.bool_],
+        whole: Window,
+        share: NDArray[np.floating[Any]],
+        from_bone: FloatArray,
+        halo: NDArray[np.float32],
+    ) -> DensePiece | None:
+        """One piece measured, all arrays of its own block; None where it is a mask's rim, noise or faint."""
+        scene, criteria, grid = self.scene, self.criteria, self.scene.densities.grid
+        size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
+        standing_out_mm3 = float((from_bone[own] > self.stands_out_mm).sum()) * grid.voxel_volume_mm3
+        # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
+        over_halo_mm3 = float((share > halo)[own].sum()) * grid.voxel_volume_mm3
+        over_halo_mm3 *= self.yardstick.plainly_denser(criteria)
+        stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
+        if size_mm3 < _LEAST_MM3 or not stands_out:
+            return None
+        middle, dense_end = np.percentile(share[own], [50, 90])
+        faint = dense_end < (criteria.coarse_core_share if self.coarse else criteria.min_core_share)
+        if faint and not (self.coarse and over_halo_mm3 >= criteria.min_over_halo_mm3):
+            return None
+        index = np.argwhere(own) + [part.start for part in whole]
+        place = self.spine.lattice.lookup(self.spine.place, self.spine.axis.to_canal(grid.to_patient(index)))
+        in_canal = (place == Place.CANAL).any()
+        hanging = partial(scene.hanging, above=self.canal_hang_share if in_canal else criteria.hang_share)
+        most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
+        spread = hanging_together(own, whole, scene.hu.shape, scene.spacing_mm, hanging, most)
+        piece = DensePiece(
+            size_mm3=size_mm3,
+            middle=float(middle),
+            dense_end=float(dense_end),
+            spread=1.0 if spread is None else spread,
+            to_inner_mm=_distance_mm(index, self.inner, scene.spacing_mm),
+            to_bone_mm=float(from_bone[own].min()),
+            cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, scene.hu.shape, strict=True)),
+            neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
+            rooted=scene.rooted(own, whole, self.inner | self.metal),
+            walled=scene.walled(own, whole),
+        )
+        lost = faint and not (piece.neural and piece.to_inner_mm <= self.yardstick.touching_mm)
+        return None if lost else piece
+
+
+def _cores(
+    own: NDArray[np.bool_],
+    whole: Window,
+    look: _Look,
+    share: NDArray[np.floating[Any]],
+    from_bone: FloatArray,
+    halo: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """What is cement of a piece that as a whole is none: its cores, and what of it lies within blur of them.
+
+    Cores are denser than any bone or contrast that the piece hangs together with may be; those near to one that
+    counts go on from it.
+    """
+    scan, criteria, spacing = look.yardstick, look.criteria, look.scene.spacing_mm
+    found = np.zeros_like(own)
+    clear = own & (share > scan.cortex_edge)
+    if not (scan.plainly_denser(criteria) and clear.any()):
+        return found
+    parts = cc3d.connected_components(own & (share > max(scan.cortex, criteria.edge_share)), connectivity=26)
+    blocks = ndimage.find_objects(parts)
+    others = []
+    for number in np.unique(parts[clear]):
+        block = blocks[number - 1]
+        part = parts[block] == number
+        core = look.at(part, within(block, whole), share[block], from_bone[block], halo[block])
+        if core is None or not is_dense_as_cement(core, scan, criteria):
+            continue
+        if is_core_of_cement(core, scan, criteria):
+            found[block] |= part
+        else:
+            others.append((block, part))
+    half_voxel = half_voxel_mm(spacing)
+    while found.any():
+        reached = near(found, scan.touching_mm, spacing, half_voxel)
+        going_on = [(block, part) for block, part in others if reached[block][part].any()]
+        if not going_on:
+            return own & near(found, criteria.halo_mm, spacing, half_voxel)
+        for block, part in going_on:
+            found[block] |= part
+        others = [(block, part) for block, part in others if not found[block][part].any()]
+    return found
 
 
 def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:
@@ -236,53 +311,6 @@ def _mask_of(
         core = taken[room] & (share > criteria.edge_share)
         mask[room] = core | _thin(taken[room], core, (scene.vertebrae[room] > 0) | metal[room], share, criteria)
     return mask
-
-
-def _bone_halo(
-    hu: NDArray[Any],
-    vertebrae: NDArray[np.uint8],
-    metal: NDArray[np.bool_],
-    inner: NDArray[np.bool_],
-    densities: ScanDensities,
-    criteria: CementCriteria,
-) -> tuple[NDArray[np.float32], Window | None]:
-    """The share that a voxel just outside bone may have by the blur of the bone and the cement in it alone, and where.
-
-    What lies inside the masks is blurred once more; how much of that is seen outside is measured in this scan
-    itself, layer by layer, where no cement is near: masks drawn too narrow have a wide halo, and say so. Zero
-    farther out; infinite where too little of a layer is in view.
-    """
-    spacing = densities.grid.spacing_mm
-    room = window_round(vertebrae, criteria.halo_mm + max(spacing), spacing)
-    if room is None:
-        return np.zeros((0, 0, 0), np.float32), None
-    own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
-    blurred = np.zeros(own.shape, np.float32)
-    for section, values, solid in zip(blurred, hu[room], own & ~iron, strict=True):
-        section[solid] = _share(values[solid], densities).clip(0)
-    sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
-    ndimage.gaussian_filter(blurred, sigma, truncate=3.0, output=blurred)
-    noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
-    ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
-    shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
-    beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
-    layer = sum(beyond, np.zeros(len(shell), np.uint8))
-    seen_through = blurred.ravel()[shell] + np.float32(_FAINT)
-    quiet, share = ~noisy.ravel()[shell], _share(hu[room].ravel()[shell], densities)
-    for number in range(len(ends)):
-        there = layer == number
-        known = there & quiet
-        enough = int(known.sum()) >= _MIN_LAYER
-        seen = np.percentile(share[known] / seen_through[known], criteria.halo_percentile) if enough else np.inf
-        seen_through[there] *= float(seen)
-    blurred[...] = 0
-    blurred.ravel()[shell] = seen_through
-    return blurred, room
-
-
-def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
-    """Share of the way from soft tissue to the cement's plateau."""
-    return ((hu - densities.soft) / (densities.plateau - densities.soft)).astype(np.float32)
 
 
 def _thin(
