@@ -81,7 +81,9 @@ class ClassifyCriteria:
     basivertebral_exit_mm2: Annotated[
         float, Gt(0), Unit("mm2"), Source("measured: phantom_study.toml, seed 31; veins to 6.6, defects from 10.2")
     ] = 8.0
-    """... or no broader than this."""
+    """... or no broader than this ..."""
+    least_exit_voxels: Annotated[int, Ge(1), Unit("1"), CONVENTION] = 2
+    """... or of so few voxels that a coarse scan could show no narrower one."""
     stump_max_width_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """Cement too short to show a course is a vein's stump where it is no wider than this ..."""
     stump_max_breadth: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 1.0

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from leakseg.analysis import analyse, describe_anatomy
-from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.anatomy import Place, SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
@@ -81,13 +81,14 @@ def test_epidural_leak_with_all_its_measures(spine):
     assert (found.leak_labels.labels > 0).sum() == pytest.approx(leak_mask.sum(), rel=0.15)
 
 
-def test_an_epidural_leak_beside_a_sac_full_of_contrast_is_found(spine):
-    """A myelogram: the sac is denser than what cement may hang together with."""
+@pytest.mark.parametrize("sac_hu", [420, 650])
+def test_an_epidural_leak_beside_a_sac_full_of_contrast_is_found(spine, sac_hu):
+    """A myelogram: the sac is denser than what cement may hang together with, or than strands are followed down to."""
     sac = spine.box((-10, 10), (WALL_Y, WALL_Y + 16), (-1, 1e3)) & (spine.masks().vertebrae == 0)
     leak_mask = epidural(spine)
-    (leak,) = run(spine, spine.fill("L3"), wall_channel(spine), leak_mask, other=((sac, 420),)).leaks
+    (leak,) = run(spine, spine.fill("L3"), wall_channel(spine), leak_mask, other=((sac, sac_hu),)).leaks
     assert (leak.type, leak.level.value) == (LeakType.EPIDURAL, "L3")
-    assert leak.volume_mm3 == pytest.approx(float(leak_mask.sum()), rel=0.25)
+    assert leak.volume_mm3 == pytest.approx(float(leak_mask.sum()), rel=0.35)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,28 @@ def test_segmental_vein_and_soft_tissue_lump(spine):
     lump = spine.ball((edge + 7.0, WALL_Y - 15, z(spine)), 7.0)
     (leak,) = run(spine, spine.fill("L3", 11.0), lump).leaks
     assert (leak.type, leak.subtype) == (LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE)
+
+
+def test_a_vein_that_crosses_a_rib_without_a_mask_is_found_and_the_rib_is_not(spine):
+    edge = spine.body_half_width_mm
+    vein = spine.box((edge - 12, edge + 2), (WALL_Y - 16, WALL_Y - 13), (z(spine) - 1.5, z(spine) + 1.5))
+    vein |= spine.box((edge + 1, edge + 4), (WALL_Y - 28, WALL_Y - 8), (z(spine) - 1.5, z(spine) + 1.5))
+    rib = spine.box((edge + 3, edge + 25), (WALL_Y - 14, WALL_Y - 8), (z(spine) - 4, z(spine) + 4))
+    assert run(spine, spine.fill("L3"), other=((rib, 750),)).leaks == ()
+    (leak,) = run(spine, spine.fill("L3"), vein, other=((rib, 750),)).leaks
+    assert (leak.type, leak.subtype) == (LeakType.VENOUS, LeakSubtype.SEGMENTAL)
+    assert leak.volume_mm3 == pytest.approx(float((vein & (spine.masks().vertebrae == 0)).sum()), rel=0.35)
+
+
+def test_a_disc_ends_where_one_of_its_bodies_does_at_the_back(spine):
+    masks = spine.masks()
+    low, corner = z(spine) - 12, (WALL_Y - 4, WALL_Y)
+    labels = masks.vertebrae.copy()
+    labels[spine.box((8, 21), corner, (low - 1, low + 11)) & (labels == VertebraLevel.L3.number)] = 0
+    found = describe_anatomy(SpineMasks(masks.grid, labels, canal=masks.canal), Criteria())
+    behind, between = np.array([[15.5, WALL_Y - 3.4, low - 5.0], [15.5, WALL_Y - 8.0, low - 5.0]])
+    place = [int(found.lattice.lookup(found.place, found.axis.to_canal(point[None]))[0]) for point in (behind, between)]
+    assert place == [Place.FORAMEN, Place.DISC]
 
 
 def test_one_piece_in_two_places_is_two_leaks_of_one_component(spine):
