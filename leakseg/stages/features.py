@@ -255,5 +255,6 @@ def _exit_area_mm2(points: FloatArray, cement: CementMap) -> float:
     """
     steps = cement.grid.affine[:3, :3]
     spread = np.linalg.eigvalsh(np.cov(points.T, bias=True) + steps @ steps.T / 12)
-    ellipse = 4 * np.pi * float(np.sqrt(spread[2] * spread[1]))
-    return min(float(len(points)) * cement.grid.voxel_volume_mm3 ** (2 / 3), ellipse)
+    ellipse = float(4 * np.pi * np.sqrt(spread[2] * spread[1]))
+    covered = float(len(points) * cement.grid.voxel_volume_mm3 ** (2 / 3))
+    return min(covered, ellipse)

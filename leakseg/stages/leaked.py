@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import cc3d
@@ -12,22 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
-from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
+from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
 from leakseg.halo import bone_halo
-from leakseg.judging import DensePiece, Yardstick, is_cement, is_core_of_cement, is_dense_as_cement, looks_like_cement
+from leakseg.judging import (
+    DensePiece,
+    Yardstick,
+    is_cement,
+    is_core_of_cement,
+    is_dense_as_cement,
+    looks_like_cement,
+)
+from leakseg.looking import LEAST_MM3, Look, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, cut_out, deeper, hanging_together, near, widened, window_round, within
+from leakseg.reach import Window, cut_out, near, widened, window_round, within
 from leakseg.volume import Volume
 
-_LEAST_MM3 = 2.0
-_MOST = 0.5
-_STANDING_OUT_MM3 = 1.5
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
-_ROOT_MM = 8.0
-"""How far dense bone that goes on from a piece is followed."""
 
 
 def find_leaked_cement(
@@ -54,11 +55,11 @@ def find_leaked_cement(
     yardstick = Yardstick(touching_mm, max(spacing) >= criteria.thick_voxel_mm, cortex, cortex_edge)
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    scene = _Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
+    scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
-    taken = np.zeros(hu.shape, bool)
+    taken, channels = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
-    look = _Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
+    look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
     for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
@@ -74,6 +75,8 @@ def find_leaked_cement(
             piece = look.at(own, whole, *seen)
             if piece is not None and is_cement(piece, yardstick, criteria):
                 taken[whole] |= own
+                if piece.to_inner_mm > touching_mm >= piece.to_channel_mm:
+                    look.follow(own, whole, channels)
                 continue
             cores = _cores(own, whole, look, *seen)
             taken[whole] |= cores
@@ -82,116 +85,19 @@ def find_leaked_cement(
                 first = int(np.ravel_multi_index(tuple(index[0]), hu.shape))
                 notes.append((first, _dense_piece(grid.to_patient(index).mean(axis=0), piece)))
     mask = _mask_of(taken, scene, metal, criteria)
-    return LeakedCement(mask, touching_mm, tuple(note for _, note in sorted(notes, key=lambda told: told[0])))
-
-
-@dataclass(frozen=True, eq=False)
-class _Scene:
-    """The window round the spine: its densities and bones, of which each step looks at a part."""
-
-    hu: NDArray[Any]
-    vertebrae: NDArray[np.uint8]
-    densities: ScanDensities
-    spacing_mm: tuple[float, float, float]
-    halo: tuple[NDArray[np.float32], Window | None]
-
-    def share(self, room: tuple[slice, ...]) -> NDArray[np.floating[Any]]:
-        """Share of the way from soft tissue to the cement's plateau."""
-        soft = self.densities.soft
-        return np.asarray((self.hu[room] - soft) / (self.densities.plateau - soft))
-
-    def hanging(self, room: Window, above: float) -> NDArray[np.bool_]:
-        """Less dense matter, above a share, that pieces may hang together with."""
-        free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
-        return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), above))
-
-
-    def walled(self, own: NDArray[np.bool_], box: Window) -> float:
-        """Share of the voxels round a piece that are bone."""
-        room = widened(box, self.hu.shape, 0.0, self.spacing_mm)
-        piece = cut_out(own, box, room)
-        round_it = ndimage.binary_dilation(piece) & ~piece
-        return float((self.vertebrae[room][round_it] > 0).mean()) if round_it.any() else 1.0
-
-    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: NDArray[np.bool_]) -> float:
-        """Bone as dense as a piece's median that it goes on into, over the piece's denser half."""
-        room = widened(box, self.hu.shape, _ROOT_MM, self.spacing_mm)
-        piece = cut_out(own, box, room)
-        hu = self.hu[room]
-        bone = (self.vertebrae[room] > 0) & ~no_bone[room]
-        dense = hu >= np.median(hu[piece])
-        numbers = cc3d.connected_components((piece | bone) & dense, connectivity=6)
-        held = np.isin(numbers, np.unique(numbers[piece & dense]))
-        return float(np.count_nonzero(held & bone) / np.count_nonzero(piece & dense))
-
-
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """What is looked at in each piece, and how."""
-
-    scene: _Scene
-    inner: NDArray[np.bool_]
-    metal: NDArray[np.bool_]
-    spine: SpineAnatomy
-    criteria: CementCriteria
-    yardstick: Yardstick
-    canal_hang_share: float
-    coarse: bool
-    stands_out_mm: float
-
-    def at(
-        self,
-        own: NDArray[np.bool_],
-        whole: Window,
-        share: NDArray[np.floating[Any]],
-        from_bone: FloatArray,
-        halo: NDArray[np.float32],
-    ) -> DensePiece | None:
-        """One piece measured, all arrays of its own block; None where it is a mask's rim, noise or faint."""
-        scene, criteria, grid = self.scene, self.criteria, self.scene.densities.grid
-        size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
-        standing_out_mm3 = float((from_bone[own] > self.stands_out_mm).sum()) * grid.voxel_volume_mm3
-        # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
-        over_halo_mm3 = float((share > halo)[own].sum()) * grid.voxel_volume_mm3
-        over_halo_mm3 *= self.yardstick.plainly_denser(criteria)
-        stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
-        if size_mm3 < _LEAST_MM3 or not stands_out:
-            return None
-        middle, dense_end = np.percentile(share[own], [50, 90])
-        faint = dense_end < (criteria.coarse_core_share if self.coarse else criteria.min_core_share)
-        if faint and not (self.coarse and over_halo_mm3 >= criteria.min_over_halo_mm3):
-            return None
-        index = np.argwhere(own) + [part.start for part in whole]
-        place = self.spine.lattice.lookup(self.spine.place, self.spine.axis.to_canal(grid.to_patient(index)))
-        in_canal = (place == Place.CANAL).any()
-        hanging = partial(scene.hanging, above=self.canal_hang_share if in_canal else criteria.hang_share)
-        most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
-        spread = hanging_together(own, whole, scene.hu.shape, scene.spacing_mm, hanging, most)
-        piece = DensePiece(
-            size_mm3=size_mm3,
-            middle=float(middle),
-            dense_end=float(dense_end),
-            spread=1.0 if spread is None else spread,
-            to_inner_mm=_distance_mm(index, self.inner, scene.spacing_mm),
-            to_bone_mm=float(from_bone[own].min()),
-            cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, scene.hu.shape, strict=True)),
-            neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
-            rooted=scene.rooted(own, whole, self.inner | self.metal),
-            walled=scene.walled(own, whole),
-        )
-        lost = faint and not (piece.neural and piece.to_inner_mm <= self.yardstick.touching_mm)
-        return None if lost else piece
+    told = tuple(note for _, note in sorted(notes, key=lambda note: note[0]))
+    return LeakedCement(mask, touching_mm, told, channels)
 
 
 def _cores(
     own: NDArray[np.bool_],
     whole: Window,
-    look: _Look,
+    look: Look,
     share: NDArray[np.floating[Any]],
     from_bone: FloatArray,
     halo: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    """What is cement of a piece that as a whole is none: its cores, and what of it lies within blur of them.
+    """What is cement of a piece that as a whole is none: its cores, and what is denser than cortex within blur of them.
 
     Cores are denser than any bone or contrast that the piece hangs together with may be; those near to one that
     counts go on from it.
@@ -219,14 +125,14 @@ def _cores(
         reached = near(found, scan.touching_mm, spacing, half_voxel)
         going_on = [(block, part) for block, part in others if reached[block][part].any()]
         if not going_on:
-            return own & near(found, criteria.halo_mm, spacing, half_voxel)
+            return own & (share > scan.cortex) & near(found, criteria.halo_mm, spacing, half_voxel)
         for block, part in going_on:
             found[block] |= part
         others = [(block, part) for block, part in others if not found[block][part].any()]
     return found
 
 
-def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:
+def _canal_hang_share(scene: Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:
     """Above which share matter hangs together with pieces in the canal: contrast that fills the sac is none of it."""
     nodes = np.argwhere(spine.canal)[::_CANAL_STEP].astype(np.float64)
     grid = scene.densities.grid
@@ -240,7 +146,7 @@ def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriter
 
 
 def _loose_pieces(
-    scene: _Scene,
+    scene: Scene,
     metal: NDArray[np.bool_],
     inner: NDArray[np.bool_],
     spine: SpineAnatomy,
@@ -263,7 +169,7 @@ def _loose_pieces(
         fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
         loose[tuple(faint[fills.astype(bool)].T)] = False
     pieces = cc3d.connected_components(loose, connectivity=26)
-    least = _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
+    least = LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_bone_mm + 2 * max(spacing)
     tree: Any = None
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
@@ -273,7 +179,7 @@ def _loose_pieces(
         whole = within(box, around)
         own &= scene.share(whole) > criteria.strand_share
         if tree is None:
-            tree = spatial.cKDTree(_rim(inner) * np.array(spacing))
+            tree = spatial.cKDTree(rim_of(inner) * np.array(spacing))
         index = np.argwhere(own)
         points = (index + [part.start for part in whole]) * np.array(spacing)
         half_voxel = 0.5 * float(np.prod(spacing)) ** (1 / 3)
@@ -285,23 +191,8 @@ def _loose_pieces(
         yield room, piece
 
 
-def _rim(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """``(N, 3)`` voxels of a mask with a neighbour outside it: the nearest to whatever lies outside."""
-    box = bounding_box(mask, 1)
-    assert box is not None
-    own = mask[box]
-    return np.asarray(np.argwhere(own & ~ndimage.binary_erosion(own)) + [part.start for part in box])
-
-
-def _distance_mm(index: NDArray[np.int64], mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
-    """Shortest way from any of the voxels to the mask's surface."""
-    scale = np.array(spacing_mm)
-    nearest = spatial.cKDTree(_rim(mask) * scale).query(index * scale)[0].min()
-    return float(max(nearest - 0.5 * float(np.prod(spacing_mm)) ** (1 / 3), 0.0))
-
-
 def _mask_of(
-    taken: NDArray[np.bool_], scene: _Scene, metal: NDArray[np.bool_], criteria: CementCriteria
+    taken: NDArray[np.bool_], scene: Scene, metal: NDArray[np.bool_], criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """The voxels of the pieces that are cement, and those at their rim that belong to them."""
     mask = np.zeros(taken.shape, bool)
