@@ -89,10 +89,11 @@ class ClassifyCriteria:
     stump_max_breadth: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 1.0
     """... and no wider still where it leaves the bone."""
     segmental_height_margin: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.0
-    """Segmental veins leave the body at least this share of its height away from both endplates; in a crushed body
-    they lie beside them."""
+    """What reached a foramen by a segmental vein left the body at least this share of its height away from both
+    endplates; in a crushed body they lie beside them."""
     narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), Source("measured here: implants in verse005")] = 22.0
-    """Broader contact with inner cement is a defect of the cortex, no segmental vein."""
+    """Broader contact with inner cement is a defect of the cortex, no segmental vein, unless the strand behind it is
+    hardly less broad (`basivertebral_max_breadth`)."""
     breach_behind_wall_mm: Annotated[
         float, Gt(0), Unit("mm"), Source("measured here: phantom_study.toml, seed 31: walls to 2.0, pedicles from 3.9")
     ] = 2.7
