@@ -19,7 +19,9 @@ class LeakCriteria:
     min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """Cement counts in a second place only where it reaches this far across the border into it."""
     join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.3
-    """Pieces in one place with a smaller gap between them, or one of less than a slice or pixel, are one leak."""
+    """Pieces in one place with a smaller gap between them, or one of less than a slice or pixel, are one leak ..."""
+    exits_apart_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 5.0
+    """... but not where each is large enough to be a leak and left the bone by itself, with exits this far apart."""
     min_treated_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 200.0
     """A vertebra with at least this much cement inside its bone counts as treated."""
     treated_rim_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0

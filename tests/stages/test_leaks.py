@@ -206,6 +206,18 @@ def test_cement_of_a_neighbour_some_millimetres_away_is_no_contact(spine):
     assert leak.level == VertebraLevel.L3
 
 
+def test_two_veins_that_run_side_by_side_are_two_leaks_where_each_left_the_bone_by_itself(fine_spine):
+    spine = fine_spine
+    edge = spine.body_half_width_mm
+    front, rear = (
+        spine.box((0, edge + 3), (y, y + 2), (z(spine) - 1, z(spine) + 1)) for y in (WALL_Y - 22, WALL_Y - 12)
+    )
+    along = spine.box((edge + 1, edge + 3), (WALL_Y - 28, WALL_Y - 16.7), (z(spine) - 1, z(spine) + 1))
+    behind = spine.box((edge + 1, edge + 3), (WALL_Y - 16.1, WALL_Y - 8), (z(spine) - 1, z(spine) + 1))
+    assert len(run(spine, spine.fill("L3"), front, rear, along, behind).leaks) == 2
+    assert len(run(spine, spine.fill("L3"), front, along, behind).leaks) == 1
+
+
 def test_two_drops_with_a_gap_of_two_millimetres_are_two_leaks(spine):
     lower = spine.box((2, 7), (WALL_Y, WALL_Y + 4), (z(spine) - 8, z(spine) - 1))
     upper = spine.box((2, 7), (WALL_Y, WALL_Y + 4), (z(spine) + 1, z(spine) + 8))
