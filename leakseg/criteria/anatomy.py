@@ -154,6 +154,24 @@ class OutlineCriteria:
         ),
     ] = 0.5
     """An endplate of which less than this share is trusted cannot be rebuilt: its mask stands as it is."""
+    carried_away_mm: Annotated[
+        float,
+        Gt(0),
+        Unit("mm"),
+        Source(
+            "measured: phantom_study.toml, seed 61, and implants in verse005: to 6 mm the carried surface errs "
+            "by 0.5 mm (root mean square), from there on by 0.8 mm and more"
+        ),
+    ] = 6.0
+    """The outline is carried over this far from where it is trusted ..."""
+    carried_beyond_mm: Annotated[
+        float, Gt(0), Unit("mm"), Source("measured, as carried_away_mm: nothing inside bone was taken for swallowed")
+    ] = 0.3
+    """... and cement this far beyond it was swallowed ..."""
+    carried_play_share: Annotated[float, Ge(0), Unit("1"), CONVENTION] = 0.1
+    """... and farther by this share of the way to where it is trusted ..."""
+    carried_wall_play_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 1.2
+    """... and by this in the posterior wall, of which pedicles leave little to carry it from."""
     side_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
     """One side of a body may reach this much farther than the other."""
     likeness_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0

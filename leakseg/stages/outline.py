@@ -1,14 +1,14 @@
 """Vertebra masks cut back where they swallow cement that lies outside bone, before anything is compared with them.
 
 A mask drawn by a model may follow the bulge of a leak. The bone's own outline is rebuilt from what no cement
-lies near: section by section the hull of the vertebra's body, the endplates as smooth surfaces, the canal's wall
-carried over from the neighbouring sections, and behind the body the other side and the neighbouring vertebrae.
+lies near: the surface beside it carried on smoothly; and farther from any such surface, section by section the hull
+of the vertebra's body, the endplates as smooth surfaces, the canal's wall carried over from the neighbouring sections,
+and behind the body the other side and the neighbouring vertebrae.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import edt
@@ -16,43 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
+from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box
+from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
 from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, widened, within
+from leakseg.surface import CarriedSurface, carry_surface, second_order_surface
 from leakseg.volume import Volume
 
 _DIRECTIONS = 36
 _HULL_MEMORY = 15
 _MIN_COLUMNS = 40
-_FAR_MM = 99.0
 _ROOM_MM = 6.0
-
-
-@dataclass(frozen=True, eq=False)
-class _Trusted:
-    """Bone of one vertebra that no cement lies near, on the part of the lattice from ``low`` on."""
-
-    vertebra: Vertebra
-    low: NDArray[np.int64]
-    bone: NDArray[np.bool_]
-    body: NDArray[np.bool_]
-    step_mm: float
-    share: float
-
-    @cached_property
-    def distance_mm(self) -> NDArray[np.float32]:
-        """Distance of each node to the trusted bone."""
-        return np.asarray(edt.edt(~self.bone, anisotropy=(self.step_mm,) * 3, black_border=False))
+_WALL_MM = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Rebuilt:
     """What the outlines are rebuilt from: trusted bone by label number, and the depth inside the canal."""
 
-    trusted: dict[int, _Trusted]
+    trusted: dict[int, TrustedBone]
     spine: SpineAnatomy
     canal_depth_mm: NDArray[np.float32]
     criteria: OutlineCriteria
@@ -71,6 +56,7 @@ def free_swallowed_cement(
         return masks, ()
     block = bounding_box(masks.vertebrae[densities.window])
     assert block is not None
+    block = widened(block, densities.grid.shape, _ROOM_MM, densities.grid.spacing_mm)
     densities = replace(
         densities,
         window=within(block, densities.window),
@@ -82,16 +68,22 @@ def free_swallowed_cement(
     index = np.argwhere(cement)
     suv = spine.axis.to_canal(densities.grid.to_patient(index))
     rebuilt = _rebuild(suv, densities, spine, criteria)
+    surfaces = _carried_surfaces(labels, cement, densities.grid, criteria)
     beyond = _beyond_all(index, labels, rebuilt, densities.grid, criteria.likeness_play_mm)
+    height, away = _carried(index, labels, surfaces, densities.grid, spine, criteria)
+    swallowed = beyond >= criteria.swallowed_beyond_mm
+    swallowed |= height >= criteria.carried_beyond_mm + criteria.carried_play_share * away
     seeds = np.zeros(labels.shape, bool)
-    seeds[tuple(index[beyond >= criteria.swallowed_beyond_mm].T)] = True
+    seeds[tuple(index[swallowed].T)] = True
     seeds = pieces_of(seeds, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3)
     if not seeds.any():
         return masks, ()
     around = np.argwhere(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
     beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
+    beyond = np.maximum(beyond, _carried(around, labels, surfaces, densities.grid, spine, criteria)[0])
     loose = np.zeros(labels.shape, bool)
     loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
+    loose &= near(pieces_with(loose & cement, seeds), criteria.swallowed_margin_mm, densities.grid.spacing_mm)
     loose = pieces_with(loose, seeds)
     free = np.argwhere(_without_bone(loose, volume.hu[densities.window], densities, criteria))
     vertebrae = masks.vertebrae.copy()
@@ -126,6 +118,52 @@ def _without_bone(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensitie
     return loose & ~pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, *least, spacing)
 
 
+def _carried_surfaces(
+    labels: NDArray[np.uint8], cement: NDArray[np.bool_], grid: Grid, criteria: OutlineCriteria
+) -> dict[int, tuple[NDArray[np.int64], CarriedSurface]]:
+    """By label number the surface of each vertebra that holds cement, and where the array that it stands on starts."""
+    boxes = ndimage.find_objects(labels)
+    reach = criteria.trust_mm + 0.5 * max(grid.spacing_mm)
+    surfaces = {}
+    for number in np.unique(labels[cement]):
+        box = widened(boxes[number - 1], labels.shape, _ROOM_MM, grid.spacing_mm)
+        surface = carry_surface(labels[box] == number, near(cement[box], reach, grid.spacing_mm), grid.spacing_mm)
+        if surface is not None:
+            surfaces[int(number)] = np.array([part.start for part in box]), surface
+    return surfaces
+
+
+def _carried(
+    index: NDArray[np.int64],
+    labels: NDArray[np.uint8],
+    surfaces: dict[int, tuple[NDArray[np.int64], CarriedSurface]],
+    grid: Grid,
+    spine: SpineAnatomy,
+    criteria: OutlineCriteria,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far voxels inside the masks lie outside the surface carried over, and how far from trusted surface.
+
+    Outside by -inf where that is too far away. Of the posterior wall less is believed: what lies between it and the
+    pedicles is too narrow to tell a flat wall from a round one.
+    """
+    height, away = np.full(len(index), -np.inf, np.float32), np.full(len(index), np.inf, np.float32)
+    owner = labels[tuple(index.T)]
+    suv = spine.axis.to_canal(grid.to_patient(index))
+    rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.posterior_wall_u_mm) - 1)
+    before_mm = spine.posterior_wall_u_mm[rows] - suv[:, 1]
+    in_wall = (np.abs(suv[:, 2]) <= spine.canal_half_width_mm[rows]) & (
+        np.abs(before_mm - _WALL_MM / 2) <= _WALL_MM / 2
+    )
+    in_wall &= spine.lattice.lookup(spine.canal_distance_mm, suv, outside=_WALL_MM) > 0
+    for number, (start, surface) in surfaces.items():
+        own = np.flatnonzero(owner == number)
+        away[own] = surface.away_mm(index[own] - start)
+        own = own[away[own] <= criteria.carried_away_mm]
+        if len(own):
+            height[own] = surface.height_mm(index[own] - start) - criteria.carried_wall_play_mm * in_wall[own]
+    return height, away
+
+
 def _rebuild(
     cement_suv: FloatArray, densities: ScanDensities, spine: SpineAnatomy, criteria: OutlineCriteria
 ) -> _Rebuilt:
@@ -139,7 +177,7 @@ def _rebuild(
     numbers = [vertebra.level.number for vertebra in spine.vertebrae]
     return _Rebuilt(
         trusted={
-            number: _trust(vertebra, boxes[number - 1], wet, spine)
+            number: trusted_bone(vertebra, boxes[number - 1], wet, spine)
             for number, vertebra in zip(numbers, spine.vertebrae, strict=True)
         },
         spine=spine,
@@ -159,22 +197,6 @@ def _wet(
     holds[tuple(at.T)] = True
     reach = criteria.trust_mm + 0.5 * max(densities.grid.spacing_mm)
     return near(holds, reach, (lattice.step_mm,) * 3)
-
-
-def _trust(
-    vertebra: Vertebra, box: tuple[slice, slice, slice], wet: NDArray[np.bool_], spine: SpineAnatomy
-) -> _Trusted:
-    box = widened(box, wet.shape, _ROOM_MM, (spine.lattice.step_mm,) * 3, spare=0)
-    own = spine.bone[box] == vertebra.level.number
-    bone = own & ~wet[box]
-    return _Trusted(
-        vertebra,
-        np.array([part.start for part in box]),
-        bone,
-        bone & spine.body[box],
-        spine.lattice.step_mm,
-        float(bone.sum() / own.sum()),
-    )
 
 
 def _beyond_all(
@@ -198,17 +220,19 @@ def _beyond(number: int, suv: FloatArray, rebuilt: _Rebuilt, arch_play_mm: float
     front = suv[:, 1] <= spine.posterior_wall_u_mm[rows] + 0.5
     beyond = np.zeros(len(suv), np.float32)
     if front.any():
-        unlike = _beyond_likeness(suv[front], number, rebuilt.trusted, spine)
+        unlike = beyond_likeness(suv[front], number, rebuilt.trusted, spine)
         beside = np.minimum(_beyond_hull(suv[front], own, spine, rebuilt.criteria), unlike)
         above_or_below = _beyond_endplates(suv[front], own, spine, rebuilt.criteria.min_endplate_share)
         beyond[front] = np.maximum(beside, above_or_below)
     if not front.all():
-        unlike = _beyond_likeness(suv[~front], number, rebuilt.trusted, spine)
+        unlike = beyond_likeness(suv[~front], number, rebuilt.trusted, spine)
         beyond[~front] = np.maximum(unlike - arch_play_mm, 0)
     return beyond
 
 
-def _beyond_hull(suv: FloatArray, own: _Trusted, spine: SpineAnatomy, criteria: OutlineCriteria) -> NDArray[np.float32]:
+def _beyond_hull(
+    suv: FloatArray, own: TrustedBone, spine: SpineAnatomy, criteria: OutlineCriteria
+) -> NDArray[np.float32]:
     """Distance beyond the hull of the trusted body in the section square to the canal."""
     rows = np.flatnonzero(own.body.any(axis=(1, 2)))
     if not len(rows):
@@ -236,10 +260,10 @@ def _support(body: NDArray[np.bool_], along: FloatArray) -> FloatArray:
     return np.asarray(ndimage.median_filter(support, _HULL_MEMORY, mode="nearest"), dtype=np.float64)
 
 
-def _beyond_endplates(suv: FloatArray, own: _Trusted, spine: SpineAnatomy, min_share: float) -> NDArray[np.float32]:
+def _beyond_endplates(suv: FloatArray, own: TrustedBone, spine: SpineAnatomy, min_share: float) -> NDArray[np.float32]:
     """Distance beyond the body's ends, each a smooth surface through its trusted columns."""
     beyond = np.zeros(len(suv), np.float32)
-    whole = spine.body[_box(own)] & (spine.bone[_box(own)] == own.vertebra.level.number)
+    whole = spine.body[own.box] & (spine.bone[own.box] == own.vertebra.level.number)
     for upper in (True, False):
         surface = _end_surface(own, whole, spine, min_share, upper=upper)
         if surface is not None:
@@ -247,7 +271,9 @@ def _beyond_endplates(suv: FloatArray, own: _Trusted, spine: SpineAnatomy, min_s
     return beyond.astype(np.float32)
 
 
-def _end_surface(own: _Trusted, whole: NDArray[np.bool_], spine: SpineAnatomy, min_share: float, *, upper: bool) -> Any:
+def _end_surface(
+    own: TrustedBone, whole: NDArray[np.bool_], spine: SpineAnatomy, min_share: float, *, upper: bool
+) -> Any:
     """A second-order surface ``s(u, v)`` through the ends of the columns that no cement lies near; None of too few."""
     flip = slice(None, None, -1) if upper else slice(None)
     first = np.argmax(whole[flip], axis=0)
@@ -260,52 +286,7 @@ def _end_surface(own: _Trusted, whole: NDArray[np.bool_], spine: SpineAnatomy, m
     row = whole.shape[0] - 1 - row if upper else row
     ends = spine.lattice.to_suv(np.column_stack([row, at]) + own.low)
     ends[:, 0] += (0.5 if upper else -0.5) * spine.lattice.step_mm
-    keep = np.ones(len(ends), bool)
-    table = _second_order(ends)
-    factors = np.zeros(table.shape[1])
-    for _ in range(4):
-        factors = np.linalg.lstsq(table[keep], ends[keep, 0], rcond=None)[0]
-        error = np.abs(ends[:, 0] - table @ factors)
-        keep = error <= max(1.5, 2.5 * float(np.median(error)))
-    return lambda suv: _second_order(suv) @ factors
-
-
-def _second_order(suv: FloatArray) -> FloatArray:
-    u, v = suv[:, 1] / 10, suv[:, 2] / 10
-    return np.column_stack([np.ones(len(u)), u, v, u * u, u * v, v * v])
-
-
-def _beyond_likeness(
-    suv: FloatArray, number: int, trusted: dict[int, _Trusted], spine: SpineAnatomy
-) -> NDArray[np.float32]:
-    """Distance from the trusted bone of the other side and of the neighbours laid over this vertebra."""
-    own = trusted[number]
-    mirrored = suv * np.array([1.0, 1.0, -1.0])
-    nearest = np.minimum(_to_trusted(mirrored, own, spine), _FAR_MM)
-    order = [vertebra.level.number for vertebra in spine.vertebrae]
-    place = order.index(number)
-    for other in order[max(0, place - 1) : place] + order[place + 1 : place + 2]:
-        model = trusted[other]
-        scale = (model.vertebra.s_top_mm - model.vertebra.s_bottom_mm) / max(
-            own.vertebra.s_top_mm - own.vertebra.s_bottom_mm, 1.0
-        )
-        moved = suv.copy()
-        moved[:, 0] = model.vertebra.s_middle_mm + (suv[:, 0] - own.vertebra.s_middle_mm) * np.clip(scale, 0.8, 1.25)
-        for sign in (1.0, -1.0):
-            nearest = np.minimum(nearest, _to_trusted(moved * np.array([1.0, 1.0, sign]), model, spine))
-    return nearest.astype(np.float32)
-
-
-def _to_trusted(suv: FloatArray, model: _Trusted, spine: SpineAnatomy) -> NDArray[np.float32]:
-    at = np.rint(spine.lattice.to_index(suv)).astype(np.int64) - model.low
-    inside = ((at >= 0) & (at < np.array(model.bone.shape))).all(axis=1)
-    at[~inside] = 0
-    return np.where(inside, model.distance_mm[tuple(at.T)], _FAR_MM).astype(np.float32)
-
-
-def _box(own: _Trusted) -> tuple[slice, slice, slice]:
-    parts = [slice(int(start), int(start) + size) for start, size in zip(own.low, own.bone.shape, strict=True)]
-    return (parts[0], parts[1], parts[2])
+    return second_order_surface(ends)
 
 
 def _notes(levels: NDArray[np.uint8], voxel_mm3: float) -> tuple[QualityNote, ...]:

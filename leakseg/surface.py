@@ -1,0 +1,99 @@
+"""A bone's surface carried over smoothly from where its mask is trusted to where it is not.
+
+The signed distance to the surface (negative inside) is known near trusted surface; the spline of least third
+derivatives through it goes on beneath the doubtful mask as the bone does beside it, be it hollow or bulging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from leakseg.geometry import FloatArray, distance_to_surface_mm
+
+_NODES_MM = 3.2
+_SHELL_MM = 3.0
+_ROUND_MM = 10.0
+_ROUGHNESS = 10.0
+"""Nodes so far apart, so near to the surface, so near to what is doubted; how little a mask's steps are followed.
+
+Measured on masks of phantoms: within 6 mm of trusted surface the carried one errs by 0.5 mm (root mean square)."""
+_FEWEST = 50
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedSurface:
+    """The surface of one bone on an array's voxels; ``spline`` and ``seen`` are in millimetres along its axes."""
+
+    spline: Any
+    seen: Any
+    spacing_mm: tuple[float, float, float]
+
+    def height_mm(self, index: NDArray[Any]) -> NDArray[np.float32]:
+        """How far voxels ``(N, 3)`` lie outside the surface, ``(N,)``; negative inside."""
+        return np.asarray(self.spline(index * np.array(self.spacing_mm)), dtype=np.float32)
+
+    def away_mm(self, index: NDArray[Any]) -> NDArray[np.float32]:
+        """How far voxels ``(N, 3)`` lie from trusted surface, ``(N,)``."""
+        return np.asarray(self.seen.query(index * np.array(self.spacing_mm))[0], dtype=np.float32)
+
+
+def carry_surface(
+    bone: NDArray[np.bool_], doubtful: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> CarriedSurface | None:
+    """The surface of a bone without what its mask says of doubtful voxels; None where too little is trusted.
+
+    Parameters
+    ----------
+    bone, doubtful
+        ``(K, J, I)``; the array reaches a few millimetres beyond the bone where the scan does.
+    """
+    from scipy import spatial
+    from scipy.interpolate import RBFInterpolator
+
+    scale = np.array(spacing_mm)
+    rim = np.argwhere(bone & ~ndimage.binary_erosion(bone, border_value=1))
+    doubted = np.argwhere(bone & doubtful)
+    if not len(rim) or not len(doubted):
+        return None
+    height = distance_to_surface_mm(~bone, spacing_mm) - distance_to_surface_mm(bone, spacing_mm)
+    strides = [max(1, round(_NODES_MM / step)) for step in spacing_mm]
+    sparse = tuple(slice(None, None, stride) for stride in strides)
+    nodes = np.argwhere((np.abs(height[sparse]) <= _SHELL_MM) & ~doubtful[sparse]) * strides
+    if not len(nodes):
+        return None
+    nearest = rim[spatial.cKDTree(rim * scale).query(nodes * scale)[1]]
+    nodes = nodes[~doubtful[tuple(nearest.T)]]
+    away, _ = spatial.cKDTree(doubted[::3] * scale).query(nodes * scale, distance_upper_bound=_ROUND_MM)
+    nodes = nodes[np.isfinite(away)]
+    heights = height[tuple(nodes.T)]
+    on_surface = np.abs(heights) <= _SHELL_MM / 2
+    if len(nodes) < _FEWEST or not on_surface.any():
+        return None
+    try:
+        spline = RBFInterpolator(nodes * scale, heights, kernel="cubic", smoothing=_ROUGHNESS, degree=1)
+    except np.linalg.LinAlgError:  # nodes of a single plane carry nothing
+        return None
+    return CarriedSurface(spline, spatial.cKDTree(nodes[on_surface] * scale), spacing_mm)
+
+
+def second_order_surface(points: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """The surface of second order ``s(u, v)`` through points ``(N, 3)``, outliers left out."""
+    keep = np.ones(len(points), bool)
+    table = _second_order(points)
+    factors = np.zeros(table.shape[1])
+    for _ in range(4):
+        factors = np.linalg.lstsq(table[keep], points[keep, 0], rcond=None)[0]
+        error = np.abs(points[:, 0] - table @ factors)
+        keep = error <= max(1.5, 2.5 * float(np.median(error)))
+    return lambda suv: np.asarray(_second_order(suv) @ factors, dtype=np.float64)
+
+
+def _second_order(suv: FloatArray) -> FloatArray:
+    u, v = suv[:, 1] / 10, suv[:, 2] / 10
+    return np.column_stack([np.ones(len(u)), u, v, u * u, u * v, v * v])
