@@ -24,6 +24,7 @@ from leakseg.stages import (
     axis,
     canal,
     cement,
+    coarse,
     densities,
     distant,
     features,
@@ -113,7 +114,9 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     AnatomyError
         Where the masks show no vertebra or no canal.
     """
+    masks, smoothed = coarse.smooth_coarse_masks(volume, masks, criteria.spine)
     masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
+    masks, widened = width.widen_narrow_masks(volume, masks, criteria.outline)
     masks, renamed = mixed.unmix_neighbours(masks, criteria.spine)
     masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
@@ -128,7 +131,9 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
-    return TracedCement(masks, anatomy, found, (*thinned, *renamed, *repairs, *open_holes, *swallowed, *rebuilt))
+    return TracedCement(
+        masks, anatomy, found, (*smoothed, *thinned, *widened, *renamed, *repairs, *open_holes, *swallowed, *rebuilt)
+    )
 
 
 def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:

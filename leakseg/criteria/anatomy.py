@@ -68,6 +68,14 @@ class BuiltinCriteria:
 class SpineCriteria:
     """How the canal, the bodies, the pedicles and the foramina are read from the masks."""
 
+    coarse_block: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.4
+    """A mask is built of blocks where along an axis this many planes come to one in which its surface goes on ..."""
+    coarse_smoothing: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 0.5
+    """... and is smoothed along that axis by this share of a block (a standard deviation);"""
+    coarse_dense_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
+    """what lies half a block outside it is bone where it is this share of the way from soft tissue ..."""
+    coarse_soft_hu: Annotated[float, Ge(-100), Unit("HU"), CONVENTION] = 60.0
+    """... (so dense) to what lies in its rim."""
     cavity_crack_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.5
     """Cracks up to twice as wide in the shell of a cavity in a vertebra's mask are bridged."""
     cavity_dense_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 95.0
@@ -223,6 +231,17 @@ class OutlineCriteria:
         Source("measured here, as wide_soft_share: wide masks 0.40 and more, true ones less than 0"),
     ] = 0.25
     """... where the layer under it holds less by this share."""
+    narrow_share: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source(
+            "measured: phantom_study.toml, seed 61: a voxel narrow 0.91 and more, true masks 0.1 to 0.45; "
+            "verse005 0.03 and totalsegmentator_ct 0 (a surface itself lies at 0.5)"
+        ),
+    ] = 0.75
+    """Masks are too narrow whose next layer of voxels is by this share as dense as their densest, soft tissue 0."""
 
 
 @dataclass(frozen=True, kw_only=True)

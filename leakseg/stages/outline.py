@@ -85,7 +85,10 @@ def free_swallowed_cement(
     loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
     loose &= near(pieces_with(loose & cement, seeds), criteria.swallowed_margin_mm, densities.grid.spacing_mm)
     loose = pieces_with(loose, seeds)
-    free = np.argwhere(_without_bone(loose, volume.hu[densities.window], densities, criteria))
+    far = np.zeros(labels.shape, bool)
+    far[tuple(around[beyond >= criteria.swallowed_beyond_mm].T)] = True
+    bony = _bony(loose & far, volume.hu[densities.window], densities, criteria)
+    free = np.argwhere(loose & ~pieces_with(loose, bony))
     vertebrae = masks.vertebrae.copy()
     window = vertebrae[densities.window]
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
@@ -110,12 +113,12 @@ def _cement(
     return pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
 
 
-def _without_bone(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensities, criteria: OutlineCriteria) -> Any:
-    """Without bone that a fracture pushed out: bone goes on beyond its cement, a swallowed leak ends in soft tissue."""
+def _bony(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensities, criteria: OutlineCriteria) -> Any:
+    """Bone that a fracture pushed out: bone goes on beyond its cement, a swallowed leak ends in soft tissue."""
     bony_hu = read.soft + criteria.bony_share * (read.cortex - read.soft)
     least = (criteria.bony_min_mm3, criteria.bony_min_share)
     dense, spacing = hu > read.edge(read.soft, 0.5), read.grid.spacing_mm
-    return loose & ~pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, *least, spacing)
+    return pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, *least, spacing)
 
 
 def _carried_surfaces(

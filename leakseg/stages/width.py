@@ -1,15 +1,18 @@
-"""Vertebra masks drawn wider than the bone, thinned to it: a wide mask hides thin leaks that hug the bone.
+"""Vertebra masks drawn wider or narrower than the bone, brought to it.
 
-A mask that ends at the cortex has bone in its outermost layer of voxels; one drawn too wide has soft tissue
-there, and the cortex in the layer under it.
+A wide mask hides thin leaks that hug the bone, and a narrow one makes leaks of cement under the cortex. A mask that
+ends at the cortex has bone in its outermost layer of voxels and soft tissue in the next; one drawn too wide has soft
+tissue there already, and one drawn too narrow has the cortex outside.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
 from leakseg.balls import grown_by
@@ -59,3 +62,42 @@ def _share(soft: NDArray[np.bool_], layer: NDArray[np.bool_]) -> float:
     """Share of a layer that is soft tissue."""
     size = np.count_nonzero(layer)
     return np.count_nonzero(soft & layer) / size if size else 0.0
+
+
+def widen_narrow_masks(
+    volume: Volume, masks: SpineMasks, criteria: OutlineCriteria
+) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
+    """The masks with the layers of voxels in which the cortex lies all round, and a note where there were any."""
+    box = bounding_box(masks.vertebrae, _MOST_LAYERS + 1)
+    if box is None:
+        return masks, ()
+    hu, labels = volume.hu[box], masks.vertebrae[box]
+    canal = np.zeros(labels.shape, np.bool_) if masks.canal is None else masks.canal[box]
+    free = ~grown_by(canal, 1.0, (1.0, 1.0, 1.0))
+    soft_hu = criteria.soft_max_hu / 2
+    layers = 0
+    while layers < _MOST_LAYERS:
+        bone = labels > 0
+        under = _without_layer(bone)
+        rim = [_median(hu, layer) for layer in (bone & ~under, under & ~_without_layer(under))]
+        wider = ndimage.grey_dilation(labels, footprint=ndimage.generate_binary_structure(3, 1))
+        outside = (wider > 0) & ~bone & free
+        if not _median(hu, outside) - soft_hu >= criteria.narrow_share * (max(rim) - soft_hu) > 0:
+            break
+        labels = np.where(outside & (hu > criteria.soft_max_hu), wider, labels)
+        layers += 1
+    if not layers:
+        return masks, ()
+    vertebrae = masks.vertebrae.copy()
+    vertebrae[box] = labels
+    note = QualityNote(
+        "narrow_masks_widened",
+        "info",
+        f"The vertebra masks end short of the bone's surface all round: the next {layers} "
+        f"{'layer' if layers == 1 else 'layers'} of voxels, cortex for the most part, counted as bone.",
+    )
+    return replace(masks, vertebrae=vertebrae), (note,)
+
+
+def _median(hu: NDArray[Any], layer: NDArray[np.bool_]) -> float:
+    return float(np.median(hu[layer])) if layer.any() else float("nan")

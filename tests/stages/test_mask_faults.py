@@ -10,8 +10,11 @@ from leakseg.analysis import analyse
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.findings import LeakType
+from leakseg.geometry import Grid
 from leakseg.stages.classify import RuleClassifier
+from leakseg.stages.coarse import smooth_coarse_masks
 from leakseg.stages.mixed import unmix_neighbours
+from leakseg.volume import Volume
 
 WALL_Y = -8.0
 
@@ -155,3 +158,29 @@ def test_true_masks_are_left_as_they_are(spine):
     mended, notes = unmix_neighbours(masks, Criteria().spine)
     assert notes == ()
     assert mended is masks
+
+
+def test_masks_narrower_than_the_bone_are_widened_and_what_lies_under_the_cortex_is_no_leak(spine):
+    z = spine.middle_z("L3")
+    masks = spine.masks()
+    narrow = np.where(ndimage.minimum_filter(masks.vertebrae, footprint=ndimage.generate_binary_structure(3, 1)), 1, 0)
+    narrow = (masks.vertebrae * narrow).astype(np.uint8)
+    under = spine.box((-8, 8), (WALL_Y - 22, WALL_Y - 8), (z, z + 12))
+    volume = spine.volume(spine.fill("L3"), under)
+    found = analyse(volume, SpineMasks(spine.grid, narrow, canal=masks.canal), Criteria(), RuleClassifier())
+    assert "narrow_masks_widened" in [note.code for note in found.notes]
+    assert found.leaks == ()
+
+
+def test_masks_of_coarse_voxels_are_smoothed_towards_the_bone(spine):
+    bone = np.stack(np.indices((60, 60, 60)), axis=-1) - 29.5
+    bone = np.linalg.norm(bone * np.array([1.0, 1.3, 0.9]), axis=-1) <= 26
+    blocks = bone.reshape(20, 3, 20, 3, 20, 3).mean(axis=(1, 3, 5)) >= 0.5
+    blocks = blocks.repeat(3, 0).repeat(3, 1).repeat(3, 2)
+    grid = Grid((60, 60, 60), spine.grid.affine, "1.2.3")
+    volume = Volume(grid, np.where(bone, 400, 40).astype(np.int16), spine.volume().series)
+    smooth, (note,) = smooth_coarse_masks(volume, SpineMasks(grid, blocks.astype(np.uint8)), Criteria().spine)
+    assert note.code == "coarse_masks_smoothed"
+    assert np.count_nonzero((smooth.vertebrae > 0) != bone) < 0.6 * np.count_nonzero(blocks != bone)
+    fine = SpineMasks(grid, bone.astype(np.uint8))
+    assert smooth_coarse_masks(volume, fine, Criteria().spine) == (fine, ())
