@@ -73,7 +73,7 @@ def widen_narrow_masks(
         return masks, ()
     hu, labels = volume.hu[box], masks.vertebrae[box]
     canal = np.zeros(labels.shape, np.bool_) if masks.canal is None else masks.canal[box]
-    free = ~grown_by(canal, 1.0, (1.0, 1.0, 1.0))
+    by_canal = grown_by(canal, 1.0, (1.0, 1.0, 1.0))
     soft_hu = criteria.soft_max_hu / 2
     layers = 0
     while layers < _MOST_LAYERS:
@@ -81,8 +81,8 @@ def widen_narrow_masks(
         under = _without_layer(bone)
         rim = [_median(hu, layer) for layer in (bone & ~under, under & ~_without_layer(under))]
         wider = ndimage.grey_dilation(labels, footprint=ndimage.generate_binary_structure(3, 1))
-        outside = (wider > 0) & ~bone & free
-        if not _median(hu, outside) - soft_hu >= criteria.narrow_share * (max(rim) - soft_hu) > 0:
+        outside = (wider > 0) & ~bone & ~canal
+        if not _median(hu, outside & ~by_canal) - soft_hu >= criteria.narrow_share * (max(rim) - soft_hu) > 0:
             break
         labels = np.where(outside & (hu > criteria.soft_max_hu), wider, labels)
         layers += 1
