@@ -70,7 +70,7 @@ def free_swallowed_cement(
     rebuilt = _rebuild(suv, densities, spine, criteria)
     surfaces = _carried_surfaces(labels, cement, densities.grid, criteria)
     beyond = _beyond_all(index, labels, rebuilt, densities.grid, criteria.likeness_play_mm)
-    height, away = _carried(index, labels, surfaces, densities.grid, spine, criteria)
+    height, away = _carried(index, labels, surfaces, densities.grid, rebuilt)
     swallowed = beyond >= criteria.swallowed_beyond_mm
     swallowed |= height >= criteria.carried_beyond_mm + criteria.carried_play_share * away
     seeds = np.zeros(labels.shape, bool)
@@ -80,7 +80,7 @@ def free_swallowed_cement(
         return masks, ()
     around = np.argwhere(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
     beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
-    beyond = np.maximum(beyond, _carried(around, labels, surfaces, densities.grid, spine, criteria)[0])
+    beyond = np.maximum(beyond, _carried(around, labels, surfaces, densities.grid, rebuilt)[0])
     loose = np.zeros(labels.shape, bool)
     loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
     loose &= near(pieces_with(loose & cement, seeds), criteria.swallowed_margin_mm, densities.grid.spacing_mm)
@@ -88,7 +88,7 @@ def free_swallowed_cement(
     far = np.zeros(labels.shape, bool)
     far[tuple(around[beyond >= criteria.swallowed_beyond_mm].T)] = True
     bony = _bony(loose & far, volume.hu[densities.window], densities, criteria)
-    free = np.argwhere(loose & ~pieces_with(loose, bony))
+    free = np.argwhere(pieces_with(loose & ~bony, seeds & ~bony))
     vertebrae = masks.vertebrae.copy()
     window = vertebrae[densities.window]
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
@@ -126,8 +126,7 @@ def _carried_surfaces(
 ) -> dict[int, tuple[NDArray[np.int64], CarriedSurface]]:
     """By label number the surface of each vertebra that holds cement, and where the array that it stands on starts."""
     boxes = ndimage.find_objects(labels)
-    reach = criteria.trust_mm + 0.5 * max(grid.spacing_mm)
-    surfaces = {}
+    surfaces, reach = {}, criteria.trust_mm + 0.5 * max(grid.spacing_mm)
     for number in np.unique(labels[cement]):
         box = widened(boxes[number - 1], labels.shape, _ROOM_MM, grid.spacing_mm)
         surface = carry_surface(labels[box] == number, near(cement[box], reach, grid.spacing_mm), grid.spacing_mm)
@@ -141,8 +140,7 @@ def _carried(
     labels: NDArray[np.uint8],
     surfaces: dict[int, tuple[NDArray[np.int64], CarriedSurface]],
     grid: Grid,
-    spine: SpineAnatomy,
-    criteria: OutlineCriteria,
+    rebuilt: _Rebuilt,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far voxels inside the masks lie outside the surface carried over, and how far from trusted surface.
 
@@ -151,6 +149,7 @@ def _carried(
     """
     height, away = np.full(len(index), -np.inf, np.float32), np.full(len(index), np.inf, np.float32)
     owner = labels[tuple(index.T)]
+    spine, criteria = rebuilt.spine, rebuilt.criteria
     suv = spine.axis.to_canal(grid.to_patient(index))
     rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.posterior_wall_u_mm) - 1)
     before_mm = spine.posterior_wall_u_mm[rows] - suv[:, 1]
@@ -158,13 +157,30 @@ def _carried(
         np.abs(before_mm - _WALL_MM / 2) <= _WALL_MM / 2
     )
     in_wall &= spine.lattice.lookup(spine.canal_distance_mm, suv, outside=_WALL_MM) > 0
+    unsure = _at_unsure_ends(suv, owner, rebuilt)
     for number, (start, surface) in surfaces.items():
-        own = np.flatnonzero(owner == number)
+        own = np.flatnonzero((owner == number) & ~unsure)
         away[own] = surface.away_mm(index[own] - start)
         own = own[away[own] <= criteria.carried_away_mm]
         if len(own):
             height[own] = surface.height_mm(index[own] - start) - criteria.carried_wall_play_mm * in_wall[own]
     return height, away
+
+
+def _at_unsure_ends(suv: FloatArray, owner: NDArray[np.uint8], rebuilt: _Rebuilt) -> NDArray[np.bool_]:
+    """Points in the upper or lower quarter of a body whose end cannot be rebuilt: a step in it is no smooth surface."""
+    unsure = np.zeros(len(suv), np.bool_)
+    for number, own in rebuilt.trusted.items():
+        vertebra, body = own.vertebra, rebuilt.spine.body[own.box] & (rebuilt.spine.bone[own.box] == number)
+        quarter = (vertebra.s_top_mm - vertebra.s_bottom_mm) / 4
+        for upper, sign in ((True, 1.0), (False, -1.0)):
+            if not body.any() or _end_surface(
+                own, body, rebuilt.spine, rebuilt.criteria.min_endplate_share, upper=upper
+            ):
+                continue
+            at_end = (owner == number) & (sign * (suv[:, 0] - vertebra.s_middle_mm) > quarter)
+            unsure |= at_end & (suv[:, 1] < vertebra.body_centre_suv_mm[1] + vertebra.body_depth_mm / 2)
+    return unsure
 
 
 def _rebuild(
