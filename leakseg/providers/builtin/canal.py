@@ -22,6 +22,8 @@ BLUR_MM = 0.4
 FORE_AFT_MM, SIDEWAYS_MM = 0.1, 0.6
 """Blur and smoothing draw the wall inward, most in the corners at the sides (measured: verse005, phantoms)."""
 MEMORY_MM = 20
+SIDEWAYS, FORWARD = 0.64, 0.26
+"""Sine and cosine of the rays on which foramina lie: 75 to 140 degrees from straight back."""
 INWARD_PLAY_MM, OUTWARD_PLAY_MM = 2.5, 2.5
 
 
@@ -29,12 +31,14 @@ INWARD_PLAY_MM, OUTWARD_PLAY_MM = 2.5, 2.5
 class Wall:
     """``radius_mm`` ``(N, A)`` from axis to wall at ``angles_rad`` ``(A,)`` (0 backward, then to the left).
 
-    ``seen`` ``(N,)`` is the share of rays that met the wall where it was expected.
+    ``seen`` ``(N,)`` is the share of rays that met the wall where it was expected; ``closed`` ``(N,)`` that of the
+    rays to the sides and forward of them, where pedicles close the canal and foramina open it.
     """
 
     angles_rad: FloatArray
     radius_mm: FloatArray
     seen: FloatArray
+    closed: FloatArray
 
     def towards(self, angle_rad: float) -> FloatArray:
         """``(N,)`` radius in one direction."""
@@ -162,7 +166,8 @@ def _follow(angles: FloatArray, hit: FloatArray, base: FloatArray) -> Wall:
     radius = _wrapped_median(radius, (3, 3))
     radius = gaussian_filter(radius, (0.7, 0.5), mode=("nearest", "wrap"))
     radius = radius + FORE_AFT_MM * np.cos(angles) ** 2 + SIDEWAYS_MM * np.sin(angles) ** 4
-    return Wall(angles, np.asarray(radius, dtype=np.float64), usable.mean(axis=1))
+    beside = (np.abs(np.sin(angles)) > SIDEWAYS) & (np.cos(angles) < FORWARD)
+    return Wall(angles, np.asarray(radius, dtype=np.float64), usable.mean(axis=1), usable[:, beside].mean(axis=1))
 
 
 def _centroid(wall: Wall) -> tuple[FloatArray, FloatArray]:

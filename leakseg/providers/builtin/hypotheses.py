@@ -11,21 +11,21 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.landmarks import Landmarks
 
-RIB_STEPS_MM = (24.0, 31.0, 38.0, 48.0)
-"""Bone reaches outward: hardly, as a transverse process, doubtfully, as a short rib, as a rib."""
+RIB_STEPS_MM = (24.0, 31.0, 38.0, 48.0, np.inf)
+"""Bone reaches outward: hardly, as a transverse process, doubtfully, as a short rib, as a rib; beyond a narrow scan."""
 WING_STEPS = (0.05, 0.12, 0.20, 0.32)
 """Share of bone beside the body: none, some, doubtful, a wing, a broad wing."""
 
 _RIB: dict[str, tuple[float, ...]] = {
-    "sacral": (0.2, 0.2, 0.2, 0.2, 0.2),
-    "S1": (0.2, 0.2, 0.2, 0.2, 0.2),
-    "L5": (0.30, 0.15, 0.15, 0.15, 0.25),  # the ilium may be taken for a rib
-    "L4": (0.50, 0.25, 0.12, 0.08, 0.05),
-    "lumbar": (0.62, 0.25, 0.09, 0.025, 0.015),
-    "T12": (0.05, 0.06, 0.12, 0.17, 0.60),
-    "ribbed": (0.02, 0.02, 0.05, 0.08, 0.83),
-    "cervical": (0.65, 0.15, 0.10, 0.05, 0.05),
-    "head": (0.2, 0.2, 0.2, 0.2, 0.2),
+    "sacral": (0.2, 0.2, 0.2, 0.2, 0.2, 0.2),
+    "S1": (0.2, 0.2, 0.2, 0.2, 0.2, 0.2),
+    "L5": (0.30, 0.15, 0.15, 0.15, 0.25, 0.25),  # the ilium may be taken for a rib
+    "L4": (0.50, 0.25, 0.12, 0.08, 0.05, 0.1),
+    "lumbar": (0.62, 0.25, 0.09, 0.025, 0.015, 0.07),
+    "T12": (0.05, 0.06, 0.12, 0.17, 0.60, 0.6),
+    "ribbed": (0.02, 0.02, 0.05, 0.08, 0.83, 0.83),
+    "cervical": (0.65, 0.15, 0.10, 0.05, 0.05, 0.05),
+    "head": (0.2, 0.2, 0.2, 0.2, 0.2, 0.2),
 }
 _WING: dict[str, tuple[float, ...]] = {
     "sacral": (0.20, 0.20, 0.20, 0.20, 0.20),
@@ -37,6 +37,19 @@ _WING: dict[str, tuple[float, ...]] = {
     "ribbed": (0.85, 0.10, 0.03, 0.01, 0.01),
     "cervical": (0.80, 0.15, 0.03, 0.01, 0.01),
     "head": (0.20, 0.20, 0.20, 0.20, 0.20),
+}
+HEAD_STEPS = (0.08, 0.2)
+"""Share of bone where a rib's head would lie: none, doubtful, a head."""
+_HEAD: dict[str, tuple[float, ...]] = {
+    "sacral": (0.33, 0.33, 0.33),
+    "S1": (0.20, 0.30, 0.50),
+    "L5": (0.30, 0.35, 0.35),  # transverse processes that spring from the side of the body
+    "L4": (0.65, 0.20, 0.15),
+    "lumbar": (0.93, 0.05, 0.02),
+    "T12": (0.06, 0.14, 0.80),
+    "ribbed": (0.10, 0.20, 0.70),
+    "cervical": (0.33, 0.33, 0.33),
+    "head": (0.33, 0.33, 0.33),
 }
 BOTH_SIDES = 1.4
 """Both sides tell more than one, and less than two that were independent."""
@@ -114,10 +127,14 @@ HYPOTHESES: tuple[Hypothesis, ...] = tuple(
 def level_evidence(landmarks: Landmarks) -> FloatArray:
     """``(L, kinds)`` log-likelihood of ribs and wings at every level; zero where nothing can be told."""
     out = np.zeros((len(landmarks.rib_mm), len(_KINDS)))
-    for values, steps, table in ((landmarks.rib_mm, RIB_STEPS_MM, _RIB), (landmarks.wing, WING_STEPS, _WING)):
+    for values, steps, table in (
+        (landmarks.rib_mm, RIB_STEPS_MM, _RIB),
+        (landmarks.wing, WING_STEPS, _WING),
+        (landmarks.head, HEAD_STEPS, _HEAD),
+    ):
         odds = np.log(np.array([table[kind] for kind in _KINDS])).T  # (steps, kinds)
         for level, sides in enumerate(values):
-            seen = sides[np.isfinite(sides)]
+            seen = sides[~np.isnan(sides)]
             if len(seen):
                 weight = 1.0 if len(seen) == 1 else BOTH_SIDES
                 out[level] += weight * odds[np.searchsorted(steps, seen, side="right")].mean(axis=0)

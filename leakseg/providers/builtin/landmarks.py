@@ -26,6 +26,14 @@ RIB_ABOVE_DISC = 0.15
 NOT_AIR_HU = -250.0
 LEAST_FLESH = 0.5
 """Less of what lies beside and behind the spine is air in any patient; beyond the edge of a turned scan all is."""
+WIDE_VIEW_MM, LEAST_VIEW_MM, VIEW_STEP_MM = 62.0, 44.0, 2.0
+"""A scan that shows this much to the side shows a rib's length; down to the second, that bone goes on out of view."""
+PLAIN_HEAD, NO_HEAD, HEAD_TO_ROOT_MM = 0.2, 0.05, 9.0
+"""Bone beside the posterior corner that is a rib's head, or none; and how far a rib runs from there before its reach
+is measured."""
+LEAST_BOX_MM3 = 200.0
+BROAD_WING, TALLEST_SACRAL_MM = 0.32, 46.0
+"""This much bone beside the body on both sides is the sacrum; a taller piece of spine may hold a lumbar level too."""
 SIDES = (1, -1)
 
 
@@ -34,11 +42,23 @@ class Landmarks:
     """Per level (``(L,)``, caudal first) and side (``(L, 2)``: left, right).
 
     ``rib_mm`` is how far bone reaches outward from the transverse process; NaN where the scan does not
-    reach far enough sideways to tell. ``wing`` is the share of bone beside the body; NaN where not in view.
+    reach far enough sideways to tell, infinite where that bone goes on beyond the side of a narrow scan.
+    ``wing`` is the share of bone beside the body, ``head`` that beside its posterior corner, where a rib's head lies
+    and lumbar vertebrae have nothing; NaN where not in view.
     """
 
     rib_mm: FloatArray
     wing: FloatArray
+    head: FloatArray
+
+
+def plain_sacra(landmarks: Landmarks, heights_mm: FloatArray) -> NDArray[np.bool_]:
+    """``(L,)`` levels with wings on both sides, and no taller than one: where the sacrum ends above is beyond doubt.
+
+    How its own pieces are cut tells nothing of the levels above it.
+    """
+    broad = np.all(np.nan_to_num(landmarks.wing) >= BROAD_WING, axis=1)
+    return np.asarray(broad & (heights_mm <= TALLEST_SACRAL_MM))
 
 
 def measure_landmarks(
@@ -62,10 +82,11 @@ def measure_landmarks(
     tops = np.append(cuts.s_mm, cuts.s_mm[-1] + level_heights(cuts)[-1])
     bottoms = tops - level_heights(cuts)
     rib = np.stack([_ribs(block, suv, bone, side, cuts) for side in SIDES], axis=1)
-    wing = np.stack(
-        [_wing(block, suv, bone, side, wall, signals, bottoms, tops, len(frames)) for side in SIDES], axis=1
-    )
-    return Landmarks(rib, wing)
+    beside = _Beside(block, suv, bone, wall, signals, bottoms, tops)
+    wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
+    head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
+    rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
+    return Landmarks(rib, wing, head)
 
 
 def _round_axis(coarse: Block, frames: Frames) -> tuple[slice, slice, slice]:
@@ -97,7 +118,8 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
     pieces = cc3d.connected_components(zone & bone, connectivity=6)
     ends = cc3d.connected_components(zone & bone & (lateral < RIB_START_MM + ROOT_MM), connectivity=6).ravel()
     heights = level_heights(cuts)
-    out = np.where(_side_in_view(block, suv, lateral, cuts), 0.0, np.nan)
+    view_mm = _view_to_side(block, suv, lateral, cuts)
+    out = np.where(np.isfinite(view_mm), 0.0, np.nan)
     at = np.flatnonzero(pieces)
     if len(at) == 0:
         return out
@@ -118,46 +140,82 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
             level = np.searchsorted(cuts.s_mm, root[:, 0] - RIB_ABOVE_DISC * float(np.median(heights)))
             number = int(np.bincount(level).argmax())
             reach = np.linalg.norm(points[group] - root.mean(axis=0), axis=1).max() + 3  # from inside the root
-            if massive or (cut_off and reach < 40):  # ilium, or several ribs fused; or an end out of view
+            gone = view_mm[number] < WIDE_VIEW_MM and lateral.ravel()[group].max() > view_mm[number] - 1.5 * VIEW_STEP_MM
+            if massive or (cut_off and reach < 40 and not gone):  # ilium, or ribs fused; or an end out of view
                 out[number] = np.nan
-            elif np.isfinite(out[number]):
-                out[number] = max(out[number], float(reach))
+            elif not np.isnan(out[number]):
+                out[number] = np.inf if gone else max(out[number], float(reach))
     return out
 
 
-def _side_in_view(block: Block, suv: Image, lateral: Image, cuts: Cuts) -> NDArray[np.bool_]:
-    """``(L,)`` whether the scan reaches 60 mm sideways at each level, and shows flesh there, not its own padding."""
+def _view_to_side(block: Block, suv: Image, lateral: Image, cuts: Cuts) -> FloatArray:
+    """``(L,)`` mm to which the scan reaches sideways at each level and shows flesh, not its own padding.
+
+    `WIDE_VIEW_MM` at the most; NaN where that is too little to tell a rib.
+    """
     level = np.searchsorted(cuts.s_mm, suv[..., 0])
     count = len(cuts.s_mm) + 1
-    shell = (lateral > 58) & (lateral < 62) & (np.abs(suv[..., 1]) < 20)
-    behind = (lateral > 44) & (lateral < 62) & (suv[..., 1] > 0) & (suv[..., 1] < 45)
-    reached = np.bincount(level[shell], minlength=count) > 30
-    flesh = np.bincount(level[behind & (block.hu > NOT_AIR_HU)], minlength=count)
-    return np.asarray(reached & (flesh > LEAST_FLESH * np.bincount(level[behind], minlength=count)))
-
-
-def _wing(
-    block: Block,
-    suv: Image,
-    bone: NDArray[np.bool_],
-    side: int,
-    wall: Wall,
-    signals: Signals,
-    bottoms: FloatArray,
-    tops: FloatArray,
-    length: int,
-) -> FloatArray:
-    """``(L,)`` share of bone in the box beside the upper part of each body, where muscle should be."""
-    row = np.clip(np.rint(suv[..., 0]).astype(np.int64), 0, length - 1)
-    beside = side * suv[..., 2] - np.clip(signals.half_width_mm, 18, 30)[row]
-    ahead = -suv[..., 1] - wall.front_mm[row]
-    box = (beside > 5) & (beside < 20) & (ahead > 0) & (ahead < 18) & (suv[..., 0] >= 0) & (suv[..., 0] <= length - 1)
-    box &= block.hu > NOT_AIR_HU
-    s = suv[..., 0][box]
-    dense = bone[box]
-    out = np.full(len(tops), np.nan)
-    for level, (low, high) in enumerate(zip(bottoms, tops, strict=True)):
-        here = (s < high - 0.2 * (high - low)) & (s > low + 0.2 * (high - low))
-        if here.sum() > 40:
-            out[level] = dense[here].mean()
+    beside = np.abs(suv[..., 1]) < 20
+    behind = (suv[..., 1] > 0) & (suv[..., 1] < 45)
+    out = np.full(count, np.nan)
+    reached = np.ones(count, bool)
+    for view in np.arange(LEAST_VIEW_MM, WIDE_VIEW_MM + 0.5 * VIEW_STEP_MM, VIEW_STEP_MM):
+        shell = (lateral > view - VIEW_STEP_MM) & (lateral <= view)
+        reached &= np.bincount(level[shell & beside], minlength=count) > 30
+        back = shell & behind
+        flesh = np.bincount(level[back & (block.hu > NOT_AIR_HU)], minlength=count)
+        reached &= flesh > LEAST_FLESH * np.bincount(level[back], minlength=count)
+        out[reached] = view
     return out
+
+
+@dataclass(frozen=True)
+class _Box:
+    """Where bone is looked for beside a body.
+
+    In mm outward from its half width and forward of the canal's front wall, and as shares of the level's height.
+    """
+
+    outward: tuple[float, float]
+    ahead: tuple[float, float]
+    height: tuple[float, float]
+    narrowest_mm: float
+    """Bodies count as at least this wide to each side."""
+
+
+WING = _Box((5, 20), (0, 18), (0.2, 0.8), 18)
+"""Beside the upper part of a body, where muscle should be."""
+RIB_HEAD = _Box((1.5, 7), (-5, 6), (0.3, 0.9), 0)
+"""Beside the pedicle and the body's posterior corner."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """Bone beside the bodies, level by level."""
+
+    block: Block
+    suv: Image
+    bone: NDArray[np.bool_]
+    wall: Wall
+    signals: Signals
+    bottoms: FloatArray
+    tops: FloatArray
+
+    def share(self, side: int, where: _Box) -> FloatArray:
+        """``(L,)`` share of bone in the box beside each body; NaN where the box is not in view."""
+        suv, last = self.suv, len(self.wall.front_mm) - 1
+        row = np.clip(np.rint(suv[..., 0]).astype(np.int64), 0, last)
+        outward = side * suv[..., 2] - np.clip(self.signals.half_width_mm, where.narrowest_mm, 30)[row]
+        ahead = -suv[..., 1] - self.wall.front_mm[row]
+        box = (outward > where.outward[0]) & (outward < where.outward[1])
+        box &= (ahead > where.ahead[0]) & (ahead < where.ahead[1]) & (suv[..., 0] >= 0) & (suv[..., 0] <= last)
+        box &= self.block.hu > NOT_AIR_HU
+        s = suv[..., 0][box]
+        dense = self.bone[box]
+        out = np.full(len(self.tops), np.nan)
+        for level, (low, high) in enumerate(zip(self.bottoms, self.tops, strict=True)):
+            start, stop = (low + share * (high - low) for share in where.height)
+            here = (s < stop) & (s > start)
+            if here.sum() * self.block.step_mm**3 > LEAST_BOX_MM3:
+                out[level] = dense[here].mean()
+        return out

@@ -34,6 +34,10 @@ OVERLONG = 1.5
 """An end without a cut for this many heights of its neighbours holds more than one level."""
 WEAK = 0.4
 """Clearness of a cut that only the spacing tells, at the most."""
+LEAST_CLOSING = 0.4
+"""Sides of the canal whose share of bone varies less along it tell nothing."""
+CLOSED_COST = 2.0
+"""Marrow darker than the discs makes the middle of a body look like a disc; but the canal is closed there."""
 CLOSE_MM = 8
 """Nearer to a cut, a second disc signal is the same disc."""
 
@@ -42,13 +46,14 @@ CLOSE_MM = 8
 class Signals:
     """Signals along the axis, ``(N,)`` each.
 
-    How much a place looks like a disc (about 0 to 1), with its tilt; how much it looks like pedicles (0 to 1);
-    and half the width of the bodies in mm.
+    How much a place looks like a disc (about 0 to 1), with its tilt; how much it looks like pedicles (0 to 1), and
+    how far the canal's sides are closed there as among its neighbours (0 to 1); and half the width of the bodies in mm.
     """
 
     disc: FloatArray
     tilt_deg: FloatArray
     pedicle: FloatArray
+    closed: FloatArray
     half_width_mm: FloatArray
 
 
@@ -71,13 +76,17 @@ def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement
     beside = _beside_canal(straight, wall, densities)
     low, high = _running_percentile(beside, 12, 75), _running_percentile(beside, 88, 75)
     pedicle = (beside - low) / np.maximum(high - low, 40)
-    return Signals(np.clip(disc, -0.5, 1.5), tilt, np.clip(pedicle, 0, 1.2), _half_width(relative, straight, wall))
+    closed = gaussian_filter1d(wall.closed, 1.0)
+    low, high = _running_percentile(closed, 10, 75), _running_percentile(closed, 90, 75)
+    closed = np.clip((closed - low) / np.maximum(high - low, LEAST_CLOSING), 0, 1)
+    half_width = _half_width(relative, straight, wall)
+    return Signals(np.clip(disc, -0.5, 1.5), tilt, np.clip(pedicle, 0, 1.2), closed, half_width)
 
 
 def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
     """The best sequence of cuts: second-order dynamic programming over (position, gap to the cut below)."""
     N = len(signals.disc)
-    at_cut = 1.3 * signals.disc - 0.7 * signals.pedicle - 0.4
+    at_cut = 1.3 * signals.disc - 0.7 * signals.pedicle - CLOSED_COST * np.maximum(signals.closed - 0.5, 0) - 0.4
     gaps = np.arange(SMALLEST_GAP_MM, largest_gap_mm + 1)
     change = -np.minimum(0.006 * (gaps[:, None] - gaps[None, :]) ** 2 * (25 / gaps[:, None]) ** 2, TOLERANCE)
     total = np.full((N, len(gaps)), -np.inf)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.hypotheses import HYPOTHESES, Hypothesis, level_evidence, width_evidence
-from leakseg.providers.builtin.landmarks import Landmarks
+from leakseg.providers.builtin.landmarks import NO_HEAD, PLAIN_HEAD, Landmarks
 
 RIB_MM, NO_RIB_MM = 38.0, 31.0
 """Bone that reaches farther is a rib (remnants under 4 cm do not count); nearer, a transverse process."""
@@ -56,7 +56,9 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
     doubts: tuple[str, ...] = ()
     if best.unusual and len(seen) > 1:
         doubts = (_unusual(best),)
-    if best.unusual:
+    elif "sacrum" not in seen and _remnants(names, landmarks).any():
+        doubts = (_REMNANTS,)
+    if best.unusual or doubts:
         confidence = np.minimum(confidence, DOUBTFUL)
     if not seen:
         confidence = np.minimum(confidence, GUESSED)
@@ -91,15 +93,32 @@ def _posterior(names: tuple[VertebraLevel | None, ...], evidence: FloatArray, pr
 
 def rib_state(landmarks: Landmarks) -> NDArray[np.int8]:
     """``(L,)``: 1 bears a rib, 0 bears none, -1 not to be told."""
-    reach = landmarks.rib_mm
-    some = np.any(reach >= RIB_MM, axis=1)
-    none = np.all(reach < NO_RIB_MM, axis=1)
+    reach, head = landmarks.rib_mm, landmarks.head
+    unknown = np.isnan(reach)
+    some = np.any(reach >= RIB_MM, axis=1) | (np.all(unknown, axis=1) & np.all(head >= PLAIN_HEAD, axis=1))
+    short = np.all(reach < NO_RIB_MM, axis=1) & ~np.all(head >= PLAIN_HEAD, axis=1)
+    none = short | np.all((head < NO_HEAD) & (unknown | (reach < NO_RIB_MM)), axis=1)
     return np.where(some, 1, np.where(none, 0, -1)).astype(np.int8)
+
+
+def rib_bearing(naming: Naming, landmarks: Landmarks) -> NDArray[np.bool_]:
+    """``(L,)`` whether ribs must be kept from each vertebra: by its name, or by plain ribs where names are a guess."""
+    if naming.landmarks:
+        return np.array([level is not None and level.startswith("T") for level in naming.levels])
+    plain = np.all(landmarks.head >= PLAIN_HEAD, axis=1) & ~np.any(landmarks.rib_mm < RIB_MM, axis=1)
+    return np.asarray(plain | np.all(np.isfinite(landmarks.rib_mm) & (landmarks.rib_mm >= RIB_MM), axis=1))
+
+
+def _remnants(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> NDArray[np.bool_]:
+    """``(L,)`` whether vertebrae at the end of the ribs show ribs' heads, yet no rib that counts as one."""
+    heads = np.all(landmarks.head >= PLAIN_HEAD, axis=1) & np.all(landmarks.rib_mm < RIB_MM, axis=1)
+    end = np.array([name in {VertebraLevel.T12, VertebraLevel.T13, VertebraLevel.L1} for name in names])
+    return np.asarray(heads & end)
 
 
 def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> tuple[str, ...]:
     """What in view bears the names out."""
-    state = rib_state(landmarks)
+    state, remnants = rib_state(landmarks), _remnants(names, landmarks)
     wing = np.nan_to_num(landmarks.wing).max(axis=1)
     seen = []
     for level, name in enumerate(names):
@@ -108,11 +127,18 @@ def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landm
             seen.append("sacrum")
         if name in {VertebraLevel.T12, VertebraLevel.T13, VertebraLevel.T11} and level > 0:
             below = names[level - 1]
-            if below is VertebraLevel.L1 and state[level] == 1 and state[level - 1] != 1:
+            bears = state[level] == 1 or remnants[level]
+            if below is VertebraLevel.L1 and bears and state[level - 1] != 1:
                 seen.append("last rib")
         if name is VertebraLevel.T1 and above and state[level] == 1 and state[level + 1] != 1:
             seen.append("first rib")
     return tuple(seen)
+
+
+_REMNANTS = (
+    "The lowest ribs in view seem to be remnants of less than 4 cm, which count as ribs to some and not to others. The "
+    "names may be wrong by one; pin one level with --anchor LEVEL@Z."
+)
 
 
 def _unusual(best: Hypothesis) -> str:

@@ -24,10 +24,11 @@ from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import measure_densities
 from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
-from leakseg.providers.builtin.landmarks import measure_landmarks
+from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import continue_cuts, find_cuts, measure_signals, trusted_levels
-from leakseg.providers.builtin.naming import Naming, name_levels, rib_state
+from leakseg.providers.builtin.naming import Naming, name_levels, rib_bearing
 from leakseg.providers.builtin.notes import describe
+from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.sight import Sight, measure_sight
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
 from leakseg.providers.builtin.working import Block, resample
@@ -91,11 +92,9 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling))
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
-    naming = name_levels(landmarks, signals.half_width_mm[middle], trusted_levels(cuts, signals))
-    ribbed = rib_state(landmarks) == 1
-    ribbed |= np.array([level is not None and level.startswith("T") for level in naming.levels]) & (
-        len(naming.landmarks) > 0
-    )
+    trusted = trusted_levels(cuts, signals) | plain_sacra(landmarks, level_heights(cuts))
+    naming = name_levels(landmarks, signals.half_width_mm[middle], trusted)
+    ribbed = rib_bearing(naming, landmarks)
     shapes = draw_vertebrae(
         block, filling, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
     )

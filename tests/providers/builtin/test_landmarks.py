@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import make_frames
-from leakseg.providers.builtin.landmarks import Landmarks, measure_landmarks
+from leakseg.providers.builtin.landmarks import Landmarks, measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.working import Block
 
@@ -31,9 +31,9 @@ def measure(bone: NDArray[np.bool_], *, air: NDArray[np.bool_] = NONE, cement: N
     frames = make_frames(np.stack([np.arange(0.0, LENGTH_MM - 1), *np.zeros((2, LENGTH_MM - 1))], axis=1))
     count = len(frames)
     angles = 2 * np.pi * np.arange(72) / 72
-    wall = Wall(angles, np.full((count, 72), 9.0), np.ones(count))
+    wall = Wall(angles, np.full((count, 72), 9.0), np.ones(count), np.ones(count))
     flat = np.zeros(count)
-    signals = Signals(flat, flat, flat, np.full(count, 22.0))
+    signals = Signals(flat, flat, flat, flat, np.full(count, 22.0))
     cuts = Cuts(CUTS_MM, np.zeros(3), np.ones(3), 0.0)
     return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement))
 
@@ -59,6 +59,27 @@ def test_a_rib_that_droops_past_the_next_level_is_not_that_ones(droop: float) ->
 def test_a_transverse_process_is_no_rib() -> None:
     left = measure(bar(80, to_mm=40.0)).rib_mm[:, 0]
     assert 0 < left[2] < 31
+
+
+def test_a_rib_that_leaves_a_narrow_scan_is_a_rib_and_a_process_that_ends_in_it_none() -> None:
+    narrow = np.abs(X) > 50
+    left, right = measure(bar(82) | np.flip(bar(48, to_mm=40.0), 2), air=narrow).rib_mm.T
+    assert list(np.isinf(left)) == [False, False, True, False]
+    assert not np.isinf(right).any()
+    assert 0 < right[1] < 31
+
+
+def test_a_head_beside_the_posterior_corner_is_told() -> None:
+    head = (np.hypot(Z - 78, Y + 9) < 6) & (X > 22) & (X < 30)
+    left, right = measure(head).head.T
+    assert list(left >= 0.2) == [False, False, True, False]
+    assert list(right) == [0, 0, 0, 0]
+
+
+def test_the_sacrum_is_plain_by_broad_wings_unless_it_may_hold_a_lumbar_level_too() -> None:
+    unseen = np.full((3, 2), np.nan)
+    marks = Landmarks(unseen, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen)
+    assert list(plain_sacra(marks, np.array([35.0, 35.0, 60.0]))) == [True, False, False]
 
 
 def test_padding_beside_a_turned_scan_tells_nothing_of_ribs() -> None:

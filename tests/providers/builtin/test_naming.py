@@ -9,12 +9,14 @@ from leakseg.providers.builtin.landmarks import Landmarks
 from leakseg.providers.builtin.naming import Naming
 from leakseg.providers.builtin.naming import name_levels as name_trusted_levels
 
+NAN = float("nan")
 LUMBAR_MM = np.array([26.0, 26, 25, 24, 23, 22, 21, 20, 18])
 
 
-def landmarks(rib_mm: list[float], wing: list[float]) -> Landmarks:
-    """The same on both sides; caudal first."""
-    return Landmarks(np.array([rib_mm, rib_mm]).T, np.array([wing, wing]).T)
+def landmarks(rib_mm: list[float], wing: list[float], head: list[float] | None = None) -> Landmarks:
+    """The same on both sides; caudal first. Without ``head``, the body's corners are not in view."""
+    corner = head or [NAN] * len(rib_mm)
+    return Landmarks(*(np.array([values, values]).T for values in (rib_mm, wing, corner)))
 
 
 def name_levels(marks: Landmarks, half_width_mm: np.ndarray, trusted: list[bool] | None = None) -> Naming:
@@ -23,9 +25,6 @@ def name_levels(marks: Landmarks, half_width_mm: np.ndarray, trusted: list[bool]
 
 def names(found: Naming) -> list[str | None]:
     return [None if level is None else str(level) for level in found.levels]
-
-
-NAN = float("nan")
 
 
 def test_sacrum_and_last_rib_that_agree_give_sure_names() -> None:
@@ -54,6 +53,25 @@ def test_rib_remnants_do_not_count() -> None:
 def test_a_rib_of_doubtful_length_makes_the_names_doubtful() -> None:
     found = name_levels(landmarks([20, 20, 35, 55, 60], [0.0] * 5), LUMBAR_MM[3:8])
     assert max(found.confidence) < 0.7
+
+
+def test_ribs_cut_off_by_a_narrow_scan_count_as_ribs() -> None:
+    found = name_levels(landmarks([20, 22, float("inf"), float("inf")], [0.0] * 4, [0, 0, 0.4, 0.4]), LUMBAR_MM[3:7])
+    assert names(found) == ["L2", "L1", "T12", "T11"]
+    assert min(found.confidence) > 0.8
+    assert found.landmarks == ("last rib",)
+
+
+def test_heads_alone_tell_the_last_rib_in_the_narrowest_scan() -> None:
+    found = name_levels(landmarks([NAN] * 4, [0.0] * 4, [0, 0, 0.4, 0.4]), LUMBAR_MM[3:7])
+    assert names(found) == ["L2", "L1", "T12", "T11"]
+    assert found.landmarks == ("last rib",)
+
+
+def test_heads_without_ribs_of_4_cm_are_remnants_and_doubted() -> None:
+    found = name_levels(landmarks([20, 20, 28, 55, 60], [0.0] * 5, [0, 0, 0.4, 0.4, 0.4]), LUMBAR_MM[3:8])
+    assert max(found.confidence) < 0.7
+    assert "remnants" in found.doubts[0]
 
 
 def test_nothing_in_view_is_a_guess_and_says_so() -> None:

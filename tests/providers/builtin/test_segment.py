@@ -14,7 +14,7 @@ from leakseg.phantom.jobs import make_cohort
 from leakseg.phantom.recipe import DrawRecipe, PhantomRecipe
 from leakseg.providers.builtin import BuiltinMasks, segment
 from leakseg.providers.builtin.frames import canal_field, make_frames, to_canal
-from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, trusted_levels
+from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, trusted_levels
 from leakseg.providers.builtin.working import Block
 from leakseg.volume import Volume
 
@@ -106,8 +106,19 @@ def test_an_end_longer_than_a_level_gets_a_weak_cut() -> None:
     disc = np.zeros(150)
     disc[[20, 50, 80]] = 1.0
     disc[112] = 0.3
-    signals = Signals(disc, np.zeros(150), np.zeros(150), np.full(150, 22.0))
+    signals = Signals(disc, *np.zeros((3, 150)), np.full(150, 22.0))
     cuts = continue_cuts(Cuts(np.array([20.0, 50, 80]), np.zeros(3), np.ones(3), 0.0), signals)
     assert list(cuts.s_mm) == [20, 50, 80, 112]
     assert cuts.clearness[-1] < 0.5
     assert not trusted_levels(cuts, signals)[-2:].any()
+
+
+def test_the_middle_of_a_dark_body_is_no_disc_where_pedicles_close_the_canal() -> None:
+    at = np.arange(160)
+    disc, closed = np.zeros(160), 0.5 + 0.5 * np.cos(2 * np.pi * (at - 35) / 30)  # pedicles at 35, 65, 95, 125
+    for middle in (35, 65, 95, 125):
+        disc[middle - 2 : middle + 3] = 1.2  # marrow darker than the discs
+    for real in (20, 50, 80, 110, 140):
+        disc[real - 2 : real + 3] = 0.9
+    cuts = find_cuts(Signals(disc, *np.zeros((2, 160)), closed, np.full(160, 22.0)))
+    assert [round(s / 10) * 10 for s in cuts.s_mm] == [20, 50, 80, 110, 140]
