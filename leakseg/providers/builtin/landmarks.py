@@ -140,7 +140,8 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
             level = np.searchsorted(cuts.s_mm, root[:, 0] - RIB_ABOVE_DISC * float(np.median(heights)))
             number = int(np.bincount(level).argmax())
             reach = np.linalg.norm(points[group] - root.mean(axis=0), axis=1).max() + 3  # from inside the root
-            gone = view_mm[number] < WIDE_VIEW_MM and lateral.ravel()[group].max() > view_mm[number] - 1.5 * VIEW_STEP_MM
+            at_side = lateral.ravel()[group].max() > view_mm[number] - 1.5 * VIEW_STEP_MM
+            gone = at_side and view_mm[number] < WIDE_VIEW_MM
             if massive or (cut_off and reach < 40 and not gone):  # ilium, or ribs fused; or an end out of view
                 out[number] = np.nan
             elif not np.isnan(out[number]):

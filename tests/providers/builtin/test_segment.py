@@ -117,8 +117,8 @@ def test_the_middle_of_a_dark_body_is_no_disc_where_pedicles_close_the_canal() -
     at = np.arange(160)
     disc, closed = np.zeros(160), 0.5 + 0.5 * np.cos(2 * np.pi * (at - 35) / 30)  # pedicles at 35, 65, 95, 125
     for middle in (35, 65, 95, 125):
-        disc[middle - 2 : middle + 3] = 1.2  # marrow darker than the discs
+        disc[middle - 2 : middle + 3] = 1.0  # marrow as dark as the discs
     for real in (20, 50, 80, 110, 140):
-        disc[real - 2 : real + 3] = 0.9
-    cuts = find_cuts(Signals(disc, *np.zeros((2, 160)), closed, np.full(160, 22.0)))
+        disc[real - 2 : real + 3] = 1.0
+    cuts = find_cuts(Signals(disc, np.zeros(160), 0.6 * closed, closed, np.full(160, 22.0)))
     assert [round(s / 10) * 10 for s in cuts.s_mm] == [20, 50, 80, 110, 140]
