@@ -73,7 +73,7 @@ def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement
     relative[cement] = np.nan
     contrast, tilt = _disc_contrast(_in_front(relative, straight, wall))
     disc = contrast / np.maximum(_running_percentile(contrast, 93, 61), 15)
-    beside = _beside_canal(straight, wall, densities)
+    beside = _beside_canal(straight, wall, densities, cement)
     low, high = _running_percentile(beside, 12, 75), _running_percentile(beside, 88, 75)
     pedicle = (beside - low) / np.maximum(high - low, 40)
     closed = gaussian_filter1d(wall.closed, 1.0)
@@ -239,10 +239,11 @@ def _disc_contrast(front: FloatArray) -> tuple[FloatArray, FloatArray]:
     return best, tilt
 
 
-def _beside_canal(straight: Straight, wall: Wall, densities: Densities) -> FloatArray:
+def _beside_canal(straight: Straight, wall: Wall, densities: Densities, cement: NDArray[np.bool_]) -> FloatArray:
     """``(N,)`` mean HU in the 8 mm beside the canal's front half, the better-seen side counting as much."""
     rows = (straight.u_mm >= -9) & (straight.u_mm <= -2)
-    section = _nan_mean(np.moveaxis(np.clip(straight.hu[:, rows], -100, 900), 1, 2))  # (N, V)
+    hu = np.where(cement[:, rows], np.nan, np.clip(straight.hu[:, rows], -100, 900))
+    section = _nan_mean(np.moveaxis(hu, 1, 2))  # (N, V)
     out = []
     for side, angle in ((1, np.pi / 2), (-1, -np.pi / 2)):
         start = wall.towards(angle)

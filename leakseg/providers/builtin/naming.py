@@ -56,7 +56,7 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
     doubts: tuple[str, ...] = ()
     if best.unusual and len(seen) > 1:
         doubts = (_unusual(best),)
-    elif "sacrum" not in seen and _remnants(names, landmarks).any():
+    elif seen and "sacrum" not in seen and _remnants(names, landmarks).any():
         doubts = (_REMNANTS,)
     if best.unusual or doubts:
         confidence = np.minimum(confidence, DOUBTFUL)

@@ -14,6 +14,7 @@ from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, Straight, canal_field
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.partition import geodesic_partition
+from leakseg.providers.builtin.pedicles import fill_pedicles
 from leakseg.providers.builtin.posterior import OTHER, interlaminar_gaps, plant_seeds, sort_column
 from leakseg.providers.builtin.tidy import tidy_labels
 from leakseg.providers.builtin.working import Block, Image
@@ -89,6 +90,9 @@ def draw_vertebrae(
     labels[labels == OTHER] = 0
     canal_mask, disc_mask = np.asarray(whole(canal), bool), np.asarray(whole(column.disc), bool)
     labels = tidy_labels(labels, canal_mask | disc_mask, cement)
+    if cement.any():
+        inner = cement.ravel()[at] & ~canal & ~column.disc
+        labels.ravel()[at] = fill_pedicles(labels.ravel()[at], inner, points, column.interval, wall, cuts)
     bodies = (np.asarray(whole(column.body)) > 0) & (labels > 0)
     return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0))
 
