@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ BLUR_MM = 0.4
 FORE_AFT_MM, SIDEWAYS_MM = 0.1, 0.6
 """Blur and smoothing draw the wall inward, most in the corners at the sides (measured: verse005, phantoms)."""
 MEMORY_MM = 20
+FARTHEST_BEYOND_MM = 25.0
+"""A scan that goes on farther than this beyond the last ring of bone shows the end of the canal, or another part."""
 SIDEWAYS, FORWARD = 0.64, 0.26
 """Sine and cosine of the rays on which foramina lie: 75 to 140 degrees from straight back."""
 INWARD_PLAY_MM, OUTWARD_PLAY_MM = 2.5, 2.5
@@ -32,13 +34,15 @@ class Wall:
     """``radius_mm`` ``(N, A)`` from axis to wall at ``angles_rad`` ``(A,)`` (0 backward, then to the left).
 
     ``seen`` ``(N,)`` is the share of rays that met the wall where it was expected; ``closed`` ``(N,)`` that of the
-    rays to the sides and forward of them, where pedicles close the canal and foramina open it.
+    rays to the sides and forward of them, where pedicles close the canal and foramina open it. ``beyond_mm`` is how
+    far the canal is drawn below and above the axis, straight on, for no ring of bone bears it out there.
     """
 
     angles_rad: FloatArray
     radius_mm: FloatArray
     seen: FloatArray
     closed: FloatArray
+    beyond_mm: tuple[float, float] = (0.0, 0.0)
 
     def towards(self, angle_rad: float) -> FloatArray:
         """``(N,)`` radius in one direction."""
@@ -55,13 +59,22 @@ class Wall:
         inside = np.clip(row, 0, N - 1)
         radius = self.radius_mm[inside, lower % A] * (1 - weight) + self.radius_mm[inside, (lower + 1) % A] * weight
         deep = radius - np.hypot(suv[:, 1], suv[:, 2])
-        return np.where((row >= -1) & (row <= N), deep, -1).astype(np.float32)
+        below, above = self.beyond_mm
+        return np.where((row >= -1 - below) & (row <= N + above), deep, -1).astype(np.float32)
 
     @property
     def front_mm(self) -> FloatArray:
         """``(N,)`` distance from the axis to the posterior wall of the bodies (median of three rays)."""
         half = len(self.angles_rad) // 2
         return np.asarray(np.median(self.radius_mm[:, half - 1 : half + 2], axis=1), dtype=np.float64)
+
+
+def carry_to_ends(wall: Wall, frames: Frames, lowest_mm: float, highest_mm: float) -> Wall:
+    """The wall, carried on to the scan's lowest and highest slice (grid mm) where these are near: a canal goes on."""
+    below = (frames.points_mm[0, 0] - lowest_mm) / frames.up[0, 0]
+    above = (highest_mm - frames.points_mm[-1, 0]) / frames.up[-1, 0]
+    reach = tuple(float(gap) if 0 < gap <= FARTHEST_BEYOND_MM else 0.0 for gap in (below, above))
+    return replace(wall, beyond_mm=(reach[0], reach[1]))
 
 
 def find_cement(block: Block) -> NDArray[np.bool_]:

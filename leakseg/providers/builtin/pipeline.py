@@ -18,7 +18,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.assemble import onto_grid
 from leakseg.providers.builtin.bodies import find_endplates, trace_outline
-from leakseg.providers.builtin.canal import find_cement, trace_wall
+from leakseg.providers.builtin.canal import carry_to_ends, find_cement, trace_wall
 from leakseg.providers.builtin.cement import find_bone_cement, without_cement
 from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.contrast import dim_sac
@@ -35,7 +35,7 @@ from leakseg.providers.builtin.working import Block, resample
 from leakseg.volume import Volume
 
 COARSE_MM, FINE_MM = 2.0, 1.0
-MARGIN_MM = (20.0, 66.0, 62.0)
+MARGIN_MM = (26.0, 66.0, 62.0)
 BACK_MARGIN_MM = 80.0
 U_MM, V_MM = np.arange(-60.0, 72.0), np.arange(-50.0, 51.0)
 VERSION = "1.0"
@@ -81,6 +81,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         block = dim_sac(block, densities, line.points_mm)
     cement = find_cement(block)
     frames, wall = trace_wall(block, make_frames(robust_smooth(line.points_mm)), densities, cement)
+    wall = carry_to_ends(wall, frames, 0.0, (volume.grid.shape[0] - 1) * volume.grid.spacing_mm[0])
     straight = straighten(block, frames, U_MM, V_MM)
     signals = measure_signals(straight, wall, densities, _straight_cement(block, frames, cement))
     cuts = continue_cuts(find_cuts(signals), signals)

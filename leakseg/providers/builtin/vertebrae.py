@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, grey_closing, maximum_filter
 
 from leakseg.providers.builtin.bodies import Endplates, Outline
-from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.canal import LONGEST_RAY_MM, Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, Straight, canal_field
 from leakseg.providers.builtin.levels import Cuts, Signals
@@ -64,6 +64,8 @@ def draw_vertebrae(
     smooth = gaussian_filter(block.hu, 0.5)
     near = (np.abs(v) < SIDE_MM) & (u > -FRONT_MM) & (u < BACK_MM) & (s > -6) & (s < len(frames) + 5)
     near &= (smooth > densities.bone_hu) | ((np.abs(v) < 34) & (u < 20) & (u > -52))
+    below, above = wall.beyond_mm
+    near |= (np.hypot(u, v) < LONGEST_RAY_MM) & (s > -1 - below) & (s < len(frames) + above)
     at = np.flatnonzero(near)
     points = suv.reshape(-1, 3)[at]
     del suv, s, u, v, near
@@ -79,7 +81,8 @@ def draw_vertebrae(
     seeds[canal] = 0
     cost = step_cost(smooth, hu, at, densities)
     plate = hu > densities.bone_hu + PLATE_ABOVE_BONE_HU  # sclerosis and spurs that the smooth endplates leave out
-    cost[~(bone | (seeds > 0)) | canal | (column.disc & ~(bone & plate))] = 0
+    axis_ends = (points[:, 0] <= -6) | (points[:, 0] >= len(frames) + 5)
+    cost[~(bone | (seeds > 0)) | axis_ends | canal | (column.disc & ~(bone & plate))] = 0
 
     def whole(values: NDArray[np.generic]) -> NDArray[np.generic]:
         out = np.zeros(block.hu.size, values.dtype)
