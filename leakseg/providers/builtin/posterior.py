@@ -19,6 +19,9 @@ OTHER = 250
 """Label of bone that belongs to no vertebra: ribs, ilium."""
 FARTHEST_SPUR_MM = 6.0
 """Farther before a body, what is as bright as bone is a vessel, its calcified wall, or leaked cement."""
+USUAL_GAP, CLEAR_OF_OPEN_MM = 0.17, 4.0
+"""The gap between two laminae lies this share of a level's height below the disc; where the disc is only guessed from
+the heights below, farther up by the second."""
 OPEN_SHARE = 1.15
 """A level without a cut at its far end is followed this many heights of its neighbour."""
 
@@ -78,7 +81,7 @@ def interlaminar_gaps(straight: Straight, wall: Wall, cuts: Cuts, densities: Den
     for number, s in enumerate(cuts.s_mm):
         share = np.arange(-0.05, 0.40, 0.02)
         at = s - share * heights[number]
-        cost = np.interp(at, np.arange(N), profile) / scale + 6 * (share - 0.17) ** 2
+        cost = np.interp(at, np.arange(N), profile) / scale + 6 * (share - USUAL_GAP) ** 2
         out.append(float(at[cost.argmin()]))
     return np.array(out)
 
@@ -121,6 +124,8 @@ def plant_seeds(
         seeds[pedicle & (seeds == 0)] = number + 1
         arch = lamina & (s > gap_below[number] + 1.5) & (s < gap_above[number] - 1.5)
         seeds[arch & (seeds == 0)] = number + 1
+    beyond = tops[-1] - USUAL_GAP * heights[-1] + CLEAR_OF_OPEN_MM  # the arch above the uppermost level drawn
+    seeds[(lamina | beside) & (s > beyond) & (seeds == 0)] = OTHER
     ribbed = rib_bearing[np.minimum(column.interval, len(rib_bearing)) - 1]
     width = np.clip(half_width_mm, 12, 28)[row]
     foreign = side > np.where(ribbed, 38.0, 54.0)
