@@ -26,7 +26,13 @@ PLAY_MM = 4.0
 EDGE_INSET_MM = 0.4
 """The steepest place lies half a step within the ray sample that shows it, and blur carries it outward."""
 MIDDLE_DEPTH_MM = float(DEPTHS_MM.mean())
-REACH = 10
+REACH = 14
+CURVING_MM = 5.0
+"""An endplate dips and rises this far from its median at the most: a biconcave fracture."""
+LEAST_FOUND, OFF_QUADRIC_MM = 200, 2.5
+"""Square millimetres of endplate that tell its curvature, and what is taken for no part of it."""
+BESIDE_CEMENT_MM = 2
+"""A first rise so near before cement may be the cement's own."""
 UNSEEN_EDGE = 0.8
 """Reward of a place where cement hides whether there is an edge: less than an edge, more than none."""
 
@@ -132,8 +138,8 @@ def find_endplates(
         typical = float(np.median(disc[inside])) if inside.any() else densities.soft_hu
         disc = np.clip(gaussian_filter(disc, 2), typical - 60, typical + 60)
         hidden = _columns(cement[:, rows].astype(np.float32), plane) > 0.3
-        above.append(plane + _surface(columns[:, :, REACH:], disc, inside & ~hidden[:, :, REACH:].any(axis=2)))
-        below.append(plane - _surface(columns[:, :, REACH::-1], disc, inside & ~hidden[:, :, REACH::-1].any(axis=2)))
+        above.append(plane + _surface(columns[:, :, REACH:], disc, inside, hidden[:, :, REACH:]))
+        below.append(plane - _surface(columns[:, :, REACH::-1], disc, inside, hidden[:, :, REACH::-1]))
     shape = (0, *grid_u.shape)
     return Endplates(u, v, np.array(below) if below else np.zeros(shape), np.array(above) if above else np.zeros(shape))
 
@@ -213,23 +219,52 @@ def _columns(hu: NDArray[np.float32], plane: FloatArray) -> NDArray[np.float32]:
     return np.asarray(hu[lower, row, column] * (1 - weight) + hu[lower + 1, row, column] * weight)
 
 
-def _surface(columns: NDArray[np.float32], disc: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
-    """``(U, V)`` mm from the plane to the endplate, smoothed over what lies inside the outline."""
-    plate = columns[:, :, 1:9].max(axis=2)
+def _surface(
+    columns: NDArray[np.float32], disc: FloatArray, inside: NDArray[np.bool_], cement: NDArray[np.bool_]
+) -> FloatArray:
+    """``(U, V)`` mm from the plane to the endplate, smoothed over what lies inside the outline.
+
+    Where ``cement``, shaped as the columns, may be what rises first, the endplate is carried over from around.
+    """
+    plate = columns[:, :, 1:REACH].max(axis=2)
     level = disc + 0.6 * np.clip(plate - disc, 60, 400)
     dense = columns > level[..., None]
     first = dense.argmax(axis=2)
     before = np.take_along_axis(columns, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
     at = np.take_along_axis(columns, first[..., None], axis=2)[..., 0]
     height = first - np.where(first > 0, np.clip((at - level) / np.maximum(at - before, 1), 0, 1), 0)
-    found = inside & dense.any(axis=2)
+    masked = cement.any(axis=2) & (cement.argmax(axis=2) <= first + BESIDE_CEMENT_MM)
+    found = inside & dense.any(axis=2) & ~masked
     if not found.any():
         return np.full(disc.shape, 3.0)
     middle = float(np.median(height[found]))
-    height = np.where(found, np.clip(height, middle - 5, middle + 5), middle)
+    low, high = middle - CURVING_MM, middle + CURVING_MM
+    height = np.clip(height, low, high)
     weight = found.astype(float)
-    height = median_filter(np.where(found, height, _spread(height, weight, middle)), 5, mode="nearest")
+    around = _spread(np.where(found, height, 0), weight, middle)
+    hidden = inside & ~found
+    if hidden.any():  # by cement: the plate goes on as it curves, not as high as it is around
+        curved = _quadric(height, found)
+        carried = curved + _spread(np.where(found, height - curved, 0), weight, 0.0)
+        around = np.where(hidden, np.clip(carried, low, high), around)
+    height = np.where(found, height, around)
+    height = median_filter(height, 5, mode="nearest")
     return np.asarray(gaussian_filter(height, 1.0), dtype=np.float64)
+
+
+def _quadric(height: FloatArray, found: NDArray[np.bool_]) -> FloatArray:
+    """The quadric surface through the heights where they were found, everywhere; a plain mean where these are few."""
+    if found.sum() < LEAST_FOUND:
+        return np.full(height.shape, float(height[found].mean()))
+    u, v = np.meshgrid(*(np.linspace(-1, 1, size) for size in height.shape), indexing="ij")
+    basis = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=-1)
+    rows, values = basis[found], height[found]
+    for _ in range(2):  # once more without what lies far off
+        factors = np.linalg.lstsq(rows, values, rcond=None)[0]
+        near = np.abs(rows @ factors - values) < OFF_QUADRIC_MM
+        if near.sum() >= LEAST_FOUND:
+            rows, values = rows[near], values[near]
+    return np.asarray(basis @ factors, dtype=np.float64)
 
 
 def _spread(values: FloatArray, weight: FloatArray, fallback: float) -> FloatArray:

@@ -1,0 +1,28 @@
+"""Endplates follow the image; where cement hides them, they go on as they curve."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from leakseg.providers.builtin.bodies import REACH, _surface
+
+SHAPE = (30, 40)
+V, U = np.meshgrid(np.linspace(-1, 1, SHAPE[1]), np.linspace(-1, 1, SHAPE[0]))
+DISHED_MM = 4 + 4 * (1 - V**2 - U**2).clip(0)
+"""A biconcave fracture's endplate: farthest from the disc's middle in the centre."""
+HEIGHT = np.arange(REACH + 1.0)
+PLATE = (HEIGHT >= DISHED_MM[..., None]) & (HEIGHT < DISHED_MM[..., None] + 2)
+HU = np.where(PLATE, 450, np.where(HEIGHT > DISHED_MM[..., None], 150, 80)).astype(np.float32)
+DISC_HU, INSIDE = np.full(SHAPE, 80.0), np.ones(SHAPE, bool)
+
+
+def test_an_endplate_lies_where_it_rises_from_the_disc() -> None:
+    found = _surface(HU, DISC_HU, INSIDE, np.zeros(HU.shape, bool))
+    assert np.abs(found - DISHED_MM).mean() < 0.6
+
+
+def test_under_cement_in_the_disc_a_dished_endplate_stays_dished() -> None:
+    cement = ((np.hypot(V, U) < 0.45)[..., None]) & (HEIGHT > 2)
+    found = _surface(np.where(cement, np.float32(580), HU), DISC_HU, INSIDE, cement)
+    middle = np.hypot(V, U) < 0.3
+    assert np.abs(found[middle] - DISHED_MM[middle]).mean() < 1.0
