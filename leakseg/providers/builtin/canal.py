@@ -103,10 +103,19 @@ def trace_wall(block: Block, frames: Frames, densities: Densities, cement: NDArr
         frames = recentre(frames, gaussian_filter1d(u, 4), gaussian_filter1d(v, 4))
     roll, _ = symmetry_roll(block, frames)
     frames = turn(frames, roll)
-    return frames, _polar_wall(block, smooth, frames, densities, cement)
+    return frames, _polar_wall(block, smooth, frames, densities, cement, mirror=True)
 
 
-def _polar_wall(block: Block, smooth: Image, frames: Frames, densities: Densities, cement: NDArray[np.bool_]) -> Wall:
+def _polar_wall(
+    block: Block,
+    smooth: Image,
+    frames: Frames,
+    densities: Densities,
+    cement: NDArray[np.bool_],
+    *,
+    mirror: bool = False,
+) -> Wall:
+    """The wall in every section; with ``mirror``, where cement hides it, as the other side's."""
     angles = 2 * np.pi * np.arange(RAYS) / RAYS
     radii = np.arange(0, LONGEST_RAY_MM, RAY_STEP_MM)
     points = frames.place(np.outer(np.cos(angles), radii)[None], np.outer(np.sin(angles), radii)[None])
@@ -125,7 +134,10 @@ def _polar_wall(block: Block, smooth: Image, frames: Frames, densities: Densitie
         index = np.clip(index, 0, np.array(cement.shape) - 1)
         in_cement = cement[index[..., 0], index[..., 1], index[..., 2]]
         first_cement = np.where(in_cement.any(axis=2), in_cement.argmax(axis=2), len(radii))
-        hit[first_cement <= first] = np.nan
+        hidden = first_cement <= first
+        hit[hidden] = np.nan
+        if mirror:
+            hit = np.where(hidden, hit[:, -np.arange(RAYS) % RAYS], hit)
     base = _base(hit)
     return _follow(angles, hit, base)
 

@@ -11,8 +11,8 @@ V, U = np.meshgrid(np.linspace(-1, 1, SHAPE[1]), np.linspace(-1, 1, SHAPE[0]))
 DISHED_MM = 4 + 4 * (1 - V**2 - U**2).clip(0)
 """A biconcave fracture's endplate: farthest from the disc's middle in the centre."""
 HEIGHT = np.arange(REACH + 1.0)
-PLATE = (HEIGHT >= DISHED_MM[..., None]) & (HEIGHT < DISHED_MM[..., None] + 2)
-HU = np.where(PLATE, 450, np.where(HEIGHT > DISHED_MM[..., None], 150, 80)).astype(np.float32)
+PLATE = (DISHED_MM[..., None] <= HEIGHT) & (DISHED_MM[..., None] + 2 > HEIGHT)
+HU = np.where(PLATE, 450, np.where(DISHED_MM[..., None] < HEIGHT, 150, 80)).astype(np.float32)
 DISC_HU, INSIDE = np.full(SHAPE, 80.0), np.ones(SHAPE, bool)
 
 
