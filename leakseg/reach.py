@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.balls import grown_by
+from leakseg.balls import grown_by, worn_by
 from leakseg.geometry import bounding_box, half_voxel_mm
 
 Window: TypeAlias = tuple[slice, slice, slice]
@@ -85,7 +85,7 @@ def deeper(mask: NDArray[np.bool_], depth_mm: float, spacing_mm: tuple[float, fl
     result = np.zeros(mask.shape, np.bool_)
     window = bounding_box(mask, 1)
     if window is not None:
-        result[window] = ~grown_by(~mask[window], depth_mm, spacing_mm, half_voxel_mm(spacing_mm))
+        result[window] = worn_by(mask[window], depth_mm, spacing_mm, half_voxel_mm(spacing_mm))
     return result
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
-from leakseg.balls import grown_by
+from leakseg.balls import worn_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid
@@ -73,7 +73,7 @@ def _pieces(
     return [
         pair
         for share in _SHARES
-        for pair in _parted(own, ~grown_by(~own, share * criteria.mixed_bridge_mm, grid.spacing_mm), grid, criteria)
+        for pair in _parted(own, worn_by(own, share * criteria.mixed_bridge_mm, grid.spacing_mm), grid, criteria)
     ]
 
 

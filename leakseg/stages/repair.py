@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks
-from leakseg.balls import grown_by
+from leakseg.balls import grown_by, worn_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.reach import near
@@ -85,7 +85,7 @@ def _fill(
     cavity = whole & ~own
     if cavity.any() and dense.any():
         near_bone = grown_by(np.pad(whole, pads), _CREVICE_MM, spacing_mm)
-        closed = ~grown_by(~near_bone, _CREVICE_MM, spacing_mm)[inner]
+        closed = worn_by(near_bone, _CREVICE_MM, spacing_mm)[inner]
         cavity |= closed & near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~own
     return cavity
 

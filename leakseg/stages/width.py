@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks
-from leakseg.balls import grown_by
+from leakseg.balls import worn_by
 from leakseg.criteria import OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
@@ -52,7 +52,7 @@ def thin_wide_masks(
 
 def _without_layer(bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Bone whose six neighbours are bone; what lies beyond the array counts as bone."""
-    return ~grown_by(~bone, 1.0, (1.0, 1.0, 1.0))
+    return worn_by(bone, 1.0, (1.0, 1.0, 1.0))
 
 
 def _share(soft: NDArray[np.bool_], layer: NDArray[np.bool_]) -> float:
