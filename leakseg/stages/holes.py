@@ -100,15 +100,17 @@ def _enclosed(
 def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre."""
     met = np.zeros(len(index), np.bool_)
-    going = np.arange(len(index))
-    shape = np.array(own.shape)
+    going, place = np.arange(len(index)), np.ascontiguousarray(index.T)
     for far in np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM):
-        at = np.rint(index[going] + far * step).astype(np.int64)
-        inside = ((at >= 0) & (at < shape)).all(axis=1)
-        going, at = going[inside], at[inside]
-        hit = own[tuple(at.T)]
+        k, j, i = (np.rint(along + far * way).astype(np.int64) for along, way in zip(place, step, strict=True))
+        inside = np.ones(len(going), np.bool_)
+        for at, size in zip((k, j, i), own.shape, strict=True):
+            inside &= (at >= 0) & (at < size)
+        hit = np.zeros(len(going), np.bool_)
+        hit[inside] = own[k[inside], j[inside], i[inside]]
         met[going[hit]] = True
-        going = going[~hit]
+        inside &= ~hit
+        going, place = going[inside], place[:, inside]
         if not len(going):
             break
     return met

@@ -28,6 +28,8 @@ _STANDING_OUT_MM3 = 1.5
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
 _ROOT_MM = 8.0
 """How far dense bone that goes on from a piece is followed."""
+_BLUR_ENDS, _SLICES = 3.0, 48
+"""Where a blur's weights end, in standard deviations; slices that are blurred at a time."""
 _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
 """Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
 
@@ -175,13 +177,13 @@ def _loose_pieces(
     edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
     loose = (scene.hu[around] > edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
     pieces = cc3d.connected_components(loose, connectivity=26)
-    least = _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
+    sizes, least = np.bincount(pieces[loose]), _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_bone_mm + 2 * max(spacing)
     tree: Any = None
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        own = pieces[box] == number
-        if np.count_nonzero(own) < least:
+        if sizes[number] < least:
             continue
+        own = pieces[box] == number
         whole = within(box, around)
         own &= scene.share(whole) > criteria.strand_share
         if tree is None:
@@ -244,11 +246,7 @@ def _bone_halo(
     if room is None:
         return np.zeros((0, 0, 0), np.float32), None
     own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
-    blurred = np.zeros(own.shape, np.float32)
-    for section, values, solid in zip(blurred, hu[room], own & ~iron, strict=True):
-        section[solid] = _share(values[solid], densities).clip(0)
-    sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
-    ndimage.gaussian_filter(blurred, sigma, truncate=3.0, output=blurred)
+    blurred = _blurred(hu[room], own & ~iron, densities, criteria)
     noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
     shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
@@ -265,6 +263,32 @@ def _bone_halo(
     blurred[...] = 0
     blurred.ravel()[shell] = seen_through
     return blurred, room
+
+
+def _blurred(
+    hu: NDArray[Any], solid: NDArray[np.bool_], densities: ScanDensities, criteria: CementCriteria
+) -> NDArray[np.float32]:
+    """The share of what lies inside the bone, blurred: a few slices at a time, each time round the bone in them."""
+    sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in densities.grid.spacing_mm]
+    reach = [int(_BLUR_ENDS * part + 0.5) for part in sigma]
+    blurred = np.zeros(solid.shape, np.float32)
+    for first in range(0, len(solid), _SLICES):
+        more = slice(max(0, first - reach[0]), first + _SLICES + reach[0])
+        box = bounding_box(solid[more])
+        if box is None:
+            continue
+        rows, columns = (
+            slice(max(0, side.start - far), side.stop + far) for side, far in zip(box[1:], reach[1:], strict=True)
+        )
+        there = solid[more, rows, columns]
+        part = np.zeros(there.shape, np.float32)
+        part[there] = _share(hu[more, rows, columns][there], densities).clip(0)
+        ndimage.gaussian_filter1d(part, sigma[0], 0, truncate=_BLUR_ENDS, output=part)
+        part = part[first - more.start :][:_SLICES]
+        for axis in (1, 2):
+            ndimage.gaussian_filter1d(part, sigma[axis], axis, truncate=_BLUR_ENDS, output=part)
+        blurred[first : first + _SLICES, rows, columns] = part
+    return blurred
 
 
 def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
