@@ -246,13 +246,12 @@ def _bone_halo(
     if room is None:
         return np.zeros((0, 0, 0), np.float32), None
     own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
-    blurred = _blurred(hu[room], own & ~iron, densities, criteria)
     noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
     shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
     beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
     layer = sum(beyond, np.zeros(len(shell), np.uint8))
-    seen_through = blurred.ravel()[shell] + np.float32(_FAINT)
+    seen_through = _blurred(hu[room], own & ~iron, shell, densities, criteria) + np.float32(_FAINT)
     quiet, share = ~noisy.ravel()[shell], _share(hu[room].ravel()[shell], densities)
     for number in range(len(ends)):
         there = layer == number
@@ -260,18 +259,26 @@ def _bone_halo(
         enough = int(known.sum()) >= _MIN_LAYER
         seen = np.percentile(share[known] / seen_through[known], criteria.halo_percentile) if enough else np.inf
         seen_through[there] *= float(seen)
-    blurred[...] = 0
-    blurred.ravel()[shell] = seen_through
-    return blurred, room
+    halo = np.zeros(own.shape, np.float32)
+    halo.ravel()[shell] = seen_through
+    return halo, room
 
 
 def _blurred(
-    hu: NDArray[Any], solid: NDArray[np.bool_], densities: ScanDensities, criteria: CementCriteria
+    hu: NDArray[Any],
+    solid: NDArray[np.bool_],
+    wanted: NDArray[np.int64],
+    densities: ScanDensities,
+    criteria: CementCriteria,
 ) -> NDArray[np.float32]:
-    """The share of what lies inside the bone, blurred: a few slices at a time, each time round the bone in them."""
+    """The share of what lies inside the bone, blurred, at the voxels wanted (flat, in order, by the bone).
+
+    A few slices at a time, each time round the bone in them: nothing is blurred where there is none.
+    """
     sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in densities.grid.spacing_mm]
     reach = [int(_BLUR_ENDS * part + 0.5) for part in sigma]
-    blurred = np.zeros(solid.shape, np.float32)
+    blurred = np.zeros(len(wanted), np.float32)
+    slice_size = solid[0].size
     for first in range(0, len(solid), _SLICES):
         more = slice(max(0, first - reach[0]), first + _SLICES + reach[0])
         box = bounding_box(solid[more])
@@ -287,7 +294,10 @@ def _blurred(
         part = part[first - more.start :][:_SLICES]
         for axis in (1, 2):
             ndimage.gaussian_filter1d(part, sigma[axis], axis, truncate=_BLUR_ENDS, output=part)
-        blurred[first : first + _SLICES, rows, columns] = part
+        section = np.zeros((len(part), *solid.shape[1:]), np.float32)
+        section[:, rows, columns] = part
+        low, high = np.searchsorted(wanted, [first * slice_size, (first + len(part)) * slice_size])
+        blurred[low:high] = section.ravel()[wanted[low:high] - first * slice_size]
     return blurred
 
 
