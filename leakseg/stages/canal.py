@@ -70,9 +70,7 @@ def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: Fl
     inverse = masks.grid.inverse
     start = axis.points_mm @ inverse[:3, :3].T + inverse[:3, 3]
     step = directions @ inverse[:3, :3].T
-    return [
-        np.rint(start[:, None, None, way] + radii * step[:, :, None, way]).astype(np.int64) for way in range(3)
-    ]
+    return [np.rint(start[:, None, None, way] + radii * step[:, :, None, way]).astype(np.int64) for way in range(3)]
 
 
 def _sample(mask: NDArray[Any], index: list[NDArray[np.int64]]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
 from leakseg.pieces import ScanDensities, Window
 from leakseg.reach import deeper, pieces_of, window_round
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _SECTIONS = 8
 """Sections that are counted at a time."""
@@ -60,7 +60,7 @@ def read_densities(
 
 def search_window(masks: SpineMasks, margin_mm: float) -> Window:
     """The part of the scan in which leaks are looked for: all vertebrae with a margin."""
-    box = bounding_box(masks.vertebrae)
+    box = masks.block
     assert box is not None
     parts = []
     for part, size, step in zip(box, masks.grid.shape, masks.grid.spacing_mm, strict=True):
@@ -100,7 +100,7 @@ def _seeds(
     quartiles = [np.percentile(values, 40) for values in _by_level(hu, vertebrae, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    dense = bone & ~metal & (hu > limit)
+    dense = bone & ~metal & denser_than(hu, limit)
     dense &= deep | _deep_in_crushed(vertebrae, dense, deep, metal, grid, criteria)
     index = np.argwhere(dense)
     in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))

@@ -15,7 +15,7 @@ from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.reach import near
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
 """Lines of sight through a voxel, how far one looks along them, and in which steps."""
@@ -39,7 +39,8 @@ def fill_holes(
         if masks.canal is not None:
             free &= ~masks.canal[box]
         dense = np.argwhere(
-            free & (volume.hu[box] > np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
+            free
+            & denser_than(volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile)))
         )
         start = np.array([part.start for part in box])
         dense = dense[_outside_canal(masks, spine, dense + start, criteria)]
@@ -53,7 +54,7 @@ def fill_holes(
         volume_mm3 = float(hole.sum()) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_hole_mm3:
             continue
-        filled = masks.vertebrae.copy() if filled is None else filled
+        filled = masks.to_relabel() if filled is None else filled
         filled[box][hole] = level.number
         notes.append(
             QualityNote(

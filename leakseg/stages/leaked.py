@@ -20,7 +20,7 @@ from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_vo
 from leakseg.judging import DensePiece, Yardstick, is_cement, looks_like_cement
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import Window, cut_out, deeper, hanging_together, near, widened, window_round, within
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _LEAST_MM3 = 2.0
 _MOST = 0.5
@@ -175,7 +175,7 @@ def _loose_pieces(
     if around is None:
         return
     edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
-    loose = (scene.hu[around] > edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
+    loose = denser_than(scene.hu[around], edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
     pieces = cc3d.connected_components(loose, connectivity=26)
     sizes, least = np.bincount(pieces[loose]), _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_bone_mm + 2 * max(spacing)

@@ -51,7 +51,7 @@ def unmix_neighbours(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineM
             other = max(contacts, key=lambda one: contacts[one])
             if contacts[other] < max(criteria.mixed_min_contact_mm2, criteria.mixed_contact_ratio * to_rest):
                 continue
-            renamed = masks.vertebrae.copy() if renamed is None else renamed
+            renamed = masks.to_relabel() if renamed is None else renamed
             renamed[box][piece] = other.number
             given |= piece
             volume_mm3 = float(piece.sum()) * masks.grid.voxel_volume_mm3

@@ -94,7 +94,7 @@ def free_swallowed_cement(
     loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
     loose = pieces_with(loose, seeds)
     free = np.argwhere(_without_bone(loose, volume.hu[densities.window], densities, criteria))
-    vertebrae = masks.vertebrae.copy()
+    vertebrae = masks.to_relabel()
     window = vertebrae[densities.window]
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
     window[tuple(free.T)] = 0

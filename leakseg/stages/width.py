@@ -15,7 +15,7 @@ from leakseg.anatomy import SpineMasks
 from leakseg.balls import worn_by
 from leakseg.criteria import OutlineCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import bounding_box
+from leakseg.reach import widened
 from leakseg.volume import Volume
 
 _MOST_LAYERS = 2
@@ -25,9 +25,9 @@ def thin_wide_masks(
     volume: Volume, masks: SpineMasks, criteria: OutlineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks without the layers of voxels that lie outside the bone all round, and a note where there were any."""
-    box = bounding_box(masks.vertebrae, 1)
-    if box is None:
+    if masks.block is None:
         return masks, ()
+    box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm)
     soft = volume.hu[box] < criteria.soft_max_hu
     bone = masks.vertebrae[box] > 0
     layers = 0
@@ -39,7 +39,7 @@ def thin_wide_masks(
         bone, layers = under, layers + 1
     if not layers:
         return masks, ()
-    vertebrae = masks.vertebrae.copy()
+    vertebrae = masks.to_relabel()
     vertebrae[box][~bone] = 0
     note = QualityNote(
         "wide_masks_thinned",
