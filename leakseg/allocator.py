@@ -11,7 +11,7 @@ from functools import cache
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Names of glibc's ``mallopt``."""
-_MOST_KEPT_BYTES = 256 << 20
+_MOST_KEPT_BYTES = 64 << 20
 """What may lie free at the end of the heap before it goes back to the system."""
 _LARGE_BYTES = 32 << 20
 """Larger arrays come from the system and go back to it at once (the most that glibc takes)."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from leakseg.geometry import FloatArray
 
-
 _AT_ONCE = 4096
 
 

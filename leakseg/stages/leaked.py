@@ -14,6 +14,7 @@ from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
 from leakseg.balls import grown_by
+from leakseg.blur import blurred_at, values_at
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
@@ -28,8 +29,6 @@ _STANDING_OUT_MM3 = 1.5
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
 _ROOT_MM = 8.0
 """How far dense bone that goes on from a piece is followed."""
-_BLUR_ENDS, _SLICES = 3.0, 48
-"""Where a blur's weights end, in standard deviations; slices that are blurred at a time."""
 _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
 """Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
 
@@ -251,8 +250,11 @@ def _bone_halo(
     shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
     beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
     layer = sum(beyond, np.zeros(len(shell), np.uint8))
-    seen_through = _blurred(hu[room], own & ~iron, shell, densities, criteria) + np.float32(_FAINT)
-    quiet, share = ~noisy.ravel()[shell], _share(hu[room].ravel()[shell], densities)
+    blur_mm = (max(criteria.halo_blur_mm, 0.5 * step) for step in spacing)
+    sigma = [mm / step for mm, step in zip(blur_mm, spacing, strict=True)]
+    inside = partial(_inside_share, densities=densities)
+    seen_through = blurred_at(hu[room], own & ~iron, shell, sigma, inside) + np.float32(_FAINT)
+    quiet, share = ~noisy.ravel()[shell], _share(values_at(hu[room], shell), densities)
     for number in range(len(ends)):
         there = layer == number
         known = there & quiet
@@ -264,41 +266,8 @@ def _bone_halo(
     return halo, room
 
 
-def _blurred(
-    hu: NDArray[Any],
-    solid: NDArray[np.bool_],
-    wanted: NDArray[np.int64],
-    densities: ScanDensities,
-    criteria: CementCriteria,
-) -> NDArray[np.float32]:
-    """The share of what lies inside the bone, blurred, at the voxels wanted (flat, in order, by the bone).
-
-    A few slices at a time, each time round the bone in them: nothing is blurred where there is none.
-    """
-    sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in densities.grid.spacing_mm]
-    reach = [int(_BLUR_ENDS * part + 0.5) for part in sigma]
-    blurred = np.zeros(len(wanted), np.float32)
-    slice_size = solid[0].size
-    for first in range(0, len(solid), _SLICES):
-        more = slice(max(0, first - reach[0]), first + _SLICES + reach[0])
-        box = bounding_box(solid[more])
-        if box is None:
-            continue
-        rows, columns = (
-            slice(max(0, side.start - far), side.stop + far) for side, far in zip(box[1:], reach[1:], strict=True)
-        )
-        there = solid[more, rows, columns]
-        part = np.zeros(there.shape, np.float32)
-        part[there] = _share(hu[more, rows, columns][there], densities).clip(0)
-        ndimage.gaussian_filter1d(part, sigma[0], 0, truncate=_BLUR_ENDS, output=part)
-        part = part[first - more.start :][:_SLICES]
-        for axis in (1, 2):
-            ndimage.gaussian_filter1d(part, sigma[axis], axis, truncate=_BLUR_ENDS, output=part)
-        section = np.zeros((len(part), *solid.shape[1:]), np.float32)
-        section[:, rows, columns] = part
-        low, high = np.searchsorted(wanted, [first * slice_size, (first + len(part)) * slice_size])
-        blurred[low:high] = section.ravel()[wanted[low:high] - first * slice_size]
-    return blurred
+def _inside_share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
+    return _share(hu, densities).clip(0)
 
 
 def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
