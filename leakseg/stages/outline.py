@@ -298,12 +298,9 @@ def _beyond_likeness(
 
 def _to_trusted(suv: FloatArray, model: _Trusted, spine: SpineAnatomy) -> NDArray[np.float32]:
     at = np.rint(spine.lattice.to_index(suv)).astype(np.int64) - model.low
-    inside, node = np.ones(len(at), np.bool_), np.zeros(len(at), np.int64)
-    for along, size in zip(at.T, model.bone.shape, strict=True):
-        inside &= (along >= 0) & (along < size)
-        node = node * size + along
-    node[~inside] = 0
-    return np.where(inside, model.distance_mm.reshape(-1).take(node), np.float32(_FAR_MM))
+    inside = ((at >= 0) & (at < np.array(model.bone.shape))).all(axis=1)
+    at[~inside] = 0
+    return np.where(inside, model.distance_mm[tuple(at.T)], _FAR_MM).astype(np.float32)
 
 
 def _box(own: _Trusted) -> tuple[slice, slice, slice]:
