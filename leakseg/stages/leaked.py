@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
-from leakseg.balls import grown_by
-from leakseg.blur import blurred_at, values_at
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
+from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
+from leakseg.halo import bone_halo
 from leakseg.judging import DensePiece, Yardstick, is_cement, looks_like_cement
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, cut_out, deeper, hanging_together, near, widened, window_round, within
+from leakseg.reach import Window, cut_out, deeper, hanging_together, widened, window_round, within
 from leakseg.volume import Volume, denser_than
 
 _LEAST_MM3 = 2.0
@@ -29,8 +28,6 @@ _STANDING_OUT_MM3 = 1.5
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
 _ROOT_MM = 8.0
 """How far dense bone that goes on from a piece is followed."""
-_LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
-"""Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
 
 
 def find_leaked_cement(
@@ -59,7 +56,7 @@ def find_leaked_cement(
     denser_than_cortex = cortex_edge <= criteria.detached_core_share
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    scene = _Scene(hu, vertebrae, densities, spacing, _bone_halo(hu, vertebrae, metal, inner, densities, criteria))
+    scene = _Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
     most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
     taken = np.zeros(hu.shape, bool)
@@ -99,7 +96,7 @@ def find_leaked_cement(
                 to_bone_mm=float(from_bone[box][own].min()),
                 cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
                 neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
-                rooted=scene.rooted(own, whole, inner | metal),
+                rooted=scene.rooted(own, whole, (inner, metal)),
                 walled=scene.walled(own, whole),
             )
             if faint and not (piece.neural and piece.to_inner_mm <= touching_mm):
@@ -140,12 +137,12 @@ class _Scene:
         round_it = ndimage.binary_dilation(piece) & ~piece
         return float((self.vertebrae[room][round_it] > 0).mean()) if round_it.any() else 1.0
 
-    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: NDArray[np.bool_]) -> float:
+    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: tuple[NDArray[np.bool_], ...]) -> float:
         """Bone as dense as a piece's median that it goes on into, over the piece's denser half."""
         room = widened(box, self.hu.shape, _ROOT_MM, self.spacing_mm)
         piece = cut_out(own, box, room)
         hu = self.hu[room]
-        bone = (self.vertebrae[room] > 0) & ~no_bone[room]
+        bone = (self.vertebrae[room] > 0) & ~np.logical_or.reduce([mask[room] for mask in no_bone])
         dense = hu >= np.median(hu[piece])
         numbers = cc3d.connected_components((piece | bone) & dense, connectivity=6)
         held = np.isin(numbers, np.unique(numbers[piece & dense]))
@@ -224,55 +221,6 @@ def _mask_of(
         core = taken[room] & (share > criteria.edge_share)
         mask[room] = core | _thin(taken[room], core, (scene.vertebrae[room] > 0) | metal[room], share, criteria)
     return mask
-
-
-def _bone_halo(
-    hu: NDArray[Any],
-    vertebrae: NDArray[np.uint8],
-    metal: NDArray[np.bool_],
-    inner: NDArray[np.bool_],
-    densities: ScanDensities,
-    criteria: CementCriteria,
-) -> tuple[NDArray[np.float32], Window | None]:
-    """The share that a voxel just outside bone may have by the blur of the bone and the cement in it alone, and where.
-
-    What lies inside the masks is blurred once more; how much of that is seen outside is measured in this scan
-    itself, layer by layer, where no cement is near: masks drawn too narrow have a wide halo, and say so. Zero
-    farther out; infinite where too little of a layer is in view.
-    """
-    spacing = densities.grid.spacing_mm
-    room = window_round(vertebrae, criteria.halo_mm + max(spacing), spacing)
-    if room is None:
-        return np.zeros((0, 0, 0), np.float32), None
-    own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
-    noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
-    ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
-    shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
-    beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
-    layer = sum(beyond, np.zeros(len(shell), np.uint8))
-    blur_mm = (max(criteria.halo_blur_mm, 0.5 * step) for step in spacing)
-    sigma = [mm / step for mm, step in zip(blur_mm, spacing, strict=True)]
-    inside = partial(_inside_share, densities=densities)
-    seen_through = blurred_at(hu[room], own & ~iron, shell, sigma, inside) + np.float32(_FAINT)
-    quiet, share = ~noisy.ravel()[shell], _share(values_at(hu[room], shell), densities)
-    for number in range(len(ends)):
-        there = layer == number
-        known = there & quiet
-        enough = int(known.sum()) >= _MIN_LAYER
-        seen = np.percentile(share[known] / seen_through[known], criteria.halo_percentile) if enough else np.inf
-        seen_through[there] *= float(seen)
-    halo = np.zeros(own.shape, np.float32)
-    halo.ravel()[shell] = seen_through
-    return halo, room
-
-
-def _inside_share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
-    return _share(hu, densities).clip(0)
-
-
-def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
-    """Share of the way from soft tissue to the cement's plateau."""
-    return ((hu - densities.soft) / (densities.plateau - densities.soft)).astype(np.float32)
 
 
 def _thin(
