@@ -5,6 +5,7 @@ Densities are shares of the way from soft tissue to the cement's plateau.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from leakseg.criteria import CementCriteria
@@ -18,6 +19,8 @@ class DensePiece:
 
     ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half;
     ``walled`` the share of its surroundings that is bone.
+    ``to_channel_mm`` is the way to a strand through deep bone that hangs together with inner cement; infinite where
+    none was looked for.
     """
 
     size_mm3: float
@@ -30,6 +33,7 @@ class DensePiece:
     neural: bool
     rooted: float
     walled: float
+    to_channel_mm: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,23 @@ class Yardstick:
     cortex: float
     cortex_edge: float
 
+    def plainly_denser(self, criteria: CementCriteria) -> bool:
+        """Whether the scan's cement is so much denser than cortex that density tells them apart."""
+        return self.cortex_edge <= criteria.detached_core_share
+
 
 def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
     dense = piece.dense_end >= criteria.detached_core_share
     # Nearer to cement than to cortex, which tells something where cement is plainly denser than cortex.
-    plainly_denser = scan.cortex_edge <= criteria.detached_core_share
+    plainly_denser = scan.plainly_denser(criteria)
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
     if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan.cortex_edge, criteria)):
         return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
     if piece.walled > criteria.max_walled:
         return False
+    if is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off:
+        return True
     beyond_bone = scan.thick and plainly_denser and piece.dense_end >= criteria.thick_beyond_bone * scan.cortex
     if piece.neural:
         blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share
@@ -75,6 +85,33 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and piece.dense_end <= criteria.detached_max_core_share
         and piece.spread <= criteria.max_spread
     )
+
+
+def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a strand through the bone leads from inner cement to a piece on the bone that is denser than cortex."""
+    return (
+        scan.plainly_denser(criteria)
+        and scan.cortex < piece.dense_end <= criteria.detached_max_core_share
+        and piece.to_channel_mm <= scan.touching_mm
+        and piece.to_inner_mm <= criteria.detached_reach_mm
+        and piece.to_bone_mm <= criteria.detached_bone_mm
+    )
+
+
+def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether the densest part of a piece that is none as a whole counts: contrast, bone or streaks hang on it.
+
+    Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex.
+    """
+    touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, scan.cortex_edge, criteria)
+    apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
+    return is_dense_as_cement(core, scan, criteria) and (touches or apart)
+
+
+def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a core is nearer to cement than to cortex, and no denser than cement, as clips are."""
+    least = max(scan.cortex_edge, criteria.strand_core_share)
+    return scan.plainly_denser(criteria) and least <= core.dense_end <= criteria.detached_max_core_share
 
 
 def _across_gap(piece: DensePiece, cortex_edge: float, criteria: CementCriteria) -> bool:

@@ -46,11 +46,15 @@ class ScanDensities:
 
 @dataclass(frozen=True, eq=False)
 class LeakedCement:
-    """Cement outside bone: mask in the window, the gap up to which it touches inner cement, doubts."""
+    """Cement outside bone: mask in the window, the gap up to which it touches inner cement, doubts.
+
+    ``channels`` are the ends of the strands through bone that led to it.
+    """
 
     mask: NDArray[np.bool_]
     contact_mm: float
-    notes: tuple[QualityNote, ...] = ()
+    notes: tuple[QualityNote, ...]
+    channels: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

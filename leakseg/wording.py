@@ -54,6 +54,7 @@ _FEATURES = {
     "body_radius_ratio": "its distance from the body's centre in body radii",
     "waist_fraction": "share of it at the body's waist, away from both endplates",
     "exit_area_mm2": "the area over which it meets cement inside the bone",
+    "exit_voxels": "the number of voxels over which it meets cement inside the bone",
     "exit_breadth_ratio": "the breadth of its exit as a multiple of its own width",
     "exit_height_fraction": "height of its exit from the body (0 lower, 1 upper endplate)",
     "exit_endplate_mm": "distance of its exit from the nearer endplate",

@@ -19,7 +19,9 @@ class LeakCriteria:
     min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """Cement counts in a second place only where it reaches this far across the border into it."""
     join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.3
-    """Pieces in one place with a smaller gap between them, or one of less than a slice or pixel, are one leak."""
+    """Pieces in one place with a smaller gap between them, or one of less than a slice or pixel, are one leak ..."""
+    exits_apart_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 5.0
+    """... but not where each is large enough to be a leak and left the bone by itself, with exits this far apart."""
     min_treated_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 200.0
     """A vertebra with at least this much cement inside its bone counts as treated."""
     treated_rim_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0
@@ -81,16 +83,19 @@ class ClassifyCriteria:
     basivertebral_exit_mm2: Annotated[
         float, Gt(0), Unit("mm2"), Source("measured: phantom_study.toml, seed 31; veins to 6.6, defects from 10.2")
     ] = 8.0
-    """... or no broader than this."""
+    """... or no broader than this ..."""
+    least_exit_voxels: Annotated[int, Ge(1), Unit("1"), CONVENTION] = 2
+    """... or of so few voxels that a coarse scan could show no narrower one."""
     stump_max_width_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """Cement too short to show a course is a vein's stump where it is no wider than this ..."""
     stump_max_breadth: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 1.0
     """... and no wider still where it leaves the bone."""
     segmental_height_margin: Annotated[float, Ge(0), Le(0.5), Unit("1"), CONVENTION] = 0.0
-    """Segmental veins leave the body at least this share of its height away from both endplates; in a crushed body
-    they lie beside them."""
+    """What reached a foramen by a segmental vein left the body at least this share of its height away from both
+    endplates; in a crushed body they lie beside them."""
     narrow_exit_mm2: Annotated[float, Gt(0), Unit("mm2"), Source("measured here: implants in verse005")] = 22.0
-    """Broader contact with inner cement is a defect of the cortex, no segmental vein."""
+    """Broader contact with inner cement is a defect of the cortex, no segmental vein, unless the strand behind it is
+    hardly less broad (`basivertebral_max_breadth`)."""
     breach_behind_wall_mm: Annotated[
         float, Gt(0), Unit("mm"), Source("measured here: phantom_study.toml, seed 31: walls to 2.0, pedicles from 3.9")
     ] = 2.7

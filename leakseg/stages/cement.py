@@ -75,7 +75,8 @@ def map_cement(
 ) -> CementMap:
     """All cement and metal of the scan, with the share of each voxel that is cement."""
     box = _room(inner, leaked.mask, metal, densities.grid.spacing_mm)
-    window, inner, outer, metal = within(box, densities.window), inner[box], leaked.mask[box], metal[box]
+    window, inner, metal = within(box, densities.window), (inner | leaked.channels)[box], metal[box]
+    outer = leaked.mask[box]
     hu, bone = volume.hu[window], masks.vertebrae[window] > 0
     labels = np.zeros(hu.shape, np.uint8)
     labels[inner] = INSIDE

@@ -163,26 +163,48 @@ class RuleClassifier:
     def _route(self, rules: _Rules, kind: LeakType, subtype: LeakSubtype | None) -> LeakRoute | None:
         if subtype == LeakSubtype.NEEDLE_TRACK:
             return LeakRoute.NEEDLE
-        if rules.features.get("exit_area_mm2") is None:
-            return LeakRoute.DISC if kind == LeakType.INTRADISCAL else None
         if kind == LeakType.INTRADISCAL:
             return LeakRoute.DISC
-        limit = self.criteria
+        if rules.features.get("exit_area_mm2") is None:
+            return None
         if kind == LeakType.EPIDURAL:
-            middle = self._between(rules, limit.basivertebral_height_margin)
-            midline = rules.at_most("exit_beside_mm", limit.basivertebral_max_beside_mm, "mm")
-            at_wall = rules.at_most("exit_behind_wall_mm", limit.wall_mm, "mm")
-            narrow = rules.at_most("exit_area_mm2", limit.basivertebral_exit_mm2, "mm2") or (
-                rules.at_most("exit_breadth_ratio", limit.basivertebral_max_breadth, "1")
-                and rules.at_most("exit_area_mm2", limit.narrow_exit_mm2, "mm2")
-            )
-            return LeakRoute.BASIVERTEBRAL if middle and midline and at_wall and narrow else LeakRoute.CORTICAL
-        if kind not in (LeakType.VENOUS, LeakType.FORAMINAL):
-            return LeakRoute.CORTICAL
+            basivertebral = self._out_of_the_wall(rules) and self._narrow_as_basivertebral(rules)
+            return LeakRoute.BASIVERTEBRAL if basivertebral else LeakRoute.CORTICAL
+        segmental = (kind == LeakType.VENOUS and self._narrow_as_segmental(rules)) or (
+            kind == LeakType.FORAMINAL and self._segmental_into_foramen(rules)
+        )
+        return LeakRoute.SEGMENTAL if segmental else LeakRoute.CORTICAL
+
+    def _out_of_the_wall(self, rules: _Rules) -> bool:
+        """Where the basivertebral vein leaves: near the middle of the posterior wall."""
+        limit = self.criteria
+        middle = self._between(rules, limit.basivertebral_height_margin)
+        midline = rules.at_most("exit_beside_mm", limit.basivertebral_max_beside_mm, "mm")
+        at_wall = rules.at_most("exit_behind_wall_mm", limit.wall_mm, "mm")
+        return middle and midline and at_wall
+
+    def _narrow_as_basivertebral(self, rules: _Rules) -> bool:
+        limit = self.criteria
+        return (
+            rules.at_most("exit_area_mm2", limit.basivertebral_exit_mm2, "mm2")
+            or rules.at_most("exit_voxels", limit.least_exit_voxels, "1")
+            or (self._no_broader(rules) and rules.at_most("exit_area_mm2", limit.narrow_exit_mm2, "mm2"))
+        )
+
+    def _narrow_as_segmental(self, rules: _Rules) -> bool:
+        """A vein's shape tells the vein: it need not leave at the waist, as that of a crushed body lies at its ends."""
+        return rules.at_most("exit_area_mm2", self.criteria.narrow_exit_mm2, "mm2") or self._no_broader(rules)
+
+    def _segmental_into_foramen(self, rules: _Rules) -> bool:
+        limit = self.criteria
         narrow = rules.at_most("exit_area_mm2", limit.narrow_exit_mm2, "mm2")
         waist = self._between(rules, limit.segmental_height_margin)
-        strand = kind == LeakType.VENOUS or rules.at_least("elongation", limit.vein_min_elongation, "1")
-        return LeakRoute.SEGMENTAL if waist and narrow and strand else LeakRoute.CORTICAL
+        strand = rules.at_least("elongation", limit.vein_min_elongation, "1")
+        return waist and narrow and strand
+
+    def _no_broader(self, rules: _Rules) -> bool:
+        """Whether the exit is hardly broader than the strand behind it: no defect that a vein happens to meet."""
+        return rules.at_most("exit_breadth_ratio", self.criteria.basivertebral_max_breadth, "1")
 
     def _between(self, rules: _Rules, margin: float) -> bool:
         """Whether the exit lies away from both endplates by that share of the height."""

@@ -210,6 +210,7 @@ def _exit(
 
 def _exit_features(points: FloatArray, origin: Vertebra, spine: SpineAnatomy, cement: CementMap) -> Features:
     names = (
+        "exit_voxels",
         "exit_area_mm2",
         "exit_height_fraction",
         "exit_endplate_mm",
@@ -231,7 +232,8 @@ def _exit_features(points: FloatArray, origin: Vertebra, spine: SpineAnatomy, ce
     pedicle = origin.pedicles.get(side)
     across = float(np.abs(middle[2]))
     values = (
-        float(len(points)) * cement.grid.voxel_volume_mm3 ** (2 / 3),
+        float(len(points)),
+        _exit_area_mm2(points, cement),
         float(origin.height_fraction(middle)),
         float(min(middle[0] - origin.lower_endplate.s_at(middle), origin.upper_endplate.s_at(middle) - middle[0])),
         float(middle[1] - spine.posterior_wall_u_mm[row]),
@@ -248,3 +250,16 @@ def _exit_features(points: FloatArray, origin: Vertebra, spine: SpineAnatomy, ce
         across - pedicle.lateral_mm if pedicle else None,
     )
     return dict(zip(names, values, strict=True))
+
+
+def _exit_area_mm2(points: FloatArray, cement: CementMap) -> float:
+    """The smaller of what an exit's voxels cover, each with one face, and of the ellipse that they spread over.
+
+    Between thick slices several voxels lie one behind the other, which covers too much; two exits far apart
+    spread too far.
+    """
+    steps = cement.grid.affine[:3, :3]
+    spread = np.linalg.eigvalsh(np.cov(points.T, bias=True) + steps @ steps.T / 12)
+    ellipse = float(4 * np.pi * np.sqrt(spread[2] * spread[1]))
+    covered = float(len(points) * cement.grid.voxel_volume_mm3 ** (2 / 3))
+    return min(covered, ellipse)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import cc3d
@@ -12,22 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
-from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
+from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
+from leakseg.geometry import FloatArray, Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
 from leakseg.halo import bone_halo
-from leakseg.judging import DensePiece, Yardstick, is_cement, looks_like_cement
+from leakseg.judging import (
+    DensePiece,
+    Yardstick,
+    is_cement,
+    is_core_of_cement,
+    is_dense_as_cement,
+    looks_like_cement,
+)
+from leakseg.looking import LEAST_MM3, Look, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, cut_out, deeper, hanging_together, widened, window_round, within
+from leakseg.reach import Window, cut_out, near, widened, window_round, within
 from leakseg.volume import Volume, denser_than
 
-_LEAST_MM3 = 2.0
-_MOST = 0.5
-_STANDING_OUT_MM3 = 1.5
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
-_ROOT_MM = 8.0
-"""How far dense bone that goes on from a piece is followed."""
 
 
 def find_leaked_cement(
@@ -52,104 +53,86 @@ def find_leaked_cement(
         for hounsfield in (densities.cortex, densities.edge(densities.cortex, criteria.edge_share))
     )
     yardstick = Yardstick(touching_mm, max(spacing) >= criteria.thick_voxel_mm, cortex, cortex_edge)
-    # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
-    denser_than_cortex = cortex_edge <= criteria.detached_core_share
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    scene = _Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
+    scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
-    most_spread = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
-    taken = np.zeros(hu.shape, bool)
+    taken, channels = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
     notes: list[tuple[int, QualityNote]] = []
-    for room, loose in _loose_pieces(scene, metal, inner, criteria):
+    look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
+    for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = cut_out(*scene.halo, room)
         cap = max(cortex_edge, criteria.edge_share)
-        hidden = np.minimum(halo, cap) if denser_than_cortex else np.full_like(halo, cap)
+        hidden = np.minimum(halo, cap) if yardstick.plainly_denser(criteria) else np.full_like(halo, cap)
         limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
         pieces = cc3d.connected_components(loose & (share > limit), connectivity=26)
         for number, box in enumerate(ndimage.find_objects(pieces), start=1):
             own = pieces[box] == number
-            size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
-            standing_out_mm3 = float((from_bone[box][own] > stands_out_mm).sum()) * grid.voxel_volume_mm3
-            over_halo_mm3 = float((share[box] > halo[box])[own].sum()) * grid.voxel_volume_mm3 * denser_than_cortex
-            stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
-            if size_mm3 < _LEAST_MM3 or not stands_out:
-                continue
-            middle, dense_end = np.percentile(share[box][own], [50, 90])
-            faint = dense_end < (criteria.coarse_core_share if coarse else criteria.min_core_share)
-            if faint and not (coarse and over_halo_mm3 >= criteria.min_over_halo_mm3):
-                continue
             whole = within(box, room)
-            index = np.argwhere(own) + [part.start for part in whole]
-            place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
-            in_canal = (place == Place.CANAL).any()
-            hanging = partial(scene.hanging, above=canal_hang_share if in_canal else criteria.hang_share)
-            spread = hanging_together(own, whole, hu.shape, spacing, hanging, most_spread)
-            piece = DensePiece(
-                size_mm3=size_mm3,
-                middle=float(middle),
-                dense_end=float(dense_end),
-                spread=1.0 if spread is None else spread,
-                to_inner_mm=_distance_mm(index, inner, spacing),
-                to_bone_mm=float(from_bone[box][own].min()),
-                cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, hu.shape, strict=True)),
-                neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
-                rooted=scene.rooted(own, whole, (inner, metal)),
-                walled=scene.walled(own, whole),
-            )
-            if faint and not (piece.neural and piece.to_inner_mm <= touching_mm):
-                continue
-            if is_cement(piece, yardstick, criteria):
+            seen = share[box], from_bone[box], halo[box]
+            piece = look.at(own, whole, *seen)
+            if piece is not None and is_cement(piece, yardstick, criteria):
                 taken[whole] |= own
-            elif looks_like_cement(piece, criteria):
+                if piece.to_inner_mm > touching_mm >= piece.to_channel_mm:
+                    look.follow(own, whole, channels)
+                continue
+            cores = _cores(own, whole, look, *seen)
+            taken[whole] |= cores
+            if piece is not None and not cores.any() and looks_like_cement(piece, criteria):
+                index = np.argwhere(own) + [side.start for side in whole]
                 first = int(np.ravel_multi_index(tuple(index[0]), hu.shape))
                 notes.append((first, _dense_piece(grid.to_patient(index).mean(axis=0), piece)))
     mask = _mask_of(taken, scene, metal, criteria)
-    return LeakedCement(mask, touching_mm, tuple(note for _, note in sorted(notes, key=lambda told: told[0])))
+    told = tuple(note for _, note in sorted(notes, key=lambda note: note[0]))
+    return LeakedCement(mask, touching_mm, told, channels)
 
 
-@dataclass(frozen=True, eq=False)
-class _Scene:
-    """The window round the spine: its densities and bones, of which each step looks at a part."""
+def _cores(
+    own: NDArray[np.bool_],
+    whole: Window,
+    look: Look,
+    share: NDArray[np.floating[Any]],
+    from_bone: FloatArray,
+    halo: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """What is cement of a piece that as a whole is none: its cores, and what is denser than cortex within blur of them.
 
-    hu: NDArray[Any]
-    vertebrae: NDArray[np.uint8]
-    densities: ScanDensities
-    spacing_mm: tuple[float, float, float]
-    halo: tuple[NDArray[np.float32], Window | None]
-
-    def share(self, room: tuple[slice, ...]) -> NDArray[np.floating[Any]]:
-        """Share of the way from soft tissue to the cement's plateau."""
-        soft = self.densities.soft
-        return np.asarray((self.hu[room] - soft) / (self.densities.plateau - soft))
-
-    def hanging(self, room: Window, above: float) -> NDArray[np.bool_]:
-        """Less dense matter, above a share, that pieces may hang together with."""
-        free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
-        return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), above))
-
-    def walled(self, own: NDArray[np.bool_], box: Window) -> float:
-        """Share of the voxels round a piece that are bone."""
-        room = widened(box, self.hu.shape, 0.0, self.spacing_mm)
-        piece = cut_out(own, box, room)
-        round_it = ndimage.binary_dilation(piece) & ~piece
-        return float((self.vertebrae[room][round_it] > 0).mean()) if round_it.any() else 1.0
-
-    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: tuple[NDArray[np.bool_], ...]) -> float:
-        """Bone as dense as a piece's median that it goes on into, over the piece's denser half."""
-        room = widened(box, self.hu.shape, _ROOT_MM, self.spacing_mm)
-        piece = cut_out(own, box, room)
-        hu = self.hu[room]
-        bone = (self.vertebrae[room] > 0) & ~np.logical_or.reduce([mask[room] for mask in no_bone])
-        dense = hu >= np.median(hu[piece])
-        numbers = cc3d.connected_components((piece | bone) & dense, connectivity=6)
-        held = np.isin(numbers, np.unique(numbers[piece & dense]))
-        return float(np.count_nonzero(held & bone) / np.count_nonzero(piece & dense))
+    Cores are denser than any bone or contrast that the piece hangs together with may be; those near to one that
+    counts go on from it.
+    """
+    scan, criteria, spacing = look.yardstick, look.criteria, look.scene.spacing_mm
+    found = np.zeros_like(own)
+    clear = own & (share > scan.cortex_edge)
+    if not (scan.plainly_denser(criteria) and clear.any()):
+        return found
+    parts = cc3d.connected_components(own & (share > max(scan.cortex, criteria.edge_share)), connectivity=26)
+    blocks = ndimage.find_objects(parts)
+    others = []
+    for number in np.unique(parts[clear]):
+        block = blocks[number - 1]
+        part = parts[block] == number
+        core = look.at(part, within(block, whole), share[block], from_bone[block], halo[block])
+        if core is None or not is_dense_as_cement(core, scan, criteria):
+            continue
+        if is_core_of_cement(core, scan, criteria):
+            found[block] |= part
+        else:
+            others.append((block, part))
+    half_voxel = half_voxel_mm(spacing)
+    while found.any():
+        reached = near(found, scan.touching_mm, spacing, half_voxel)
+        going_on = [(block, part) for block, part in others if reached[block][part].any()]
+        if not going_on:
+            return own & (share > scan.cortex) & near(found, criteria.halo_mm, spacing, half_voxel)
+        for block, part in going_on:
+            found[block] |= part
+        others = [(block, part) for block, part in others if not found[block][part].any()]
+    return found
 
 
-def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:
+def _canal_hang_share(scene: Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:
     """Above which share matter hangs together with pieces in the canal: contrast that fills the sac is none of it."""
     nodes = np.argwhere(spine.canal)[::_CANAL_STEP].astype(np.float64)
     grid = scene.densities.grid
@@ -163,17 +146,30 @@ def _canal_hang_share(scene: _Scene, spine: SpineAnatomy, criteria: CementCriter
 
 
 def _loose_pieces(
-    scene: _Scene, metal: NDArray[np.bool_], inner: NDArray[np.bool_], criteria: CementCriteria
+    scene: Scene,
+    metal: NDArray[np.bool_],
+    inner: NDArray[np.bool_],
+    spine: SpineAnatomy,
+    canal_share: float,
+    criteria: CementCriteria,
 ) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
-    """Rooms with room to the bone that counts, and in each a piece outside bone that a strand may be part of."""
+    """Rooms with room to the bone that counts, and in each a piece outside bone that a strand may be part of.
+
+    In the canal, up to ``canal_share`` is what fills the canal: contrast round the cord joins no pieces to one.
+    """
     reach_mm, spacing = criteria.detached_reach_canal_mm, scene.spacing_mm
     around = window_round(inner, reach_mm + max(spacing), spacing)
     if around is None:
         return
     edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
     loose = denser_than(scene.hu[around], edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
+    if canal_share > criteria.strand_share:
+        faint = np.argwhere(loose & (scene.share(around) <= canal_share))
+        at = scene.densities.grid.to_patient(faint + [side.start for side in around])
+        fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
+        loose[tuple(faint[fills.astype(bool)].T)] = False
     pieces = cc3d.connected_components(loose, connectivity=26)
-    sizes, least = np.bincount(pieces[loose]), _LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
+    sizes, least = np.bincount(pieces[loose]), LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_bone_mm + 2 * max(spacing)
     tree: Any = None
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
@@ -183,7 +179,7 @@ def _loose_pieces(
         whole = within(box, around)
         own &= scene.share(whole) > criteria.strand_share
         if tree is None:
-            tree = spatial.cKDTree(_rim(inner) * np.array(spacing))
+            tree = spatial.cKDTree(rim_of(inner) * np.array(spacing))
         index = np.argwhere(own)
         points = (index + [part.start for part in whole]) * np.array(spacing)
         half_voxel = 0.5 * float(np.prod(spacing)) ** (1 / 3)
@@ -195,23 +191,8 @@ def _loose_pieces(
         yield room, piece
 
 
-def _rim(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """``(N, 3)`` voxels of a mask with a neighbour outside it: the nearest to whatever lies outside."""
-    box = bounding_box(mask, 1)
-    assert box is not None
-    own = mask[box]
-    return np.asarray(np.argwhere(own & ~ndimage.binary_erosion(own)) + [part.start for part in box])
-
-
-def _distance_mm(index: NDArray[np.int64], mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
-    """Shortest way from any of the voxels to the mask's surface."""
-    scale = np.array(spacing_mm)
-    nearest = spatial.cKDTree(_rim(mask) * scale).query(index * scale)[0].min()
-    return float(max(nearest - 0.5 * float(np.prod(spacing_mm)) ** (1 / 3), 0.0))
-
-
 def _mask_of(
-    taken: NDArray[np.bool_], scene: _Scene, metal: NDArray[np.bool_], criteria: CementCriteria
+    taken: NDArray[np.bool_], scene: Scene, metal: NDArray[np.bool_], criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """The voxels of the pieces that are cement, and those at their rim that belong to them."""
     mask = np.zeros(taken.shape, bool)

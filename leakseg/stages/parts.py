@@ -12,7 +12,7 @@ from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import FloatArray
 from leakseg.pieces import CementMap, CementPart
-from leakseg.reach import widened
+from leakseg.reach import grown, widened
 
 _INSIDE, _OUTSIDE = 1, 2
 _PLACE_FACTOR = 256
@@ -37,7 +37,7 @@ def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteri
     rim, rim_owner = _rim(cement, index)
     weight = _weights(cement, index, rim, rim_owner)
     found = []
-    for members in _joined(outside, cement.grid.spacing_mm, max(criteria.join_mm, *cement.grid.spacing_mm)):
+    for members in _pieces(cement, outside, index, criteria):
         own = territory[members].copy()
         _settle(own, reach[members], weight[members], criteria)
         for code in np.unique(own):
@@ -113,6 +113,35 @@ def _joined(
     near = edt.edt(~own, anisotropy=spacing_mm, black_border=False) <= max(join_mm / 2, 1e-6)
     numbers = cc3d.connected_components(near, connectivity=26)[own]
     return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
+
+
+def _pieces(
+    cement: CementMap, outside: NDArray[np.bool_], index: NDArray[np.int64], criteria: LeakCriteria
+) -> list[NDArray[np.int64]]:
+    """Voxels of each piece, by their position in `numpy.argwhere`.
+
+    Pieces with a small gap are taken together, but not such as left the bone by exits of their own: two veins may
+    run side by side.
+    """
+    spacing = np.array(cement.grid.spacing_mm)
+    leaving = grown(cement.labels == _INSIDE, 1)[tuple(index.T)]
+    connected = cc3d.connected_components(outside, connectivity=26)[tuple(index.T)]
+    least = criteria.min_leak_volume_mm3 / cement.grid.voxel_volume_mm3
+    found = []
+    for members in _joined(outside, cement.grid.spacing_mm, max(criteria.join_mm, *cement.grid.spacing_mm)):
+        own = connected[members]
+        numbers, counts = np.unique(own, return_counts=True)
+        roots = [number for number in numbers[counts >= least] if leaving[members[own == number]].any()]
+        exits = np.array([(index[members[(own == root) & leaving[members]]] * spacing).mean(axis=0) for root in roots])
+        if len(roots) < 2 or spatial.distance.pdist(exits).min() < criteria.exits_apart_mm:
+            found.append(members)
+            continue
+        of_root = np.isin(own, roots)
+        points = index[members] * spacing
+        _, nearest = spatial.cKDTree(points[of_root]).query(points)
+        belongs = own[of_root][nearest]
+        found.extend(members[belongs == root] for root in roots)
+    return found
 
 
 def _settle(

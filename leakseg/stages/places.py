@@ -109,18 +109,20 @@ def _disc_nodes(
     """Nodes between the facing endplates, inside the outline of the two bodies.
 
     The lower vertebra's pedicles spring from its body just under the endplate, the upper one's do not: so
-    the lower outline counts only where the upper one is near.
+    the lower outline counts only where the upper one is near. Behind the bodies' middle both must be there: what
+    one of them leaves uncovered at the back is foramen or canal.
     """
     rows = first_row + np.arange(len(upper))
     bottom = np.where(upper.any(axis=0), rows[0] + np.argmax(upper, axis=0), -1)
     top = np.where(lower.any(axis=0), rows[-1] - np.argmax(lower[::-1], axis=0), -1)
     upper_print = (bottom >= 0) & (bottom <= np.percentile(bottom[bottom >= 0], 50) + 8)
     lower_print = (top >= 0) & (top >= np.percentile(top[top >= 0], 50) - 8)
+    u, v = lattice.sections()
+    ahead = u[0] < (above.body_centre_suv_mm[1] + below.body_centre_suv_mm[1]) / 2
     near_upper = ndimage.binary_dilation(upper_print)
-    outline = (upper_print | lower_print) & near_upper
+    outline = np.where(ahead, (upper_print | lower_print) & near_upper, upper_print & lower_print)
     outline = ndimage.binary_closing(np.pad(outline, 8), iterations=3)[8:-8, 8:-8]
     outline = ndimage.binary_opening(ndimage.binary_fill_holes(outline), iterations=2)
-    u, v = lattice.sections()
     columns = np.stack(np.broadcast_arrays(np.zeros((1, 1)), u[0], v[0]), axis=-1)
     bottom = np.minimum(_spread(bottom, upper_print), above.lower_endplate.s_at(columns) + _ENDPLATE_PLAY)
     top = np.maximum(_spread(top, lower_print), below.upper_endplate.s_at(columns) - _ENDPLATE_PLAY)

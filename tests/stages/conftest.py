@@ -102,3 +102,9 @@ def spine() -> BoxSpine:
 @pytest.fixture(scope="session")
 def coarse_spine() -> BoxSpine:
     return BoxSpine(step_mm=(3.0, 1.0, 1.0))
+
+
+@pytest.fixture(scope="session")
+def fine_spine() -> BoxSpine:
+    """Its sagittal steps are so fine that a gap of one is no gap."""
+    return BoxSpine(step_mm=(1.0, 0.6, 1.0))

@@ -88,6 +88,7 @@ def test_cement_behind_the_wall_is_a_track_and_beside_a_canal_mask_that_leaves_i
         (WAIST_EXIT, 1.0, LeakRoute.BASIVERTEBRAL),
         (BROAD_EXIT, 1.0, LeakRoute.CORTICAL),
         (WAIST_EXIT, 9.0, LeakRoute.CORTICAL),
+        (BROAD_EXIT | {"exit_voxels": 2.0}, 1.0, LeakRoute.BASIVERTEBRAL),  # of 4.5 mm
     ],
 )
 def test_the_basivertebral_vein_is_a_narrow_exit_near_the_midline(leak_exit, beside_mm, route):
@@ -109,6 +110,19 @@ def test_a_breached_pedicle_lies_behind_the_wall():
 def test_a_strand_in_the_foramen_came_by_a_vein(elongation, route):
     told = judged("foramen", WAIST_EXIT, foramen_fraction=1.0, elongation=elongation)
     assert (told.type, told.route) == (LeakType.FORAMINAL, route)
+
+
+@pytest.mark.parametrize(
+    ("leak_exit", "route"),
+    [
+        (WAIST_EXIT | {"exit_height_fraction": -0.1}, LeakRoute.SEGMENTAL),  # a crushed body's waist is its endplate
+        (BROAD_EXIT | {"exit_breadth_ratio": 1.1}, LeakRoute.SEGMENTAL),
+        (BROAD_EXIT, LeakRoute.CORTICAL),
+    ],
+)
+def test_a_vein_came_by_a_vein_unless_it_left_by_a_hole_broader_than_itself(leak_exit, route):
+    told = judged("outside", STRAND, leak_exit, lengthwise_fraction=0.4, body_angle_deg=80.0, body_radius_ratio=1.1)
+    assert (told.type, told.route) == (LeakType.VENOUS, route)
 
 
 def test_confidence_falls_near_borders_without_contact_and_on_coarse_voxels():

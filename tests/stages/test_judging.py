@@ -87,3 +87,12 @@ def test_a_detached_piece_with_bone_round_most_of_it_is_bone_that_the_mask_leave
     assert judged(even)
     assert not judged(even, walled=0.6)
     assert judged(even, walled=0.6, to_inner_mm=1.0)
+
+
+def test_a_strand_that_a_channel_through_the_bone_leads_to_is_cement_where_it_is_denser_than_cortex():
+    faint = replace(VEIN, middle=0.4, dense_end=0.5)
+    assert not judged(faint)
+    assert judged(faint, to_channel_mm=3.0)
+    assert not judged(faint, to_channel_mm=3.0, dense_end=0.34)
+    assert not judged(faint, to_channel_mm=3.0, spread=4.0)
+    assert not judged(faint, FAINT_CEMENT, to_channel_mm=3.0)

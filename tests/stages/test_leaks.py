@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from leakseg.analysis import analyse, describe_anatomy
-from leakseg.anatomy import SpineMasks, VertebraLevel
+from leakseg.anatomy import Place, SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
@@ -81,13 +81,14 @@ def test_epidural_leak_with_all_its_measures(spine):
     assert (found.leak_labels.labels > 0).sum() == pytest.approx(leak_mask.sum(), rel=0.15)
 
 
-def test_an_epidural_leak_beside_a_sac_full_of_contrast_is_found(spine):
-    """A myelogram: the sac is denser than what cement may hang together with."""
+@pytest.mark.parametrize("sac_hu", [420, 650])
+def test_an_epidural_leak_beside_a_sac_full_of_contrast_is_found(spine, sac_hu):
+    """A myelogram: the sac is denser than what cement may hang together with, or than strands are followed down to."""
     sac = spine.box((-10, 10), (WALL_Y, WALL_Y + 16), (-1, 1e3)) & (spine.masks().vertebrae == 0)
     leak_mask = epidural(spine)
-    (leak,) = run(spine, spine.fill("L3"), wall_channel(spine), leak_mask, other=((sac, 420),)).leaks
+    (leak,) = run(spine, spine.fill("L3"), wall_channel(spine), leak_mask, other=((sac, sac_hu),)).leaks
     assert (leak.type, leak.level.value) == (LeakType.EPIDURAL, "L3")
-    assert leak.volume_mm3 == pytest.approx(float(leak_mask.sum()), rel=0.25)
+    assert leak.volume_mm3 == pytest.approx(float(leak_mask.sum()), rel=0.35)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +135,41 @@ def test_segmental_vein_and_soft_tissue_lump(spine):
     assert (leak.type, leak.subtype) == (LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE)
 
 
+def test_a_vein_that_crosses_a_rib_without_a_mask_is_found_and_the_rib_is_not(spine):
+    edge = spine.body_half_width_mm
+    vein = spine.box((edge - 12, edge + 2), (WALL_Y - 16, WALL_Y - 13), (z(spine) - 1.5, z(spine) + 1.5))
+    vein |= spine.box((edge + 1, edge + 4), (WALL_Y - 28, WALL_Y - 8), (z(spine) - 1.5, z(spine) + 1.5))
+    rib = spine.box((edge + 3, edge + 30), (WALL_Y - 14, WALL_Y - 4), (z(spine) - 5, z(spine) + 5))
+    assert run(spine, spine.fill("L3"), other=((rib, 650),)).leaks == ()
+    found = run(spine, spine.fill("L3"), vein, other=((rib, 650),))
+    (leak,) = found.leaks
+    assert (leak.type, leak.subtype) == (LeakType.VENOUS, LeakSubtype.SEGMENTAL)
+    told = found.leak_labels.labels > 0
+    assert told.sum() == pytest.approx((vein & (spine.masks().vertebrae == 0)).sum(), rel=0.2)
+    assert not told[rib & ~vein & spine.box((edge + 7, 99), (-99, 99), (0, 999))].any()
+
+
+def test_a_faint_strand_on_the_bone_is_a_vein_where_a_channel_leads_to_it(spine):
+    edge = spine.body_half_width_mm
+    vein = spine.box((edge, edge + 2), (WALL_Y - 28, WALL_Y - 8), (z(spine) - 1, z(spine) + 1)), 1150
+    channel = spine.box((6, edge - 1), (WALL_Y - 17, WALL_Y - 15), (z(spine) - 1, z(spine) + 1)), 800
+    fill = spine.fill("L3", 8.0)
+    assert run(spine, fill, other=(vein,)).leaks == ()
+    (leak,) = run(spine, fill, other=(channel, vein)).leaks
+    assert (leak.type, leak.route, leak.side) == (LeakType.VENOUS, LeakRoute.SEGMENTAL, Side.LEFT)
+
+
+def test_a_disc_ends_where_one_of_its_bodies_does_at_the_back(spine):
+    masks = spine.masks()
+    low, corner = z(spine) - 12, (WALL_Y - 4, WALL_Y)
+    labels = masks.vertebrae.copy()
+    labels[spine.box((8, 21), corner, (low - 1, low + 11)) & (labels == VertebraLevel.L3.number)] = 0
+    found = describe_anatomy(SpineMasks(masks.grid, labels, canal=masks.canal), Criteria())
+    behind, between = np.array([[15.5, WALL_Y - 3.4, low - 5.0], [15.5, WALL_Y - 8.0, low - 5.0]])
+    place = [int(found.lattice.lookup(found.place, found.axis.to_canal(point[None]))[0]) for point in (behind, between)]
+    assert place == [Place.FORAMEN, Place.DISC]
+
+
 def test_one_piece_in_two_places_is_two_leaks_of_one_component(spine):
     low = z(spine) - 14
     canal_part = spine.box((0, 10), (WALL_Y, WALL_Y + 6), (low, low + 8))
@@ -168,6 +204,18 @@ def test_cement_of_a_neighbour_some_millimetres_away_is_no_contact(spine):
     below = spine.box((-15, 15), (-34, -12), (top - 18, top - 5))
     (leak,) = run(spine, above, below, stalk, lump).leaks
     assert leak.level == VertebraLevel.L3
+
+
+def test_two_veins_that_run_side_by_side_are_two_leaks_where_each_left_the_bone_by_itself(fine_spine):
+    spine = fine_spine
+    edge = spine.body_half_width_mm
+    front, rear = (
+        spine.box((0, edge + 3), (y, y + 2), (z(spine) - 1, z(spine) + 1)) for y in (WALL_Y - 22, WALL_Y - 12)
+    )
+    along = spine.box((edge + 1, edge + 3), (WALL_Y - 28, WALL_Y - 16.7), (z(spine) - 1, z(spine) + 1))
+    behind = spine.box((edge + 1, edge + 3), (WALL_Y - 16.1, WALL_Y - 8), (z(spine) - 1, z(spine) + 1))
+    assert len(run(spine, spine.fill("L3"), front, rear, along, behind).leaks) == 2
+    assert len(run(spine, spine.fill("L3"), front, along, behind).leaks) == 1
 
 
 def test_two_drops_with_a_gap_of_two_millimetres_are_two_leaks(spine):
