@@ -163,6 +163,8 @@ def _leakseg(case: Path, write: str) -> Callable[[], Any]:
         __import__(f"leakseg.{name}")
     for name in ("cc3d", "edt", "scipy.ndimage", "scipy.spatial", "pydicom", "nibabel", "isal.igzip"):
         __import__(name)
+    for name in ("highdicom.seg", "highdicom.sr", "jinja2", "PIL.Image") if write == FULL else ():
+        __import__(name)
     from dataclasses import replace
 
     (entry,) = take_inventory([case / "scans"], ReadingCriteria()).cases()

@@ -138,6 +138,24 @@ class SpineMasks:
                 found[VertebraLevel.from_number(number)] = (k, j, i)
         return found
 
+    @cached_property
+    def block(self) -> tuple[slice, slice, slice] | None:
+        """The smallest block that holds all vertebrae; None where there is none."""
+        if not self.windows:
+            return None
+        k, j, i = (
+            slice(min(side.start for side in sides), max(side.stop for side in sides))
+            for sides in zip(*self.windows.values(), strict=True)
+        )
+        return k, j, i
+
+    def to_relabel(self) -> NDArray[np.uint8]:
+        """The vertebrae anew, to be written to; no memory is touched where there is none."""
+        vertebrae = np.zeros(self.grid.shape, np.uint8)
+        if self.block is not None:
+            vertebrae[self.block] = self.vertebrae[self.block]
+        return vertebrae
+
 
 CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]
 """What the canal was taken from."""

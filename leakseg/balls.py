@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WORD = 64
+_ONE, _REST = np.uint64(1), np.uint64(_WORD - 1)
+_AT_ONCE = 1 << 14
+"""Words that are grown at a time."""
 _WORDS = np.dtype(np.uint64).newbyteorder("<")
 
 
@@ -23,17 +26,45 @@ def grown_by(
     What lies beyond the array is not in the mask.
     """
     widths = _half_widths(reach_mm, spacing_mm, surface_mm)
-    rows = _packed(mask)
-    wider = [rows]
-    for _ in range(int(widths.max())):
-        wider.append(_one_wider(wider[-1]))
+    return _unpacked(_grown(_packed(mask, int(widths.max())), widths), mask.shape[2])
+
+
+def worn_by(
+    mask: NDArray[np.bool_], reach_mm: float, spacing_mm: tuple[float, float, float], surface_mm: float = 0.0
+) -> NDArray[np.bool_]:
+    """The mask without what `grown_by` makes of the voxels outside it.
+
+    What lies beyond the array is not outside: its border wears nothing away.
+    """
+    widths = _half_widths(reach_mm, spacing_mm, surface_mm)
+    room = int(widths.max())
+    outside = ~_packed(mask, room)
+    outside &= _packed(np.ones((1, 1, mask.shape[2]), np.bool_), room)
+    grown = _grown(outside, widths)
+    return _unpacked(np.invert(grown, out=grown), mask.shape[2])
+
+
+def _grown(rows: NDArray[np.uint64], widths: NDArray[np.signedinteger]) -> NDArray[np.uint64]:
+    """A few slices at a time, which stay in the processor's cache with all that is made of them."""
     grown = np.zeros_like(rows)
-    for far, row_widths in enumerate(widths):
-        layer = np.zeros_like(rows)
-        for aside, width in enumerate(row_widths[row_widths >= 0]):
-            _add_moved(layer, wider[width], aside, axis=1)
-        _add_moved(grown, layer, far, axis=0)
-    return np.unpackbits(grown.view(np.uint8), axis=-1, count=mask.shape[2], bitorder="little").view(np.bool_)
+    size = max(1, _AT_ONCE // max(1, rows[:1].size))
+    for first in range(0, len(rows), size):
+        some = rows[first : first + size]
+        if not some.any():
+            continue
+        wider = [some]
+        for _ in range(int(widths.max())):
+            wider.append(_one_wider(wider[-1]))
+        layer = np.empty_like(some)
+        for far, row_widths in enumerate(widths):
+            np.copyto(layer, wider[row_widths[0]])
+            for aside, width in enumerate(row_widths[row_widths >= 0][1:], start=1):
+                layer[:, aside:] |= wider[width][:, :-aside]
+                layer[:, :-aside] |= wider[width][:, aside:]
+            for start in {first - far, first + far}:
+                there = slice(max(0, start), max(0, start + len(some)))
+                grown[there] |= layer[there.start - start :][: max(0, len(grown) - there.start)]
+    return grown
 
 
 @lru_cache(maxsize=64)
@@ -52,30 +83,25 @@ def _half_widths(
     return np.asarray(widths[widths.max(axis=1) >= 0])
 
 
-def _packed(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """``(K, J, words)``: the first voxel of a row is the first word's lowest bit."""
+def _packed(mask: NDArray[np.bool_], room: int) -> NDArray[np.uint64]:
+    """``(K, J, words)``: the first voxel of a row is the first word's lowest bit; so many bits stay free at its end."""
     packed = np.packbits(mask, axis=-1, bitorder="little")
-    words = -(-mask.shape[2] // _WORD)
+    words = -(-(mask.shape[2] + room) // _WORD)
     rows = np.zeros((*mask.shape[:2], words * 8), np.uint8)
     rows[..., : packed.shape[2]] = packed
     return rows.view(_WORDS)
 
 
+def _unpacked(rows: NDArray[np.uint64], length: int) -> NDArray[np.bool_]:
+    return np.unpackbits(rows.view(np.uint8), axis=-1, count=length, bitorder="little").view(np.bool_)
+
+
 def _one_wider(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Every voxel with its two neighbours in the row."""
-    one, rest = np.uint64(1), np.uint64(_WORD - 1)
-    wider = (rows << one) | (rows >> one) | rows
-    wider[..., 1:] |= rows[..., :-1] >> rest
-    wider[..., :-1] |= rows[..., 1:] << rest
-    return wider
-
-
-def _add_moved(rows: NDArray[np.uint64], more: NDArray[np.uint64], steps: int, *, axis: int) -> None:
-    """Add ``more``, moved by so many steps to both sides along an axis."""
-    if steps == 0:
-        rows |= more
-        return
-    front, rear = [slice(None)] * 3, [slice(None)] * 3
-    front[axis], rear[axis] = slice(None, -steps), slice(steps, None)
-    rows[tuple(rear)] |= more[tuple(front)]
-    rows[tuple(front)] |= more[tuple(rear)]
+    """Every voxel with its two neighbours in the row; what leaves a row stays in the room between it and the next."""
+    line = rows.ravel()
+    wider = line << _ONE
+    wider |= line
+    wider |= line >> _ONE
+    wider[1:] |= line[:-1] >> _REST
+    wider[:-1] |= line[1:] << _REST
+    return wider.reshape(rows.shape)

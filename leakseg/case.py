@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 import leakseg
 from leakseg import criteria as criteria_table
+from leakseg.allocator import keep_freed_memory
 from leakseg.anatomy import SpineMasks
 from leakseg.anchor import Anchor, apply_anchor
 from leakseg.config import AnalysisConfig
@@ -141,6 +142,7 @@ def analyse_case(request: CaseRequest, method: Analysis | None = None) -> CaseRe
     InputError
         Where the scan or its masks cannot be used.
     """
+    keep_freed_memory()
     if method is None:
         from leakseg.analysis import analyse
 

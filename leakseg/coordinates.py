@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from leakseg.geometry import FloatArray
 
+_AT_ONCE = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class CanalAxis:
@@ -58,27 +60,52 @@ class CanalAxis:
         Solves ``(p - c(s)) . t(s) = 0`` by damped fixed-point steps from the point of equal height.
         """
         points = np.asarray(points_mm, dtype=np.float64)
-        s = np.interp(points[:, 2], self.points_mm[:, 2], np.arange(len(self.points_mm), dtype=np.float64))
-        for _ in range(12):
-            offset = points - self._at(self.points_mm, s)
-            s = np.clip(s + 0.8 * np.sum(offset * self._at(self.superior, s), axis=-1), 0, self.length_mm)
-        offset = points - self._at(self.points_mm, s)
-        beyond = np.sum(offset * self._at(self.superior, s), axis=-1)
-        at_end = (s <= 0) | (s >= self.length_mm)
-        return np.stack(
-            [
-                s + np.where(at_end, beyond, 0.0),
-                np.sum(offset * self._at(self.posterior, s), axis=-1),
-                np.sum(offset * self._at(self.left, s), axis=-1),
-            ],
-            axis=-1,
+        suv = np.empty(points.shape, np.float64)
+        for first in range(0, len(points), _AT_ONCE):
+            there = slice(first, first + _AT_ONCE)
+            suv[there] = self._some_to_canal(np.ascontiguousarray(points[there].T)).T
+        return suv
+
+    def _some_to_canal(self, points: FloatArray) -> FloatArray:
+        """``(3, N)`` of ``(3, N)``, coordinate by coordinate: as many at a time as stay in the processor's cache."""
+        centre, superior, posterior, left = (
+            np.ascontiguousarray(values.T) for values in (self.points_mm, self.superior, self.posterior, self.left)
         )
+        s = np.interp(points[2], centre[2], np.arange(centre.shape[1], dtype=np.float64))
+        for _ in range(12):
+            lower, weight = self._between(s)
+            offset = points - _weighed(centre, lower, weight)
+            s = np.clip(s + 0.8 * _dot(offset, _weighed(superior, lower, weight)), 0, self.length_mm)
+        lower, weight = self._between(s)
+        offset = points - _weighed(centre, lower, weight)
+        along, back, aside = (_dot(offset, _weighed(way, lower, weight)) for way in (superior, posterior, left))
+        at_end = (s <= 0) | (s >= self.length_mm)
+        return np.stack([s + np.where(at_end, along, 0.0), back, aside])
+
+    def _between(self, s: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
+        """The point of the centreline before each s, and how far s lies on the way to the next."""
+        lower = np.clip(s.astype(np.int64), 0, len(self.points_mm) - 2)
+        return lower, np.asarray(s - lower, dtype=np.float64)
 
     @staticmethod
     def _at(values: FloatArray, s: FloatArray) -> FloatArray:
         lower = np.clip(s.astype(np.int64), 0, len(values) - 2)
         weight = (s - lower)[..., None]
         return np.asarray(values[lower] * (1 - weight) + values[lower + 1] * weight, dtype=np.float64)
+
+
+def _weighed(values: FloatArray, lower: NDArray[np.int64], weight: FloatArray) -> FloatArray:
+    """``(3, N)`` values between those of the points before and after."""
+    before, after = values.take(lower, axis=1), values.take(lower + 1, axis=1)
+    before *= 1 - weight
+    after *= weight
+    before += after
+    return before
+
+
+def _dot(one: FloatArray, other: FloatArray) -> FloatArray:
+    product = one * other
+    return np.asarray(product[0] + (product[1] + product[2]), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,21 +1,22 @@
-"""What bone's own blur shows outside it: how dense a voxel beside the masks may be without any cement there."""
+"""The bone's halo: how dense a voxel just outside bone may be by the blur of the scan alone."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from leakseg.balls import grown_by
+from leakseg.blur import blurred_at, values_at
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import half_voxel_mm
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, near, window_round
 
 _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
-"""Layers in which the halo is measured: thickness, least voxels; a share that noise has anywhere."""
+"""Layers in which the bone's halo is measured: thickness, least voxels; a share that noise has anywhere."""
 
 
 def bone_halo(
@@ -36,28 +37,44 @@ def bone_halo(
     room = window_round(vertebrae, criteria.halo_mm + max(spacing), spacing)
     if room is None:
         return np.zeros((0, 0, 0), np.float32), None
-    own, iron, half_voxel = vertebrae[room] > 0, metal[room], half_voxel_mm(spacing)
-    blurred = np.zeros(own.shape, np.float32)
-    for section, values, solid in zip(blurred, hu[room], own & ~iron, strict=True):
-        section[solid] = _share(values[solid], densities).clip(0)
-    sigma = [max(criteria.halo_blur_mm, 0.5 * step) / step for step in spacing]
-    ndimage.gaussian_filter(blurred, sigma, truncate=3.0, output=blurred)
-    noisy = iron | near(inner[room], criteria.halo_away_mm, spacing, half_voxel)
+    shell, seen_through = _seen_through(hu[room], vertebrae[room] > 0, metal[room], inner[room], densities, criteria)
+    halo = np.zeros(inner[room].shape, np.float32)
+    halo.ravel()[shell] = seen_through
+    return halo, room
+
+
+def _seen_through(
+    hu: NDArray[Any],
+    own: NDArray[np.bool_],
+    iron: NDArray[np.bool_],
+    inner: NDArray[np.bool_],
+    densities: ScanDensities,
+    criteria: CementCriteria,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The voxels just outside bone, by their flat place, and the share that each may have."""
+    spacing = densities.grid.spacing_mm
+    half_voxel = half_voxel_mm(spacing)
+    noisy = iron | near(inner, criteria.halo_away_mm, spacing, half_voxel)
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
     shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
     beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
     layer = sum(beyond, np.zeros(len(shell), np.uint8))
-    seen_through = blurred.ravel()[shell] + np.float32(_FAINT)
-    quiet, share = ~noisy.ravel()[shell], _share(hu[room].ravel()[shell], densities)
+    blur_mm = (max(criteria.halo_blur_mm, 0.5 * step) for step in spacing)
+    sigma = [mm / step for mm, step in zip(blur_mm, spacing, strict=True)]
+    inside = partial(_inside_share, densities=densities)
+    seen_through = blurred_at(hu, own & ~iron, shell, sigma, inside) + np.float32(_FAINT)
+    quiet, share = ~noisy.ravel()[shell], _share(values_at(hu, shell), densities)
     for number in range(len(ends)):
         there = layer == number
         known = there & quiet
         enough = int(known.sum()) >= _MIN_LAYER
         seen = np.percentile(share[known] / seen_through[known], criteria.halo_percentile) if enough else np.inf
         seen_through[there] *= float(seen)
-    blurred[...] = 0
-    blurred.ravel()[shell] = seen_through
-    return blurred, room
+    return shell, seen_through
+
+
+def _inside_share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
+    return _share(hu, densities).clip(0)
 
 
 def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:

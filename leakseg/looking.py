@@ -53,12 +53,12 @@ class Scene:
         round_it = ndimage.binary_dilation(piece) & ~piece
         return float((self.vertebrae[room][round_it] > 0).mean()) if round_it.any() else 1.0
 
-    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: NDArray[np.bool_]) -> float:
+    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: tuple[NDArray[np.bool_], ...]) -> float:
         """Bone as dense as a piece's median that it goes on into, over the piece's denser half."""
         room = widened(box, self.hu.shape, _ROOT_MM, self.spacing_mm)
         piece = cut_out(own, box, room)
         hu = self.hu[room]
-        bone = (self.vertebrae[room] > 0) & ~no_bone[room]
+        bone = (self.vertebrae[room] > 0) & ~np.logical_or.reduce([mask[room] for mask in no_bone])
         dense = hu >= np.median(hu[piece])
         numbers = cc3d.connected_components((piece | bone) & dense, connectivity=6)
         held = np.isin(numbers, np.unique(numbers[piece & dense]))
@@ -116,7 +116,7 @@ class Look:
             to_bone_mm=float(from_bone[own].min()),
             cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, scene.hu.shape, strict=True)),
             neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
-            rooted=scene.rooted(own, whole, self.inner | self.metal),
+            rooted=scene.rooted(own, whole, (self.inner, self.metal)),
             walled=scene.walled(own, whole),
         )
         may_be_led_to = is_led_to(replace(piece, to_channel_mm=0.0), self.yardstick, criteria)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.balls import grown_by
+from leakseg.balls import grown_by, worn_by
 from leakseg.geometry import bounding_box, half_voxel_mm
 
 Window: TypeAlias = tuple[slice, slice, slice]
@@ -85,7 +85,7 @@ def deeper(mask: NDArray[np.bool_], depth_mm: float, spacing_mm: tuple[float, fl
     result = np.zeros(mask.shape, np.bool_)
     window = bounding_box(mask, 1)
     if window is not None:
-        result[window] = ~grown_by(~mask[window], depth_mm, spacing_mm, half_voxel_mm(spacing_mm))
+        result[window] = worn_by(mask[window], depth_mm, spacing_mm, half_voxel_mm(spacing_mm))
     return result
 
 
@@ -118,7 +118,7 @@ def pieces_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np
         keep = np.zeros(int(pieces.max()) + 1, np.bool_)
         keep[pieces[seeds[window]]] = True
         keep[0] = False
-        result[window] = keep[pieces]
+        result[window][mask[window]] = keep[pieces[mask[window]]]
     return result
 
 
@@ -128,9 +128,8 @@ def pieces_of(mask: NDArray[np.bool_], least_mm3: float, voxel_mm3: float) -> ND
     window = bounding_box(mask)
     if window is not None:
         pieces = connected_pieces(mask[window])
-        keep = np.bincount(pieces.ravel()) * voxel_mm3 >= least_mm3
-        keep[0] = False
-        result[window] = keep[pieces]
+        numbers = pieces[mask[window]]
+        result[window][mask[window]] = (np.bincount(numbers) * voxel_mm3 >= least_mm3)[numbers]
     return result
 
 

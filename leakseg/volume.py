@@ -5,6 +5,7 @@ Both are in canonical ``SPL`` orientation (see `leakseg.geometry`) and read-only
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -83,6 +84,14 @@ class LabelMap:
 
     def __post_init__(self) -> None:
         _check(self.grid, self.labels)
+
+
+def denser_than(hu: NDArray[Any], least_hu: float) -> NDArray[np.bool_]:
+    """Where ``hu > least_hu``; whole numbers are compared as such, not turned into fractions first."""
+    whole = math.floor(least_hu) if math.isfinite(least_hu) else None
+    if whole is None or hu.dtype != np.int16 or not -(1 << 15) <= whole < 1 << 15:
+        return np.asarray(hu > least_hu)
+    return np.asarray(hu > np.int16(whole))
 
 
 def _check(grid: Grid, array: NDArray[Any]) -> None:

@@ -4,7 +4,7 @@ import edt
 import numpy as np
 import pytest
 
-from leakseg.balls import grown_by
+from leakseg.balls import grown_by, worn_by
 from leakseg.geometry import distance_to_surface_mm
 from leakseg.reach import deeper
 
@@ -19,6 +19,19 @@ def test_within_reach_is_what_a_distance_map_says(spacing, reach_mm, share):
     mask[4, 15, 63] = True
     expected = edt.edt(~mask, anisotropy=spacing, black_border=False) <= reach_mm
     assert np.array_equal(grown_by(mask, reach_mm, spacing), expected)
+
+
+def test_growing_goes_on_over_the_blocks_that_are_grown_at_a_time():
+    mask = np.random.default_rng(3).random((9, 130, 1300)) < 0.0005
+    expected = edt.edt(~mask, anisotropy=SPACINGS[0], black_border=False) <= 2.0
+    assert np.array_equal(grown_by(mask, 2.0, SPACINGS[0]), expected)
+
+
+@pytest.mark.parametrize("reach_mm", [0.4, 3.0])
+@pytest.mark.parametrize("length", [63, 64, 131])
+def test_worn_is_what_growing_the_outside_leaves(length, reach_mm):
+    mask = np.random.default_rng(3).random((9, 30, length)) < 0.99
+    assert np.array_equal(worn_by(mask, reach_mm, SPACINGS[0]), ~grown_by(~mask, reach_mm, SPACINGS[0]))
 
 
 @pytest.mark.parametrize("depth_mm", [0.0, 0.5, 2.5])

@@ -29,7 +29,7 @@ _EDGE = 12
 
 def hung(array: NDArray[Any], plane: PlaneName, index: int) -> NDArray[Any]:
     """One slice with rows down and columns right: front or head up."""
-    cut: NDArray[Any] = np.take(array, index, axis=AXES[plane])
+    cut: NDArray[Any] = np.ascontiguousarray(np.moveaxis(array, AXES[plane], 0)[index])
     return cut if plane == "axial" else cut[::-1]
 
 

@@ -143,8 +143,8 @@ def _surface(field: Field, turn: float) -> Surface:
     padded = np.concatenate([field.reshape(layers, -1), np.zeros((layers, 1), np.float32)], axis=1)
     rays = padded[::-1][:, flat]
     solid = rays >= 0.5
-    hit = np.asarray(solid.any(axis=2))
     first = solid.argmax(axis=2)
+    hit = np.take_along_axis(solid, first[..., None], axis=2)[..., 0]
     before = np.take_along_axis(rays, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
     here = np.take_along_axis(rays, first[..., None], axis=2)[..., 0]
     exact = first - np.clip((here - 0.5) / np.maximum(here - before, 1e-3), 0, 1)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.balls import grown_by
+from leakseg.geometry import bounding_box
 from leakseg.volume import Volume
 
 _STRIDE_MM = 1.2
@@ -89,10 +90,11 @@ def _window(
 ) -> tuple[slice, slice, slice]:
     """Every so many voxels of the block round the masks, with room for the shifts."""
     parts = []
+    box = bounding_box(vertebrae)
+    assert box is not None
     for axis in range(3):
-        used = np.flatnonzero(vertebrae.any(axis=tuple(other for other in range(3) if other != axis)))
         room = int((_SHIFTS_MM[-1] + _SHELL_MM[1]) / spacing[axis] + 1) * strides[axis]
-        parts.append(slice(max(0, int(used[0]) - room), int(used[-1]) + room + 1, strides[axis]))
+        parts.append(slice(max(0, box[axis].start - room), box[axis].stop + room, strides[axis]))
     return parts[0], parts[1], parts[2]
 
 

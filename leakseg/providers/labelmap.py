@@ -12,7 +12,7 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.errors import AnatomyError, InputError
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, bounding_box
-from leakseg.nifti import open_image
+from leakseg.nifti import read_shown
 from leakseg.providers.names import PARTS, VERTEBRAE, Meaning, Structure
 from leakseg.providers.schemes import BODY_AND_DISC, SPINEPS_PARTS
 from leakseg.providers.values import Drawing, MaskFile
@@ -31,13 +31,13 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
     """
     what = f"the {mask.role} mask"
     try:
-        grid, array = open_image(mask.path)
+        field, shown = read_shown(mask.path)
     except InputError as error:
         raise type(error)(_without_path(str(error), mask, what)) from error
-    cropped = _cropped(grid, _whole_numbers(array, what))
+    cropped = None if shown is None else _cropped(shown[0], _whole_numbers(shown[1], what))
     if cropped is None:
-        return Drawing(grid), _told_empty(mask, what)
-    field, (grid, labels) = grid, cropped
+        return Drawing(field), _told_empty(mask, what)
+    grid, labels = cropped
     size = int(labels.max()) + 1
     counts = np.sum([np.bincount(section.ravel(), minlength=size) for section in labels], axis=0)
     present = [int(number) for number in np.flatnonzero(counts) if number]

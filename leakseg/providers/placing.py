@@ -45,7 +45,7 @@ def place(source: Grid, array: NDArray[Any], target: Grid) -> tuple[Window, NDAr
     shape = upper - lower
     drift = np.abs(matrix[:3, :3] - np.diag(np.diag(matrix[:3, :3]))) @ shape
     if drift.max() < _MAX_DRIFT:
-        return window, _along_axes(array, matrix, shape)
+        return _along_axes(array, matrix, window)
     return window, _oblique(array, matrix, shape)
 
 
@@ -60,19 +60,20 @@ def share_inside(source: Grid, mask: NDArray[Any], target: Grid) -> float:
     return float(np.all((index > -0.5 - _TIE) & (index < np.array(target.shape) - 0.5 + _TIE), axis=-1).mean())
 
 
-def _along_axes(array: NDArray[Any], matrix: NDArray[np.float64], shape: NDArray[np.int64]) -> NDArray[Any]:
-    picks, inside = [], []
-    for axis in range(3):
-        index = _nearest(np.arange(shape[axis]) * matrix[axis, axis] + matrix[axis, 3])
-        inside.append((index >= 0) & (index < array.shape[axis]))
-        picks.append(np.clip(index, 0, array.shape[axis] - 1))
-    if all(part.all() for part in inside) and all((np.diff(pick) == 1).all() for pick in picks):
-        return array[tuple(slice(int(pick[0]), int(pick[-1]) + 1) for pick in picks)]
-    values: NDArray[Any] = array[np.ix_(*picks)]
-    for axis in range(3):
-        if not inside[axis].all():
-            values[tuple(~inside[axis] if other == axis else slice(None) for other in range(3))] = 0
-    return values
+def _along_axes(array: NDArray[Any], matrix: NDArray[np.float64], window: Window) -> tuple[Window, NDArray[Any]] | None:
+    """The values and the part of the window that lies within the array; there is none outside."""
+    picks, parts = [], []
+    for axis, part in enumerate(window):
+        index = _nearest(np.arange(part.stop - part.start) * matrix[axis, axis] + matrix[axis, 3])
+        inside = np.flatnonzero((index >= 0) & (index < array.shape[axis]))
+        if not len(inside):
+            return None
+        picks.append(index[inside])
+        parts.append(slice(part.start + int(inside[0]), part.start + int(inside[-1]) + 1))
+    within = (parts[0], parts[1], parts[2])
+    if all((np.diff(pick) == 1).all() for pick in picks):
+        return within, array[tuple(slice(int(pick[0]), int(pick[-1]) + 1) for pick in picks)]
+    return within, array[np.ix_(*picks)]
 
 
 def _oblique(array: NDArray[Any], matrix: NDArray[np.float64], shape: NDArray[np.int64]) -> NDArray[Any]:

@@ -45,7 +45,7 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
         notes.extend(_check_place(drawing, mask, volume.grid))
         _lay(drawing, volume.grid, vertebrae, parts, overlaps)
     notes.extend(_told_overlaps(overlaps))
-    if not vertebrae.any():
+    if not any(section.any() for section in vertebrae):
         outside = next((f" {note.message}" for note in notes if note.code == "mask_outside_scan"), "")
         raise AnatomyError(
             f"The masks show no vertebra within the scan (names taken from: {plan.scheme}).{outside} "

@@ -177,7 +177,7 @@ def _columns(masks: SpineMasks, level: VertebraLevel) -> tuple[FloatArray, NDArr
 
 def _extent_along_z(masks: SpineMasks) -> tuple[float, float]:
     """Lowest and highest patient z of any vertebra (its bounding box)."""
-    box = bounding_box(masks.vertebrae)
+    box = masks.block
     assert box is not None
     corners = masks.grid.crop(box).corners_mm()
     return float(corners[:, 2].min()), float(corners[:, 2].max())

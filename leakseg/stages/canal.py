@@ -61,8 +61,8 @@ def trace_canal_wall(
     return CanalWall(angles, wall, certain | seen)
 
 
-def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: FloatArray) -> NDArray[np.int32]:
-    """Voxel index ``(S, A, R, 3)`` of every point of every ray."""
+def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: FloatArray) -> list[NDArray[np.int64]]:
+    """Voxel index along each axis, ``(S, A, R)``, of every point of every ray."""
     directions = (
         np.cos(angles)[None, :, None] * axis.posterior[:, None, :]
         + np.sin(angles)[None, :, None] * axis.left[:, None, :]
@@ -70,15 +70,16 @@ def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: Fl
     inverse = masks.grid.inverse
     start = axis.points_mm @ inverse[:3, :3].T + inverse[:3, 3]
     step = directions @ inverse[:3, :3].T
-    index = start[:, None, None, :] + radii[None, None, :, None] * step[:, :, None, :]
-    return np.rint(index).astype(np.int32)
+    return [np.rint(start[:, None, None, way] + radii * step[:, :, None, way]).astype(np.int64) for way in range(3)]
 
 
-def _sample(mask: NDArray[Any], index: NDArray[np.int32]) -> NDArray[np.bool_]:
-    shape = np.array(mask.shape)
-    inside = ((index >= 0) & (index < shape)).all(axis=-1)
-    clipped = np.clip(index, 0, shape - 1)
-    return np.asarray((mask[clipped[..., 0], clipped[..., 1], clipped[..., 2]] != 0) & inside, dtype=np.bool_)
+def _sample(mask: NDArray[Any], index: list[NDArray[np.int64]]) -> NDArray[np.bool_]:
+    inside, voxel = np.ones(index[0].shape, np.bool_), np.zeros(index[0].shape, np.int64)
+    for along, size in zip(index, mask.shape, strict=True):
+        inside &= (along >= 0) & (along < size)
+        voxel = voxel * size + along
+    voxel[~inside] = 0
+    return np.asarray((mask.reshape(-1).take(voxel) != 0) & inside, dtype=np.bool_)
 
 
 def _first(reached: NDArray[np.bool_], radii: FloatArray) -> FloatArray:

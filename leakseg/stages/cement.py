@@ -18,7 +18,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
 from leakseg.pieces import INSIDE, METAL, OUTSIDE, CementMap, LeakedCement, ScanDensities
 from leakseg.reach import Window, connected_pieces, deeper, grown, near, pieces_with, widened, window_round, within
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
 _HARDLY_DENSER_HU = 200.0
@@ -55,7 +55,7 @@ def segment_inner_cement(
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm
     window = within(spine, densities.window)
     bone = masks.vertebrae[window] > 0
-    dense = pieces_with(bone & ~metal[spine] & (volume.hu[window] > deep), seeds)
+    dense = pieces_with(bone & ~metal[spine] & denser_than(volume.hu[window], deep), seeds)
     room = window_round(dense, criteria.rim_mm, spacing, spare=2)
     if room is not None:
         inside = deeper(bone[room], criteria.rim_mm, spacing)

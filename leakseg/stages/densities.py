@@ -17,7 +17,10 @@ from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
 from leakseg.pieces import ScanDensities, Window
 from leakseg.reach import deeper, pieces_of, window_round
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
+
+_SECTIONS = 8
+"""Sections that are counted at a time."""
 
 
 def read_densities(
@@ -57,7 +60,7 @@ def read_densities(
 
 def search_window(masks: SpineMasks, margin_mm: float) -> Window:
     """The part of the scan in which leaks are looked for: all vertebrae with a margin."""
-    box = bounding_box(masks.vertebrae)
+    box = masks.block
     assert box is not None
     parts = []
     for part, size, step in zip(box, masks.grid.shape, masks.grid.spacing_mm, strict=True):
@@ -68,10 +71,15 @@ def search_window(masks: SpineMasks, margin_mm: float) -> Window:
 
 def _soft_tissue_hu(hu: NDArray[Any], vertebrae: NDArray[np.uint8]) -> float:
     """Mode of the soft tissue between fat and contrast (-20 to 120 HU), smoothed."""
-    counts = np.zeros(180)
-    for section, bone in zip(hu, vertebrae, strict=True):
-        values = section[(section > -40) & (section < 140) & (bone == 0)]
-        counts += np.bincount((values + 40).astype(np.int64), minlength=180)
+    counts = np.zeros(256)
+    for first in range(0, len(hu), _SECTIONS):
+        there = slice(first, first + _SECTIONS)
+        section = hu[there]
+        values = (section[(section > -40) & (section < 140) & (vertebrae[there] == 0)] + 40).astype(np.uint8)
+        even = len(values) // 2 * 2
+        pairs = np.bincount(values[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)  # two in one look
+        counts += pairs.sum(axis=0) + pairs.sum(axis=1) + np.bincount(values[even:], minlength=256)
+    counts = counts[:180]
     if counts.sum() < 100:
         return 40.0
     smooth = ndimage.gaussian_filter1d(counts, 10.0)
@@ -92,7 +100,7 @@ def _seeds(
     quartiles = [np.percentile(values, 40) for values in _by_level(hu, vertebrae, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    dense = bone & ~metal & (hu > limit)
+    dense = bone & ~metal & denser_than(hu, limit)
     dense &= deep | _deep_in_crushed(vertebrae, dense, deep, metal, grid, criteria)
     index = np.argwhere(dense)
     in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))

@@ -13,7 +13,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
 from leakseg.pieces import CementMap
 from leakseg.reach import Window, grown, hanging_together, within
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _DENSE_SHARE = 0.5
 _HANG_SHARE = 0.18
@@ -31,15 +31,16 @@ def find_distant_cement(
     if cement.plateau_hu is None:
         return ()
     soft, span, hu = cement.soft_hu, cement.plateau_hu - cement.soft_hu, volume.hu
-    dense = hu > soft + _DENSE_SHARE * span
+    dense = denser_than(hu, soft + _DENSE_SHARE * span)
     dense[cement.window] &= ~grown(grown(cement.labels > 0, 1), 1)
-    dense &= masks.vertebrae == 0
+    if masks.block is not None:
+        dense[masks.block] &= masks.vertebrae[masks.block] == 0
     window = bounding_box(dense)
     if window is None:
         return ()
 
     def hanging(room: Window) -> NDArray[np.bool_]:
-        return np.asarray((hu[room] > soft + _HANG_SHARE * span) & (masks.vertebrae[room] == 0))
+        return np.asarray(denser_than(hu[room], soft + _HANG_SHARE * span) & (masks.vertebrae[room] == 0))
 
     pieces = cc3d.connected_components(dense[window], connectivity=26)
     notes = []

@@ -19,6 +19,8 @@ from leakseg.pieces import CementMap, CementPart, PartMeasures
 _INSIDE = 1
 _CELL_MM = 1.5
 _WAIST = 0.12
+_ROOMS_MM = (5.0, 20.0)
+"""Rooms round a part in which the nearest bone is looked for."""
 
 Features = dict[str, float | None]
 
@@ -171,15 +173,18 @@ def _place_shares(suv: FloatArray, spine: SpineAnatomy) -> Features:
 def _bone_gap(part: CementPart, cement: CementMap, masks: SpineMasks) -> Features:
     """Distance of the part's voxels to the nearest bone."""
     spacing = np.array(cement.grid.spacing_mm)
-    reach = np.ceil(20.0 / spacing).astype(int)
-    low = np.maximum(part.index.min(axis=0) - reach, 0)
-    high = part.index.max(axis=0) + reach + 1
-    box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
-    free = masks.vertebrae[cement.window][box] == 0
-    if free.all():
-        return {"bone_gap_mm": None, "bone_gap_max_mm": None}
-    distance = edt.edt(free, anisotropy=cement.grid.spacing_mm, black_border=False)[tuple((part.index - low).T)]
-    return {"bone_gap_mm": float(np.median(distance)), "bone_gap_max_mm": float(np.percentile(distance, 95))}
+    for room_mm in _ROOMS_MM:
+        reach = np.ceil(room_mm / spacing).astype(int)
+        low = np.maximum(part.index.min(axis=0) - reach, 0)
+        high = part.index.max(axis=0) + reach + 1
+        box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+        free = masks.vertebrae[cement.window][box] == 0
+        if free.all():
+            continue
+        distance = edt.edt(free, anisotropy=cement.grid.spacing_mm, black_border=False)[tuple((part.index - low).T)]
+        if distance.max() <= room_mm or room_mm == _ROOMS_MM[-1]:  # no bone beyond the room is nearer
+            return {"bone_gap_mm": float(np.median(distance)), "bone_gap_max_mm": float(np.percentile(distance, 95))}
+    return {"bone_gap_mm": None, "bone_gap_max_mm": None}
 
 
 def _exit(

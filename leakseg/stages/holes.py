@@ -15,7 +15,7 @@ from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.reach import near
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
 """Lines of sight through a voxel, how far one looks along them, and in which steps."""
@@ -39,7 +39,8 @@ def fill_holes(
         if masks.canal is not None:
             free &= ~masks.canal[box]
         dense = np.argwhere(
-            free & (volume.hu[box] > np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
+            free
+            & denser_than(volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile)))
         )
         start = np.array([part.start for part in box])
         dense = dense[_outside_canal(masks, spine, dense + start, criteria)]
@@ -53,7 +54,7 @@ def fill_holes(
         volume_mm3 = float(hole.sum()) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_hole_mm3:
             continue
-        filled = masks.vertebrae.copy() if filled is None else filled
+        filled = masks.to_relabel() if filled is None else filled
         filled[box][hole] = level.number
         notes.append(
             QualityNote(
@@ -100,15 +101,17 @@ def _enclosed(
 def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre."""
     met = np.zeros(len(index), np.bool_)
-    going = np.arange(len(index))
-    shape = np.array(own.shape)
+    going, place = np.arange(len(index)), np.ascontiguousarray(index.T)
     for far in np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM):
-        at = np.rint(index[going] + far * step).astype(np.int64)
-        inside = ((at >= 0) & (at < shape)).all(axis=1)
-        going, at = going[inside], at[inside]
-        hit = own[tuple(at.T)]
+        k, j, i = (np.rint(along + far * way).astype(np.int64) for along, way in zip(place, step, strict=True))
+        inside = np.ones(len(going), np.bool_)
+        for at, size in zip((k, j, i), own.shape, strict=True):
+            inside &= (at >= 0) & (at < size)
+        hit = np.zeros(len(going), np.bool_)
+        hit[inside] = own[k[inside], j[inside], i[inside]]
         met[going[hit]] = True
-        going = going[~hit]
+        inside &= ~hit
+        going, place = going[inside], place[:, inside]
         if not len(going):
             break
     return met

@@ -26,7 +26,7 @@ from leakseg.judging import (
 from leakseg.looking import LEAST_MM3, Look, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import Window, cut_out, near, widened, window_round, within
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
 
@@ -162,20 +162,20 @@ def _loose_pieces(
     if around is None:
         return
     edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
-    loose = (scene.hu[around] > edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
+    loose = denser_than(scene.hu[around], edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
     if canal_share > criteria.strand_share:
         faint = np.argwhere(loose & (scene.share(around) <= canal_share))
         at = scene.densities.grid.to_patient(faint + [side.start for side in around])
         fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
         loose[tuple(faint[fills.astype(bool)].T)] = False
     pieces = cc3d.connected_components(loose, connectivity=26)
-    least = LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
+    sizes, least = np.bincount(pieces[loose]), LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_bone_mm + 2 * max(spacing)
     tree: Any = None
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        own = pieces[box] == number
-        if np.count_nonzero(own) < least:
+        if sizes[number] < least:
             continue
+        own = pieces[box] == number
         whole = within(box, around)
         own &= scene.share(whole) > criteria.strand_share
         if tree is None:

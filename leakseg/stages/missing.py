@@ -89,7 +89,7 @@ def rebuild_missing_levels(
         if drawn is None:
             continue
         window, solid = _rasterise(masks, spine, *drawn)
-        vertebrae = masks.vertebrae.copy() if vertebrae is None else vertebrae
+        vertebrae = masks.to_relabel() if vertebrae is None else vertebrae
         free = vertebrae[window] == 0
         if masks.canal is not None:
             free &= ~masks.canal[window]

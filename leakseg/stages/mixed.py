@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
-from leakseg.balls import grown_by
+from leakseg.balls import worn_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid
@@ -51,7 +51,7 @@ def unmix_neighbours(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineM
             other = max(contacts, key=lambda one: contacts[one])
             if contacts[other] < max(criteria.mixed_min_contact_mm2, criteria.mixed_contact_ratio * to_rest):
                 continue
-            renamed = masks.vertebrae.copy() if renamed is None else renamed
+            renamed = masks.to_relabel() if renamed is None else renamed
             renamed[box][piece] = other.number
             given |= piece
             volume_mm3 = float(piece.sum()) * masks.grid.voxel_volume_mm3
@@ -73,7 +73,7 @@ def _pieces(
     return [
         pair
         for share in _SHARES
-        for pair in _parted(own, ~grown_by(~own, share * criteria.mixed_bridge_mm, grid.spacing_mm), grid, criteria)
+        for pair in _parted(own, worn_by(own, share * criteria.mixed_bridge_mm, grid.spacing_mm), grid, criteria)
     ]
 
 

@@ -89,7 +89,7 @@ def free_swallowed_cement(
     far[tuple(around[beyond >= criteria.swallowed_beyond_mm].T)] = True
     bony = _bony(loose & far, volume.hu[densities.window], densities, criteria)
     free = np.argwhere(pieces_with(loose & ~bony, seeds & ~bony))
-    vertebrae = masks.vertebrae.copy()
+    vertebrae = masks.to_relabel()
     window = vertebrae[densities.window]
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
     window[tuple(free.T)] = 0

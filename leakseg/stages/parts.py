@@ -12,10 +12,12 @@ from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import FloatArray
 from leakseg.pieces import CementMap, CementPart
-from leakseg.reach import grown
+from leakseg.reach import grown, widened
 
 _INSIDE, _OUTSIDE = 1, 2
 _PLACE_FACTOR = 256
+_ROOMS_MM = (15.0, 10_000.0)
+"""Rooms round the cement in which borders are looked for."""
 
 
 def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteria) -> tuple[CementPart, ...]:
@@ -70,8 +72,15 @@ def _territory(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.int32]:
 def _reach(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.float32]:
     """How far each point lies from the border of its place."""
     step = (spine.lattice.step_mm,) * 3
-    codes = spine.place.astype(np.uint16) * _PLACE_FACTOR + spine.gap + 1
-    distance = edt.edt(codes, anisotropy=step, black_border=False)
+    distance = np.zeros(spine.place.shape, np.float32)
+    nodes = np.clip(np.rint(spine.lattice.to_index(suv)), 0, np.array(distance.shape) - 1).astype(np.int64)
+    own = tuple(slice(low, high + 1) for low, high in zip(nodes.min(axis=0), nodes.max(axis=0), strict=True))
+    for room_mm in _ROOMS_MM:
+        room = widened(own, distance.shape, room_mm, step)
+        codes = spine.place[room].astype(np.uint16) * _PLACE_FACTOR + spine.gap[room] + 1
+        distance[room] = edt.edt(codes, anisotropy=step, black_border=False)
+        if distance[tuple(nodes.T)].max() <= room_mm:  # no border beyond the room is nearer
+            break
     return spine.lattice.lookup(distance, suv, outside=99.0)
 
 

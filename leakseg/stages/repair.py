@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks
-from leakseg.balls import grown_by
+from leakseg.balls import grown_by, worn_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.reach import near
-from leakseg.volume import Volume
+from leakseg.volume import Volume, denser_than
 
 _WIDE_CRACKS_MM = (2.5, 3.5)
 _CREVICE_MM = 3.0
@@ -41,12 +41,14 @@ def fill_cavities(
         free = masks.vertebrae[box] == 0
         if masks.canal is not None:
             free &= ~masks.canal[box]
-        dense = free & (volume.hu[box] > np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
+        dense = free & denser_than(
+            volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
+        )
         cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm)
         volume_mm3 = float(cavity.sum()) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_cavity_mm3:
             continue
-        filled = masks.vertebrae.copy() if filled is None else filled
+        filled = masks.to_relabel() if filled is None else filled
         filled[box][cavity] = level.number
         notes.append(
             QualityNote(
@@ -85,7 +87,7 @@ def _fill(
     cavity = whole & ~own
     if cavity.any() and dense.any():
         near_bone = grown_by(np.pad(whole, pads), _CREVICE_MM, spacing_mm)
-        closed = ~grown_by(~near_bone, _CREVICE_MM, spacing_mm)[inner]
+        closed = worn_by(near_bone, _CREVICE_MM, spacing_mm)[inner]
         cavity |= closed & near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~own
     return cavity
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
-from leakseg.balls import grown_by
+from leakseg.balls import grown_by, worn_by
 from leakseg.criteria import OutlineCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import bounding_box
+from leakseg.reach import widened
 from leakseg.volume import Volume
 
 _MOST_LAYERS = 2
@@ -28,9 +28,9 @@ def thin_wide_masks(
     volume: Volume, masks: SpineMasks, criteria: OutlineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks without the layers of voxels that lie outside the bone all round, and a note where there were any."""
-    box = bounding_box(masks.vertebrae, 1)
-    if box is None:
+    if masks.block is None:
         return masks, ()
+    box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm)
     soft = volume.hu[box] < criteria.soft_max_hu
     bone = masks.vertebrae[box] > 0
     layers = 0
@@ -42,7 +42,7 @@ def thin_wide_masks(
         bone, layers = under, layers + 1
     if not layers:
         return masks, ()
-    vertebrae = masks.vertebrae.copy()
+    vertebrae = masks.to_relabel()
     vertebrae[box][~bone] = 0
     note = QualityNote(
         "wide_masks_thinned",
@@ -55,7 +55,7 @@ def thin_wide_masks(
 
 def _without_layer(bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Bone whose six neighbours are bone; what lies beyond the array counts as bone."""
-    return ~grown_by(~bone, 1.0, (1.0, 1.0, 1.0))
+    return worn_by(bone, 1.0, (1.0, 1.0, 1.0))
 
 
 def _share(soft: NDArray[np.bool_], layer: NDArray[np.bool_]) -> float:
@@ -68,9 +68,9 @@ def widen_narrow_masks(
     volume: Volume, masks: SpineMasks, criteria: OutlineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks with the layers of voxels in which the cortex lies all round, and a note where there were any."""
-    box = bounding_box(masks.vertebrae, _MOST_LAYERS + 1)
-    if box is None:
+    if masks.block is None:
         return masks, ()
+    box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm, spare=_MOST_LAYERS + 1)
     hu, labels = volume.hu[box], masks.vertebrae[box]
     canal = np.zeros(labels.shape, np.bool_) if masks.canal is None else masks.canal[box]
     by_canal = grown_by(canal, 1.0, (1.0, 1.0, 1.0))
@@ -88,7 +88,7 @@ def widen_narrow_masks(
         layers += 1
     if not layers:
         return masks, ()
-    vertebrae = masks.vertebrae.copy()
+    vertebrae = masks.to_relabel()
     vertebrae[box] = labels
     note = QualityNote(
         "narrow_masks_widened",

@@ -6,11 +6,11 @@ Voxels are one byte each: a code for a density, finer for soft tissue than for c
 from __future__ import annotations
 
 import base64
-import gzip
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from isal import igzip
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -182,4 +182,4 @@ def _level_names(region: Region, steps: tuple[float, float, float]) -> list[dict
 
 
 def _packed(array: NDArray[Any]) -> str:
-    return base64.b64encode(gzip.compress(np.ascontiguousarray(array).tobytes(), 6, mtime=0)).decode("ascii")
+    return base64.b64encode(igzip.compress(np.ascontiguousarray(array).tobytes(), 3, mtime=0)).decode("ascii")
