@@ -69,7 +69,9 @@ class SpineCriteria:
     """How the canal, the bodies, the pedicles and the foramina are read from the masks."""
 
     coarse_block: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.4
-    """A mask is built of blocks where along an axis this many planes come to one in which its surface goes on ..."""
+    """A mask is built of blocks where along an axis this many planes come to one in which its surface goes on,"""
+    coarse_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
+    """and these blocks are at least so long: masks of finer voxels are as good as the scan's own ..."""
     coarse_smoothing: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 0.5
     """... and is smoothed along that axis by this share of a block (a standard deviation);"""
     coarse_dense_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6

@@ -32,9 +32,15 @@ def smooth_coarse_masks(
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks without the stairs of coarse voxels, and a note where they had some."""
     block = _block_size(masks.vertebrae)
-    if block is None or max(block) < criteria.coarse_block:
+    if block is None:
         return masks, ()
-    widths = [criteria.coarse_smoothing * size if size >= criteria.coarse_block else 0.0 for size in block]
+    coarse = [
+        size >= criteria.coarse_block and size * step >= criteria.coarse_mm
+        for size, step in zip(block, masks.grid.spacing_mm, strict=True)
+    ]
+    if not any(coarse):
+        return masks, ()
+    widths = [criteria.coarse_smoothing * size * stairs for size, stairs in zip(block, coarse, strict=True)]
     vertebrae = np.zeros_like(masks.vertebrae)
     best = np.full(masks.grid.shape, 0.5, np.float32)
     for level, box in masks.windows.items():
