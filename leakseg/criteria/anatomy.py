@@ -180,7 +180,7 @@ class OutlineCriteria:
         Unit("mm"),
         Source("measured, as carried_away_mm: twice the error; at 0.3 wedge fractures gave false leaks"),
     ] = 0.9
-    """... and cement this far beyond it was swallowed ..."""
+    """... and cement this far beyond it, or half a voxel's longest side where that is more, was swallowed ..."""
     carried_play_share: Annotated[float, Ge(0), Unit("1"), CONVENTION] = 0.1
     """... and farther by this share of the way to where it is trusted ..."""
     carried_wall_play_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 1.2
