@@ -24,7 +24,9 @@ _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
 _HARDLY_DENSER_HU = 200.0
 _ROOM_MM = 22.0
 _LEAST_SHELL = 30
-"""Voxels from which the density round a piece is told."""
+"""Voxels from which the density round a piece is told ..."""
+_SHELL_FROM, _SHELL_TO = 1.5, 2.5
+"""... which is looked for between these multiples of the blur's reach."""
 
 
 def no_cement(densities: ScanDensities) -> CementMap:
@@ -145,10 +147,11 @@ def _surroundings(
     background = np.full(hu.shape, densities.soft, np.float32)
     pieces = connected_pieces(outer)
     for number, box in enumerate(ndimage.find_objects(pieces.astype(np.int32)), start=1):
-        room = widened(box, hu.shape, 2.5 * blur_mm, spacing)
+        room = widened(box, hu.shape, _SHELL_TO * blur_mm, spacing)
         own = pieces[room] == number
         blurred = near(own, blur_mm, spacing) | grown(own, 2)
-        shell = near(own, 2.5 * blur_mm, spacing) & ~near(own, 1.5 * blur_mm, spacing) & ~blurred & ~other[room]
+        shell = near(own, _SHELL_TO * blur_mm, spacing) & ~near(own, _SHELL_FROM * blur_mm, spacing)
+        shell &= ~blurred & ~other[room]
         if np.count_nonzero(shell) >= _LEAST_SHELL:
             background[room][blurred] = max(densities.soft, float(np.median(hu[room][shell])))
     return background
