@@ -30,8 +30,9 @@ class TrustedBone:
 
     @cached_property
     def distance_mm(self) -> NDArray[np.float32]:
-        """Distance of each node to the trusted bone."""
-        return np.asarray(edt.edt(~self.bone, anisotropy=(self.step_mm,) * 3, black_border=False))
+        """Distance of each node to the surface of the trusted bone, half a step before its outermost nodes."""
+        to_nodes = edt.edt(~self.bone, anisotropy=(self.step_mm,) * 3, black_border=False)
+        return np.asarray(np.maximum(to_nodes - np.float32(self.step_mm / 2), 0))
 
     @property
     def box(self) -> Window:
