@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from leakseg.anatomy import VertebraLevel
 from leakseg.findings import Point, QualityNote, Side
 from leakseg.geometry import Grid
+from leakseg.reach import Window, within
 
 INSIDE, OUTSIDE, METAL = 1, 2, 3
 """Labels of a cement map: cement inside bone, cement outside bone, metal."""
-
-Window = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +36,11 @@ class ScanDensities:
     def edge(self, background_hu: float, share: float) -> float:
         """HU at that share of the way from a background to the cement's plateau."""
         return background_hu + share * (self.plateau - background_hu)
+
+    def crop(self, block: Window) -> ScanDensities:
+        """The same of a block of the window."""
+        grid, seeds, metal = self.grid.crop(block), self.seeds[block], self.metal[block]
+        return replace(self, window=within(block, self.window), grid=grid, seeds=seeds, metal=metal)
 
     @property
     def has_cement(self) -> bool:

@@ -122,14 +122,17 @@ def pieces_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np
     return result
 
 
-def pieces_of(mask: NDArray[np.bool_], least_mm3: float, voxel_mm3: float) -> NDArray[np.bool_]:
-    """The connected pieces of a mask that hold at least so much."""
+def pieces_of(
+    mask: NDArray[np.bool_], least_mm3: float, voxel_mm3: float, core: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """The connected pieces of a mask that hold at least so much, or at least so much of a core."""
     result = np.zeros(mask.shape, np.bool_)
     window = bounding_box(mask)
     if window is not None:
         pieces = connected_pieces(mask[window])
         numbers = pieces[mask[window]]
-        result[window][mask[window]] = (np.bincount(numbers) * voxel_mm3 >= least_mm3)[numbers]
+        counts = np.bincount(numbers, weights=None if core is None else core[window][mask[window]])
+        result[window][mask[window]] = (counts * voxel_mm3 >= least_mm3)[numbers]
     return result
 
 

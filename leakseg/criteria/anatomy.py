@@ -192,9 +192,10 @@ class OutlineCriteria:
     swallowed_beyond_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
     """Cement this far beyond the rebuilt outline was swallowed ..."""
     min_swallowed_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 4.0
-    """... where at least this much of it hangs together."""
+    """... where at least this much of it hangs together, and as much of what is cut off is nearer to cement than to
+    cortex (osteophytes are not) ..."""
     swallowed_margin_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
-    """The mask is cut back this far round swallowed cement ..."""
+    """... the mask is cut back this far round it ..."""
     freed_beyond_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 0.25
     """... where it lies this far beyond the rebuilt outline ..."""
     bony_away_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.2

@@ -13,7 +13,7 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.findings import CaseResult, Leak
 from leakseg.geometry import Grid
 from leakseg.pictures.rebuilt import rebuilt_canal
-from leakseg.pieces import Window
+from leakseg.reach import Window
 
 MARGIN_MM = 30.0
 """Of tissue round the vertebrae; key images show 100 mm."""

@@ -15,8 +15,8 @@ from scipy import ndimage
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
-from leakseg.pieces import ScanDensities, Window
-from leakseg.reach import deeper, pieces_of, window_round
+from leakseg.pieces import ScanDensities
+from leakseg.reach import Window, deeper, pieces_of, window_round
 from leakseg.volume import Volume, denser_than
 
 _SECTIONS = 8

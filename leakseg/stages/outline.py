@@ -22,7 +22,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box
 from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
-from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, widened, within
+from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, widened
 from leakseg.surface import CarriedSurface, carry_surface, second_order_surface
 from leakseg.volume import Volume
 
@@ -56,13 +56,7 @@ def free_swallowed_cement(
         return masks, ()
     block = bounding_box(masks.vertebrae[densities.window])
     assert block is not None
-    block = widened(block, densities.grid.shape, _ROOM_MM, densities.grid.spacing_mm)
-    densities = replace(
-        densities,
-        window=within(block, densities.window),
-        grid=densities.grid.crop(block),
-        seeds=densities.seeds[block],
-    )
+    densities = densities.crop(widened(block, densities.grid.shape, _ROOM_MM, densities.grid.spacing_mm))
     labels = masks.vertebrae[densities.window]
     cement = _cement(volume, labels, densities, cement_criteria, criteria)
     index = np.argwhere(cement)
@@ -87,8 +81,11 @@ def free_swallowed_cement(
     loose = pieces_with(loose, seeds)
     far = np.zeros(labels.shape, bool)
     far[tuple(around[beyond >= criteria.swallowed_beyond_mm].T)] = True
-    bony = _bony(loose & far, volume.hu[densities.window], densities, criteria)
-    free = np.argwhere(pieces_with(loose & ~bony, seeds & ~bony))
+    hu = volume.hu[densities.window]
+    loose &= ~_bony(loose & far, hu, densities, criteria)
+    dense = hu > densities.edge(densities.cortex, cement_criteria.edge_share)
+    loose = pieces_of(loose, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3, dense)
+    free = np.argwhere(pieces_with(loose, seeds & loose))
     vertebrae = masks.to_relabel()
     window = vertebrae[densities.window]
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
@@ -104,11 +101,9 @@ def _cement(
     outline: OutlineCriteria,
 ) -> NDArray[np.bool_]:
     """Cement beyond doubt, and what is as dense inside the masks and hangs together with it or lies near to it."""
-    limit = max(
-        densities.edge(densities.cancellous, criteria.edge_share),
-        densities.edge(densities.cortex, outline.denser_share),
-    )
-    dense = (labels > 0) & (volume.hu[densities.window] > limit)
+    deep_hu = densities.edge(densities.cancellous, criteria.edge_share)
+    limit = max(deep_hu, densities.edge(densities.cortex, outline.denser_share))
+    dense = (labels > 0) & (volume.hu[densities.window] > limit) & ~densities.metal
     sure = pieces_with(dense, densities.seeds)
     return pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
 

@@ -59,6 +59,30 @@ def test_cement_that_reaches_the_bones_outline_is_not_cut_off(spine, place):
     assert "mask_swallowed_cement" not in [note.code for note in found.notes]
 
 
+def test_an_osteophyte_in_the_mask_beside_cement_is_bone(spine):
+    z, edge = spine.middle_z("L3"), spine.body_half_width_mm
+    spur = spine.box((edge, edge + 6), (WALL_Y - 20, WALL_Y - 10), (z - 12, z - 4))
+    cement = spine.box((0, edge - 1), (WALL_Y - 22, WALL_Y - 8), (z - 6, z + 6))
+    masks = spine.masks()
+    labels = np.where(spur, VertebraLevel.L3.number, masks.vertebrae)
+    volume = spine.volume(spine.fill("L3"), cement, other=((spur, 1050),))
+    found = analyse(volume, SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier())
+    assert found.leaks == ()
+    assert "mask_swallowed_cement" not in [note.code for note in found.notes]
+
+
+def test_a_screw_in_the_mask_is_no_swallowed_cement(spine):
+    z, edge = spine.middle_z("L3"), spine.body_half_width_mm
+    screw = spine.box((edge - 5, edge + 3), (WALL_Y - 14, WALL_Y + 30), (z + 3, z + 7))
+    masks = spine.masks()
+    labels = np.where(screw & (spine.points[..., 1] < WALL_Y), VertebraLevel.L3.number, masks.vertebrae)
+    cement = spine.box((0, edge - 8), (WALL_Y - 22, WALL_Y - 8), (z - 6, z + 6)) & ~screw
+    volume = spine.volume(cement, other=((screw, 3071),))
+    found = analyse(volume, SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier())
+    assert found.leaks == ()
+    assert "mask_swallowed_cement" not in [note.code for note in found.notes]
+
+
 def test_an_endplate_under_which_cement_lies_nearly_everywhere_stands_as_it_is_drawn(spine):
     """A third of it is sunk and free of cement: what it tells of the rest would cut the rest off."""
     z = spine.middle_z("L3")

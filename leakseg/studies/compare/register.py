@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from leakseg.anatomy import SpineAnatomy, Vertebra, VertebraLevel
 from leakseg.criteria.compare import CompareCriteria
 from leakseg.geometry import FloatArray, Grid
-from leakseg.pieces import Window
+from leakseg.reach import Window
 from leakseg.studies.compare.scans import ScanAtTime
 
 _ROOM_MM = 12.0
