@@ -25,7 +25,7 @@ from leakseg.judging import (
 )
 from leakseg.looking import LEAST_MM3, Look, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, cut_out, near, widened, window_round, within
+from leakseg.reach import Window, connected_pieces, cut_out, near, widened, window_round, within
 from leakseg.volume import Volume, denser_than
 
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
@@ -74,6 +74,7 @@ def find_leaked_cement(
             seen = share[box], from_bone[box], halo[box]
             piece = look.at(own, whole, *seen)
             if piece is not None and is_cement(piece, yardstick, criteria):
+                own = _without_what_stands_alone(own, whole, look, *seen)
                 taken[whole] |= own
                 if piece.to_inner_mm > touching_mm >= piece.to_channel_mm:
                     look.follow(own, whole, channels)
@@ -87,6 +88,34 @@ def find_leaked_cement(
     mask = _mask_of(taken, scene, metal, criteria)
     told = tuple(note for _, note in sorted(notes, key=lambda note: note[0]))
     return LeakedCement(mask, touching_mm, told, channels)
+
+
+def _without_what_stands_alone(
+    own: NDArray[np.bool_],
+    whole: Window,
+    look: Look,
+    share: NDArray[np.floating[Any]],
+    from_bone: FloatArray,
+    halo: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """A piece that is cement without those of its parts that are none by themselves.
+
+    A faint bridge may lead from a leak to a plaque or an osteophyte beside it: what is left of the piece above its
+    threshold stands apart there, and would be told as a leak of its own.
+    """
+    closed = (look.scene.vertebrae[whole] > 0) | look.metal[whole]
+    parts = connected_pieces(_kept(own, closed, share, look.criteria)).astype(np.int32)
+    if parts.max() < 2:
+        return own
+    doubtful, least = np.zeros_like(own), LEAST_MM3 / look.scene.densities.grid.voxel_volume_mm3
+    for number, box in enumerate(ndimage.find_objects(parts), start=1):
+        part = parts[box] == number
+        if np.count_nonzero(part) < least:
+            continue
+        piece = look.at(part, within(box, whole), share[box], from_bone[box], halo[box])
+        if piece is None or not is_cement(piece, look.yardstick, look.criteria):
+            doubtful[box] |= part
+    return own & ~doubtful if ((parts > 0) & ~doubtful).any() else own
 
 
 def _cores(
@@ -198,10 +227,16 @@ def _mask_of(
     mask = np.zeros(taken.shape, bool)
     room = bounding_box(taken, 4)
     if room is not None:
-        share = scene.share(room)
-        core = taken[room] & (share > criteria.edge_share)
-        mask[room] = core | _thin(taken[room], core, (scene.vertebrae[room] > 0) | metal[room], share, criteria)
+        closed = (scene.vertebrae[room] > 0) | metal[room]
+        mask[room] = _kept(taken[room], closed, scene.share(room), criteria)
     return mask
+
+
+def _kept(
+    taken: NDArray[np.bool_], closed: NDArray[np.bool_], share: NDArray[np.floating[Any]], criteria: CementCriteria
+) -> NDArray[np.bool_]:
+    core = taken & (share > criteria.edge_share)
+    return core | _thin(taken, core, closed, share, criteria)
 
 
 def _thin(

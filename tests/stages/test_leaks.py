@@ -258,6 +258,18 @@ def test_unlabelled_bone_and_calcification_are_no_leaks(spine):
     assert found.leaks == ()
 
 
+def test_a_plaque_that_a_faint_bridge_joins_to_a_leak_is_none(spine):
+    front = WALL_Y - 30
+    out = spine.box((-2, 2), (front - 1, front + 10), (z(spine) - 2, z(spine) + 2))
+    lump = spine.box((-5, 5), (front - 8, front - 1), (z(spine) - 5, z(spine) + 5))
+    plaque = spine.box((12, 24), (front - 7, front - 5), (z(spine) - 5, z(spine) + 5)), 850
+    bridge = spine.box((5, 12), (front - 6, front - 5), (z(spine) - 1, z(spine) + 1)), 640
+    found = run(spine, spine.fill("L3"), out, lump, other=(plaque, bridge))
+    (leak,) = found.leaks
+    assert leak.volume_mm3 == pytest.approx(float(((out | lump) & (spine.masks().vertebrae == 0)).sum()), rel=0.1)
+    assert not (found.leak_labels.labels > 0)[plaque[0]].any()
+
+
 def test_a_distant_piece_is_told(spine):
     drop = spine.ball((30.0, -54.0, z(spine)), 3.0)
     found = run(spine, spine.fill("L3"), drop)
