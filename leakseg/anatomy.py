@@ -292,3 +292,8 @@ class SpineAnatomy:
     def vertebra(self, level: VertebraLevel) -> Vertebra:
         """The vertebra of that level."""
         return next(vertebra for vertebra in self.vertebrae if vertebra.level == level)
+
+    def behind_wall_mm(self, suv: FloatArray) -> FloatArray:
+        """How far canal coordinates ``(N, 3)`` lie behind the posterior wall of their section, ``(N,)``."""
+        rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(self.posterior_wall_u_mm) - 1)
+        return np.asarray(suv[:, 1] - self.posterior_wall_u_mm[rows])

@@ -19,6 +19,8 @@ class DensePiece:
 
     ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half;
     ``walled`` the share of its surroundings that is bone.
+    ``behind`` is whether most of it lies behind the posterior walls, as a needle's track does; ``off_bone_mm`` the
+    median distance of its voxels from bone; ``flat`` how much it is a sheet rather than a strand, from 0 to 1.
     ``to_channel_mm`` is the way to a strand through deep bone that hangs together with inner cement; infinite where
     none was looked for.
     """
@@ -33,6 +35,9 @@ class DensePiece:
     neural: bool
     rooted: float
     walled: float
+    behind: bool = False
+    off_bone_mm: float = 0.0
+    flat: float = 0.0
     to_channel_mm: float = math.inf
 
 
@@ -69,22 +74,30 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     if piece.neural:
         blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share
         drop = plain and piece.dense_end >= criteria.neural_core_share
-        apart = piece.spread <= criteria.max_spread_neural and piece.rooted <= criteria.max_rooted
-        return (dense or drop or blurred or beyond_bone) and apart
+        no_bone = plainly_denser and piece.middle >= scan.cortex_edge
+        apart = no_bone or piece.rooted <= criteria.max_rooted
+        return (dense or drop or blurred or beyond_bone) and apart and piece.spread <= criteria.max_spread_neural
     strand = (
         plain
         and piece.to_bone_mm <= criteria.halo_mm
+        and piece.flat <= criteria.max_flat
         and piece.middle >= criteria.detached_strand_share
         and piece.dense_end >= criteria.strand_core_share
     )
     return (
         (strand or beyond_bone or (dense and piece.middle >= criteria.detached_middle_share))
         and not piece.cut_off
-        and piece.to_inner_mm <= criteria.detached_reach_mm
-        and piece.to_bone_mm <= criteria.detached_bone_mm
+        and piece.to_inner_mm <= (criteria.track_reach_mm if plain and piece.behind else criteria.detached_reach_mm)
+        and _on_bone(piece, criteria)
         and piece.dense_end <= criteria.detached_max_core_share
         and piece.spread <= criteria.max_spread
     )
+
+
+def _on_bone(piece: DensePiece, criteria: CementCriteria) -> bool:
+    """Whether a detached piece lies on the bone, or comes out of it: ureters and vessels only pass by."""
+    leaves = piece.to_bone_mm <= criteria.detached_root_mm
+    return piece.to_bone_mm <= criteria.detached_bone_mm and (leaves or piece.off_bone_mm <= criteria.detached_off_mm)
 
 
 def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
@@ -93,6 +106,7 @@ def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         scan.plainly_denser(criteria)
         and scan.cortex < piece.dense_end <= criteria.detached_max_core_share
         and piece.to_channel_mm <= scan.touching_mm
+        and piece.flat <= criteria.max_flat
         and piece.to_inner_mm <= criteria.detached_reach_mm
         and piece.to_bone_mm <= criteria.detached_bone_mm
     )

@@ -22,6 +22,8 @@ LEAST_MM3 = 2.0
 """Smaller pieces are noise."""
 _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
+_SAMPLE, _FEWEST = 150, 8
+"""Of so many of a piece's voxels it is asked whether they lie in a sheet, where so many lie round them."""
 _ROOT_MM = 8.0
 """How far dense bone that goes on from a piece is followed."""
 
@@ -102,7 +104,8 @@ class Look:
         if faint and not (self.coarse and over_halo_mm3 >= criteria.min_over_halo_mm3):
             return None
         index = np.argwhere(own) + [part.start for part in whole]
-        place = self.spine.lattice.lookup(self.spine.place, self.spine.axis.to_canal(grid.to_patient(index)))
+        suv = self.spine.axis.to_canal(grid.to_patient(index))
+        place = self.spine.lattice.lookup(self.spine.place, suv)
         in_canal = (place == Place.CANAL).any()
         hanging = partial(scene.hanging, above=self.canal_hang_share if in_canal else criteria.hang_share)
         most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
@@ -118,7 +121,12 @@ class Look:
             neural=float(np.isin(place, (Place.CANAL, Place.FORAMEN)).mean()) > _MOST,
             rooted=scene.rooted(own, whole, (self.inner, self.metal)),
             walled=scene.walled(own, whole),
+            behind=bool(np.median(self.spine.behind_wall_mm(suv)) > 0),
+            off_bone_mm=float(np.median(from_bone[own])),
         )
+        if piece.to_inner_mm > self.yardstick.touching_mm and not piece.neural:
+            core = index[share[own] > criteria.edge_share * dense_end]
+            piece = replace(piece, flat=_flatness(core, scene.spacing_mm, criteria.flat_reach_mm))
         may_be_led_to = is_led_to(replace(piece, to_channel_mm=0.0), self.yardstick, criteria)
         if may_be_led_to and piece.to_inner_mm > self.yardstick.touching_mm:
             piece = replace(piece, to_channel_mm=_distance_mm(index, self.channels, scene.spacing_mm))
@@ -155,6 +163,18 @@ def rim_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     assert box is not None
     own = mask[box]
     return np.asarray(np.argwhere(own & ~ndimage.binary_erosion(own)) + [part.start for part in box])
+
+
+def _flatness(index: NDArray[np.int64], spacing_mm: tuple[float, float, float], reach_mm: float) -> float:
+    """How much voxels ``(N, 3)`` are a sheet: 0 of strands and balls, 1 of a thin wide sheet.
+
+    The second principal variance less the third, over the first, of those within reach of one; the median of all.
+    """
+    points, voxel = index * np.array(spacing_mm), np.diag(np.square(spacing_mm)) / 12
+    near_by = spatial.cKDTree(points).query_ball_point(points[:: max(1, len(points) // _SAMPLE)], reach_mm)
+    spreads = [np.linalg.eigvalsh(np.cov(points[own].T) + voxel) for own in near_by if len(own) >= _FEWEST]
+    flat = [(spread[1] - spread[0]) / spread[2] for spread in spreads]
+    return float(np.median(flat)) if flat else 0.0
 
 
 def _distance_mm(index: NDArray[np.int64], mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:

@@ -93,10 +93,19 @@ class CementCriteria:
     clear_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.1
     """... where its dense end is as dense as a drop's, and this share beyond half way from cortex to cement."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
-    """Detached pieces outside canal and foramina count only this near to cement inside bone ..."""
+    """Detached pieces outside canal and foramina count only this near to cement inside bone, ..."""
+    track_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
+    """... or, nearer to cement than to cortex, this near behind the posterior wall: a needle's track goes on behind the
+    pedicle, and nothing there but metal is as dense; ..."""
     detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """... this near to bone, as the veins of the vertebrae run, and whole within the view (ureters, vessels with
-    contrast and calcified walls lie farther out) ..."""
+    contrast and calcified walls lie farther out), ..."""
+    detached_off_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 6.0
+    """... the median of their voxels so near to it, ..."""
+    detached_root_mm: Annotated[
+        float, Gt(0), Unit("mm"), Source("measured here: detached phantom leaks to 0.8, a ureter on the sacrum 1.8")
+    ] = 1.5
+    """... or one end: what lies on no bone comes out of it, or passes by as ureters and vessels do ..."""
     detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
     """... in canal and foramina, where nothing else is dense, this near."""
     detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
@@ -109,7 +118,17 @@ class CementCriteria:
         float, Gt(0), Le(1), Unit("1"), Source("measured here: osteophytes of verse005 to 0.46, veins from 0.51")
     ] = 0.5
     """... or this share where it lies on the bone, in scans whose cement is plainly denser than cortex; its dense end
-    is then nearer to cement than to cortex."""
+    is then nearer to cement than to cortex ..."""
+    flat_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
+    """... and it is a strand, no sheet: of the spread of its voxels within this reach of each other, ..."""
+    max_flat: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here: detached strands of phantoms to 0.36, plaques in the aorta's wall from 0.46"),
+    ] = 0.4
+    """... the second less the third over the first is at most this: a plaque is a patch of a vessel's wall."""
     neural_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
     """In canal and foramina, where nothing else is dense, the dense end reaches this share, nearer to cement than to
     cortex."""

@@ -110,8 +110,7 @@ def _thickness(part: CementPart, cement: CementMap) -> float:
 def _course(suv: FloatArray, beside: Vertebra, origin: Vertebra, spine: SpineAnatomy) -> Features:
     """Where the part runs, seen from the vertebra it lies beside."""
     centre = np.array(beside.body_centre_suv_mm)
-    rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.posterior_wall_u_mm) - 1)
-    behind = suv[:, 1] - spine.posterior_wall_u_mm[rows]
+    behind = spine.behind_wall_mm(suv)
     across = np.abs(suv[:, 2] - centre[2])
     angle = np.degrees(np.arctan2(across, centre[1] - suv[:, 1]))
     height = beside.height_fraction(suv)

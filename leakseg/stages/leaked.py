@@ -199,7 +199,7 @@ def _loose_pieces(
         loose[tuple(faint[fills.astype(bool)].T)] = False
     pieces = cc3d.connected_components(loose, connectivity=26)
     sizes, least = np.bincount(pieces[loose]), LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
-    room_mm = criteria.detached_bone_mm + 2 * max(spacing)
+    room_mm = criteria.detached_off_mm + 2 * max(spacing)
     tree: Any = None
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         if sizes[number] < least:

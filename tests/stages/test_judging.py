@@ -96,3 +96,31 @@ def test_a_strand_that_a_channel_through_the_bone_leads_to_is_cement_where_it_is
     assert not judged(faint, to_channel_mm=3.0, dense_end=0.34)
     assert not judged(faint, to_channel_mm=3.0, spread=4.0)
     assert not judged(faint, FAINT_CEMENT, to_channel_mm=3.0)
+
+
+def test_a_plaque_beside_the_bone_is_a_sheet_and_no_strand():
+    assert judged(VEIN, flat=0.2)
+    assert not judged(VEIN, flat=0.5)
+    assert not judged(VEIN, flat=0.5, middle=0.4, to_channel_mm=3.0)
+    assert judged(VEIN, flat=0.5, middle=0.85, dense_end=1.0)  # too dense for one
+
+
+def test_a_long_vein_comes_out_of_the_bone_that_a_ureter_passes():
+    even = replace(VEIN, middle=0.85, dense_end=1.0, off_bone_mm=9.0)
+    assert judged(even)
+    assert not judged(even, to_bone_mm=1.8)
+    assert judged(even, to_bone_mm=1.8, off_bone_mm=3.0)
+
+
+def test_a_needles_track_lies_behind_the_pedicle_far_from_the_cement():
+    track = replace(VEIN, middle=0.62, dense_end=0.9, to_inner_mm=29.0, behind=True)
+    assert judged(track)
+    assert not judged(track, behind=False)
+    assert not judged(track, dense_end=0.6)
+    assert not judged(track, to_inner_mm=50.0)
+
+
+def test_what_a_drop_nearer_to_cement_than_to_cortex_goes_on_into_is_no_bone():
+    drop = replace(VEIN, middle=0.85, dense_end=1.0, to_inner_mm=14.0, neural=True, rooted=0.35)
+    assert judged(drop)
+    assert not judged(drop, middle=0.6)
