@@ -129,10 +129,10 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
 
 
 def _across_gap(piece: DensePiece, cortex_edge: float, criteria: CementCriteria) -> bool:
-    """Whether a piece is too thick to touch inner cement across its gap, and not so dense that it must be cement."""
-    wide = piece.to_inner_mm > criteria.gap_mm and piece.size_mm3 > criteria.gap_max_mm3
+    """Whether across its gap to inner cement a piece is no strand, and not so dense that it must be cement."""
+    thick = piece.size_mm3 > criteria.gap_max_mm3 or piece.flat > criteria.max_flat
     clear = piece.dense_end >= max(criteria.detached_core_share, cortex_edge + criteria.clear_share)
-    return wide and not clear
+    return piece.to_inner_mm > criteria.gap_mm and thick and not clear
 
 
 def _even(piece: DensePiece, criteria: CementCriteria, *, plain: bool) -> bool:

@@ -124,7 +124,7 @@ class Look:
             behind=bool(np.median(self.spine.behind_wall_mm(suv)) > 0),
             off_bone_mm=float(np.median(from_bone[own])),
         )
-        if piece.to_inner_mm > self.yardstick.touching_mm and not piece.neural:
+        if piece.to_inner_mm > criteria.gap_mm and not piece.neural:
             core = index[share[own] > criteria.edge_share * dense_end]
             piece = replace(piece, flat=_flatness(core, scene.spacing_mm, criteria.flat_reach_mm))
         may_be_led_to = is_led_to(replace(piece, to_channel_mm=0.0), self.yardstick, criteria)
