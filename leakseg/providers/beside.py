@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from leakseg.providers.folder import role_named
 from leakseg.providers.names import VERTEBRAE, stem_of
 from leakseg.providers.schemes import Scheme
 from leakseg.providers.segments import holds_vertebrae, read_seg_header
-from leakseg.providers.values import MaskFile
+from leakseg.providers.values import MaskFile, own_files
 from leakseg.volume import ScanSource
 
 _DICOM_ENDINGS = (".dcm", "")
@@ -58,7 +59,7 @@ def _seg_of_study(scan: ScanSource, places: list[Path], notes: list[QualityNote]
     """The newest DICOM SEG of the scan's study and frame that holds vertebrae, its own series' first."""
     if scan.study_instance_uid is None:
         return None
-    own = {path.resolve() for path in scan.files}
+    own = own_files(scan)
     found: list[tuple[tuple[bool, str, str], Path]] = []
     for path in _dicom_files([*places, *_series_folders(scan)], own):
         header = read_seg_header(path)
@@ -83,12 +84,12 @@ def _seg_of_study(scan: ScanSource, places: list[Path], notes: list[QualityNote]
     return max(found)[1] if found else None
 
 
-def _dicom_files(places: list[Path], own: set[Path]) -> list[Path]:
+def _dicom_files(places: list[Path], own: set[str]) -> list[Path]:
     files = {}
     for place in places:
         for path in sorted(place.iterdir()):
-            if path.suffix.lower() in _DICOM_ENDINGS and path.is_file() and path.resolve() not in own:
-                files[path.resolve()] = path
+            if path.suffix.lower() in _DICOM_ENDINGS and path.is_file() and (real := os.path.realpath(path)) not in own:
+                files[real] = path
     return list(files.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from leakseg.anatomy import VertebraLevel
@@ -12,7 +13,7 @@ from leakseg.providers.embedded import names_in_file
 from leakseg.providers.names import VERTEBRAE, role_of_file
 from leakseg.providers.schemes import SCHEMES, Scheme, read_labels_file, scheme_of_names
 from leakseg.providers.segments import read_seg_header
-from leakseg.providers.values import MaskFile
+from leakseg.providers.values import MaskFile, own_files
 from leakseg.volume import ScanSource
 
 LABELS_FILE = "labels.toml"
@@ -66,11 +67,11 @@ def role_named(folder: Path, scan: ScanSource, scheme: Scheme | None) -> list[Ma
     AnatomyError
         Where a labelmap among them has numbers that nothing names, or two files claim one role.
     """
-    own = {path.resolve() for path in scan.files}
+    own = own_files(scan)
     named: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         role = role_of_file(path.name) if is_image_file(path) and path.is_file() else None
-        if role is None or path.resolve() in own:
+        if role is None or os.path.realpath(path) in own:
             continue
         if role in named and role != VertebraLevel.S1:
             raise AnatomyError(
@@ -119,8 +120,8 @@ def _case_folder(
     named = role_named(folder, scan, scheme)
     if named:
         return named, _strangers(folder, scan)
-    own = {path.resolve() for path in scan.files}
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.resolve() not in own]
+    own = own_files(scan)
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and os.path.realpath(path) not in own]
     segs = [path for path in files if not is_image_file(path) and read_seg_header(path) is not None]
     images = [path for path in files if is_image_file(path) and not path.name.lower().startswith("truth")]
     if len(segs) == 1:
@@ -136,11 +137,11 @@ def _case_folder(
 
 
 def _strangers(folder: Path, scan: ScanSource) -> tuple[QualityNote, ...]:
-    own = {path.resolve() for path in scan.files}
+    own = own_files(scan)
     count = sum(
         1
         for path in folder.iterdir()
-        if is_image_file(path) and role_of_file(path.name) is None and path.resolve() not in own
+        if is_image_file(path) and role_of_file(path.name) is None and os.path.realpath(path) not in own
     )
     if not count:
         return ()

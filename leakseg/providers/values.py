@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
@@ -15,6 +16,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import Grid
 from leakseg.providers.names import Structure
 from leakseg.providers.schemes import Scheme
+from leakseg.volume import ScanSource
 
 ProviderName = Literal["precomputed", "builtin", "totalsegmentator"]
 
@@ -86,3 +88,18 @@ class MasksRead:
 
     masks: SpineMasks
     notes: tuple[QualityNote, ...] = ()
+
+
+def own_files(scan: ScanSource) -> set[str]:
+    """Where the scan's files lie, links followed: a folder of masks may hold them too.
+
+    As `os.path.realpath` of each, which asks for every folder on the way; here once for those of one folder.
+    """
+    folders: dict[str, str] = {}
+    found = set()
+    for path in map(str, scan.files):
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        found.add(os.path.realpath(path) if os.path.islink(path) else os.path.join(folders[folder], name))  # noqa: PTH114, PTH118
+    return found
