@@ -6,15 +6,37 @@ A case makes and drops thousands of arrays of a few megabytes; touching fresh pa
 from __future__ import annotations
 
 import ctypes
+import math
+import mmap
 import sys
+from contextlib import suppress
 from functools import cache
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+import numpy as np
+from numpy.typing import NDArray
+
+_MMAP_THRESHOLD, _TOP_PAD, _TRIM_THRESHOLD = -3, -2, -1
 """Names of glibc's ``mallopt``."""
 _MOST_KEPT_BYTES = 64 << 20
-"""What may lie free at the end of the heap before it goes back to the system."""
+"""What lies free at the end of the heap and does not go back to the system: more does, and so much stays."""
+_HUGE_FROM_BYTES = 8 << 20
+"""Smaller masks are not worth a mapping of their own."""
 _LARGE_BYTES = 32 << 20
 """Larger arrays come from the system and go back to it at once (the most that glibc takes)."""
+
+
+def untouched(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A mask without any voxel, of which few will be set: what is only read of it takes no memory and hardly time.
+
+    Where the system has huge pages it maps one page of zeros for every 2 MB that are read, else one for every 4 KB.
+    """
+    size = math.prod(shape)
+    if size < _HUGE_FROM_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros(shape, np.bool_)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a system built without them
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, np.bool_).reshape(shape)
 
 
 @cache
@@ -26,4 +48,5 @@ def keep_freed_memory() -> bool:
         set_option = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(set_option(_MMAP_THRESHOLD, _LARGE_BYTES) and set_option(_TRIM_THRESHOLD, _MOST_KEPT_BYTES))
+    wanted = ((_MMAP_THRESHOLD, _LARGE_BYTES), (_TRIM_THRESHOLD, _MOST_KEPT_BYTES), (_TOP_PAD, _MOST_KEPT_BYTES))
+    return all(set_option(name, value) for name, value in wanted)

@@ -202,6 +202,11 @@ def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, slice, sli
     return k, j, i
 
 
+def voxels_of(mask: NDArray[Any]) -> NDArray[np.int64]:
+    """``(N, 3)`` voxels of a mask or a labelmap, as `numpy.argwhere` lists them, quickly where they are few."""
+    return np.asarray(np.unravel_index(np.flatnonzero(mask), mask.shape), dtype=np.int64).T
+
+
 def _axis_order(affine: FloatArray) -> tuple[list[int], list[int]]:
     """For each array axis, the patient axis nearest to it (each taken once) and its sign."""
     columns = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)

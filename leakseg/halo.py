@@ -54,16 +54,21 @@ def _seen_through(
     """The voxels just outside bone, by their flat place, and the share that each may have."""
     spacing = densities.grid.spacing_mm
     half_voxel = half_voxel_mm(spacing)
-    noisy = iron | near(inner, criteria.halo_away_mm, spacing, half_voxel)
+    noisy = near(inner, criteria.halo_away_mm, spacing, half_voxel)
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
-    shell = np.flatnonzero(grown_by(own, ends[-1], spacing, half_voxel) & ~grown_by(own, 0.0, spacing, half_voxel))
+    around = grown_by(own, ends[-1], spacing, half_voxel)
+    around &= ~grown_by(own, 0.0, spacing, half_voxel)
+    shell = np.flatnonzero(around)
+    del around  # 30 MB of a long spine
     beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
     layer = sum(beyond, np.zeros(len(shell), np.uint8))
     blur_mm = (max(criteria.halo_blur_mm, 0.5 * step) for step in spacing)
     sigma = [mm / step for mm, step in zip(blur_mm, spacing, strict=True)]
     inside = partial(_inside_share, densities=densities)
-    seen_through = blurred_at(hu, own & ~iron, shell, sigma, inside) + np.float32(_FAINT)
-    quiet, share = ~noisy.ravel()[shell], _share(values_at(hu, shell), densities)
+    bone = own & ~iron if iron.any() else own
+    seen_through = blurred_at(hu, bone, shell, sigma, inside) + np.float32(_FAINT)
+    quiet = ~(noisy.ravel()[shell] | values_at(iron, shell))
+    share = _share(values_at(hu, shell), densities)
     for number in range(len(ends)):
         there = layer == number
         known = there & quiet

@@ -13,7 +13,7 @@ from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import CementCriteria
-from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm
+from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm, voxels_of
 from leakseg.judging import DensePiece, Yardstick, is_led_to
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, cut_out, deeper, hanging_together, near, pieces_with, widened
@@ -162,7 +162,7 @@ def rim_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     box = bounding_box(mask, 1)
     assert box is not None
     own = mask[box]
-    return np.asarray(np.argwhere(own & ~ndimage.binary_erosion(own)) + [part.start for part in box])
+    return np.asarray(voxels_of(own & ~ndimage.binary_erosion(own)) + [part.start for part in box])
 
 
 def _flatness(index: NDArray[np.int64], spacing_mm: tuple[float, float, float], reach_mm: float) -> float:

@@ -17,6 +17,7 @@ from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import MaskCriteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import QualityNote
+from leakseg.geometry import voxels_of
 from leakseg.providers.fit import measure_fit
 from leakseg.providers.levels import LevelShape, level_shapes
 from leakseg.volume import Volume
@@ -169,7 +170,7 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
     low, high = min(window[0].start for window in levels), max(window[0].stop for window in levels)
     strides = tuple(max(1, round(_STRIDE_MM / step)) for step in masks.grid.spacing_mm)
     sparse = (slice(low, high, strides[0]), slice(None, None, strides[1]), slice(None, None, strides[2]))
-    points, bone = np.argwhere(tube[sparse]), np.argwhere(masks.vertebrae[sparse])
+    points, bone = voxels_of(tube[sparse]), voxels_of(masks.vertebrae[sparse])
     if not len(points) or not len(bone):
         text = f"The {name} mask does not reach the height of the vertebrae; it is of no use there."
         return [QualityNote("mask_canal_elsewhere", "warning", text)]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.balls import grown_by
-from leakseg.geometry import bounding_box
+from leakseg.geometry import bounding_box, voxels_of
 from leakseg.volume import Volume
 
 _STRIDE_MM = 1.2
@@ -64,8 +64,8 @@ def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
     size = [max(1, round(_SMOOTHING_MM / step)) for step in spacing]
     hu = ndimage.uniform_filter(volume.hu[window].astype(np.float32), size)
     steps = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
-    rim = _some(np.argwhere(mask & grown_by(~mask, _RIM_MM, steps)))
-    shell = _some(np.argwhere(grown_by(mask, _SHELL_MM[1], steps) & ~grown_by(mask, _SHELL_MM[0], steps)))
+    rim = _some(voxels_of(mask & grown_by(~mask, _RIM_MM, steps)))
+    shell = _some(voxels_of(grown_by(mask, _SHELL_MM[1], steps) & ~grown_by(mask, _SHELL_MM[0], steps)))
     here = _contrast(hu, rim, shell, np.zeros(3, int))
     if here is None:
         return None

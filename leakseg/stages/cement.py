@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from leakseg.allocator import untouched
 from leakseg.anatomy import SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
@@ -49,7 +50,7 @@ def segment_inner_cement(
     volume: Volume, masks: SpineMasks, densities: ScanDensities, metal: NDArray[np.bool_], criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """Cement inside bone: connected to a seed, above the threshold of its depth."""
-    inner = np.zeros(densities.grid.shape, np.bool_)
+    inner = untouched(densities.grid.shape)
     spine = bounding_box(masks.vertebrae[densities.window], 1)  # a border of the block would be no surface
     assert spine is not None
     deep = densities.edge(densities.cancellous, criteria.edge_share)
@@ -57,12 +58,15 @@ def segment_inner_cement(
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm
     window = within(spine, densities.window)
     bone = masks.vertebrae[window] > 0
-    dense = pieces_with(bone & ~metal[spine] & denser_than(volume.hu[window], deep), seeds)
+    dense = denser_than(volume.hu[window], deep)
+    dense &= bone
+    dense[metal[spine]] = False
+    dense = pieces_with(dense, seeds)
     room = window_round(dense, criteria.rim_mm, spacing, spare=2)
     if room is not None:
         inside = deeper(bone[room], criteria.rim_mm, spacing)
         sure = dense[room] & (volume.hu[window][room] > np.where(inside, deep, rim))
-        inner[within(room, spine)] = pieces_with(sure, seeds[room])
+        inner[within(room, spine)][pieces_with(sure, seeds[room])] = True
     return inner
 
 
@@ -77,7 +81,7 @@ def map_cement(
 ) -> CementMap:
     """All cement and metal of the scan, with the share of each voxel that is cement."""
     box = _room(inner, leaked.mask, metal, densities.grid.spacing_mm)
-    window, inner, metal = within(box, densities.window), (inner | leaked.channels)[box], metal[box]
+    window, inner, metal = within(box, densities.window), inner[box] | leaked.channels[box], metal[box]
     outer = leaked.mask[box]
     hu, bone = volume.hu[window], masks.vertebrae[window] > 0
     labels = np.zeros(hu.shape, np.uint8)

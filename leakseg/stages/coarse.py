@@ -96,12 +96,22 @@ def _block_size(vertebrae: NDArray[np.uint8]) -> list[float] | None:
     labels = vertebrae[box]
     sizes = []
     for axis in range(3):
-        along = np.moveaxis(labels, axis, 0)
-        gaps = np.diff([place for place, (one, other) in enumerate(pairwise(along)) if (one != other).any()])
+        gaps = np.diff(np.flatnonzero(_steps_between_planes(labels, axis)))
         if len(gaps) < _FEWEST_GAPS or np.mean(gaps <= np.median(gaps) + 1) < _REGULAR:
             return None
         sizes.append(float(np.mean(gaps)))
     return sizes
+
+
+def _steps_between_planes(labels: NDArray[np.uint8], axis: int) -> NDArray[np.bool_]:
+    """Whether each plane along an axis differs anywhere from the next."""
+    if axis == 0:
+        return np.array([(one != other).any() for one, other in pairwise(labels)], np.bool_)
+    steps = np.zeros(labels.shape[axis] - 1, np.bool_)
+    for section in labels:
+        one, other = (section[1:], section[:-1]) if axis == 1 else (section[:, 1:], section[:, :-1])
+        steps |= (one != other).any(axis=2 - axis)
+    return steps
 
 
 def _smooth(mask: NDArray[np.bool_], widths: list[float]) -> NDArray[np.float32]:

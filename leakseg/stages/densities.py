@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
-from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm
+from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, voxels_of
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, deeper, pieces_of, window_round
 from leakseg.volume import Volume, denser_than
 
-_SECTIONS = 8
+_SECTIONS = 2
 """Sections that are counted at a time."""
 
 
@@ -53,8 +54,8 @@ def read_densities(
     grid_there, iron = grid.crop(box), metal[box]
     sure, cancellous, plateau = _seeds(hu, vertebrae, iron, grid_there, spine, criteria)
     cortex = _cortex_hu(hu, vertebrae, iron, sure, grid_there, criteria) if np.isfinite(plateau) else float("nan")
-    seeds = np.zeros(grid.shape, np.bool_)
-    seeds[box] = sure
+    seeds = untouched(grid.shape)
+    seeds[box][sure] = True
     return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds, metal)
 
 
@@ -96,13 +97,16 @@ def _seeds(
 ) -> tuple[NDArray[np.bool_], float, float]:
     """Cement that is beyond doubt, the cancellous bone's density, and the cement's plateau (NaN without cement)."""
     bone = vertebrae > 0
-    deep = deeper(bone, criteria.deep_mm, grid.spacing_mm) & ~metal
+    deep = deeper(bone, criteria.deep_mm, grid.spacing_mm)
+    deep[metal] = False
     quartiles = [np.percentile(values, 40) for values in _by_level(hu, vertebrae, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    dense = bone & ~metal & denser_than(hu, limit)
+    dense = denser_than(hu, limit)
+    dense &= bone
+    dense[metal] = False
     dense &= deep | _deep_in_crushed(vertebrae, dense, deep, metal, grid, criteria)
-    index = np.argwhere(dense)
+    index = voxels_of(dense)
     in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
     dense[tuple(index[~in_body].T)] = False
     voxel_mm3 = grid.voxel_volume_mm3
@@ -129,19 +133,20 @@ def _deep_in_crushed(
     A vertebra's depth is measured where such a voxel may lie deep enough, and where the vertebra is too flat: in few.
     """
     bone, spacing = vertebrae > 0, grid.spacing_mm
-    asked = asked & ~deep & deeper(bone, criteria.min_deep_mm, spacing)
+    asked = asked & ~deep
+    asked &= deeper(bone, criteria.min_deep_mm, spacing)
     middle = np.zeros(asked.shape, np.bool_)
     deep_enough_mm = criteria.deep_mm / criteria.deep_share
     for number in np.unique(vertebrae[asked]):
-        own = (vertebrae == number) & ~metal
-        core = window_round(own & deep, deep_enough_mm, spacing, spare=2)
-        if core is not None and (deeper(bone[core], deep_enough_mm, spacing) & own[core]).any():
-            continue
-        room = window_round(own, deep_enough_mm, spacing, spare=2)
+        room = window_round(vertebrae == number, deep_enough_mm, spacing, spare=2)
         assert room is not None
+        own = (vertebrae[room] == number) & ~metal[room]
+        core = window_round(own & deep[room], deep_enough_mm, spacing, spare=2)
+        if core is not None and (deeper(bone[room][core], deep_enough_mm, spacing) & own[core]).any():
+            continue
         depth = distance_to_surface_mm(bone[room], spacing)
-        wanted = np.clip(criteria.deep_share * depth[own[room]].max(), criteria.min_deep_mm, criteria.deep_mm)
-        middle[room] |= own[room] & asked[room] & (depth >= np.float32(wanted))
+        wanted = np.clip(criteria.deep_share * depth[own].max(), criteria.min_deep_mm, criteria.deep_mm)
+        middle[room] |= own & asked[room] & (depth >= np.float32(wanted))
     return middle
 
 
@@ -161,9 +166,8 @@ def _cortex_hu(
     """Density of dense cortex: from the vertebra whose rim is least touched by cement; screws are no cortex."""
     bone = vertebrae > 0
     rim = bone & ~deeper(bone, criteria.rim_mm, grid.spacing_mm)
-    rim = rim & ~metal if (rim & ~metal).any() else rim
-    seeded = np.unique(vertebrae[seeds])
-    levels = [level for level in np.unique(vertebrae[rim]) if level not in seeded]
-    untreated = rim & np.isin(vertebrae, levels)
-    chosen = untreated if untreated.any() else rim
-    return float(np.percentile(hu[chosen], criteria.cortex_percentile))
+    clear = rim & ~metal
+    rim = clear if clear.any() else rim
+    owner, values = vertebrae[rim], hu[rim]
+    untreated = ~np.isin(owner, np.unique(vertebrae[seeds]))
+    return float(np.percentile(values[untreated] if untreated.any() else values, criteria.cortex_percentile))

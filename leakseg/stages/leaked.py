@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
+from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray, Grid, bounding_box, distance_to_surface_mm, half_voxel_mm
+from leakseg.geometry import FloatArray, Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
 from leakseg.judging import (
     DensePiece,
@@ -25,7 +26,7 @@ from leakseg.judging import (
 )
 from leakseg.looking import LEAST_MM3, Look, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, connected_pieces, cut_out, near, widened, window_round, within
+from leakseg.reach import Window, boxes_of, connected_pieces, cut_out, near, widened, window_round, within
 from leakseg.volume import Volume, denser_than
 
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
@@ -57,7 +58,7 @@ def find_leaked_cement(
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
-    taken, channels = np.zeros(hu.shape, bool), np.zeros(hu.shape, bool)
+    taken, channels = untouched(hu.shape), untouched(hu.shape)
     notes: list[tuple[int, QualityNote]] = []
     look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
     for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, criteria):
@@ -191,9 +192,11 @@ def _loose_pieces(
     if around is None:
         return
     edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
-    loose = denser_than(scene.hu[around], edge - 1.0) & (scene.vertebrae[around] == 0) & ~metal[around]
+    loose = denser_than(scene.hu[around], edge - 1.0)
+    for section, bone, iron in zip(loose, scene.vertebrae[around], metal[around], strict=True):
+        np.logical_and(section, (bone == 0) & ~iron, out=section)
     if canal_share > criteria.strand_share:
-        faint = np.argwhere(loose & (scene.share(around) <= canal_share))
+        faint = voxels_of(loose & (scene.share(around) <= canal_share))
         at = scene.densities.grid.to_patient(faint + [side.start for side in around])
         fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
         loose[tuple(faint[fills.astype(bool)].T)] = False
@@ -201,7 +204,7 @@ def _loose_pieces(
     sizes, least = np.bincount(pieces[loose]), LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_off_mm + 2 * max(spacing)
     tree: Any = None
-    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+    for number, box in enumerate(boxes_of(pieces, loose), start=1):
         if sizes[number] < least:
             continue
         own = pieces[box] == number
@@ -224,11 +227,11 @@ def _mask_of(
     taken: NDArray[np.bool_], scene: Scene, metal: NDArray[np.bool_], criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """The voxels of the pieces that are cement, and those at their rim that belong to them."""
-    mask = np.zeros(taken.shape, bool)
+    mask = untouched(taken.shape)
     room = bounding_box(taken, 4)
     if room is not None:
         closed = (scene.vertebrae[room] > 0) | metal[room]
-        mask[room] = _kept(taken[room], closed, scene.share(room), criteria)
+        mask[room][_kept(taken[room], closed, scene.share(room), criteria)] = True
     return mask
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.balls import grown_by
 from leakseg.criteria import LeakCriteria
+from leakseg.geometry import voxels_of
 from leakseg.pieces import CementMap
 from leakseg.reach import near, widened, window_round
 
@@ -23,7 +24,7 @@ def cement_by_level(cement: CementMap, masks: SpineMasks) -> dict[VertebraLevel,
 
 def fill_by_level(cement: CementMap, masks: SpineMasks, spine: SpineAnatomy) -> dict[VertebraLevel, float]:
     """Share of each body that is cement; levels without a measurable body are left out."""
-    inside = np.argwhere(cement.bone_fraction > 0)
+    inside = voxels_of(cement.bone_fraction > 0)
     suv = spine.axis.to_canal(cement.grid.to_patient(inside))
     in_body = spine.lattice.lookup(spine.body, suv).astype(bool)
     index = tuple(inside[in_body].T)

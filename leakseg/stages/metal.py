@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
+from leakseg.allocator import untouched
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import FloatArray, Grid, bounding_box
 from leakseg.reach import connected_pieces, within
@@ -80,7 +81,7 @@ def find_metal(
     clip_hu
         The upper end of the stored range, where densities reach it.
     """
-    metal = np.zeros(hu.shape, bool)
+    metal = untouched(hu.shape)
     limit = criteria.metal_min_hu if clip_hu is None else min(criteria.metal_min_hu, 0.98 * clip_hu)
     if hu.max() < limit:
         return metal

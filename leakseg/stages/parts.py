@@ -10,7 +10,7 @@ from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import LeakCriteria
-from leakseg.geometry import FloatArray
+from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import CementMap, CementPart
 from leakseg.reach import grown, widened
 
@@ -30,7 +30,7 @@ def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteri
     if not outside.any():
         return ()
     components = cc3d.connected_components((cement.labels == _INSIDE) | outside, connectivity=26)
-    index = np.argwhere(outside)
+    index = voxels_of(outside)
     suv = spine.axis.to_canal(cement.grid.to_patient(index))
     territory = _territory(spine, suv)
     reach = _reach(spine, suv)
@@ -86,7 +86,7 @@ def _reach(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.float32]:
 
 def _rim(cement: CementMap, index: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Voxels round the pieces that hold some of their cement, and for each the nearest voxel of a piece."""
-    rim = np.argwhere((cement.labels == 0) & (cement.fraction > 0))
+    rim = voxels_of((cement.labels == 0) & (cement.fraction > 0))
     if len(rim) == 0:
         return rim, np.empty(0, np.int64)
     spacing = np.array(cement.grid.spacing_mm)

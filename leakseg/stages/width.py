@@ -80,10 +80,10 @@ def widen_narrow_masks(
         bone = labels > 0
         under = _without_layer(bone)
         rim = [_median(hu, layer) for layer in (bone & ~under, under & ~_without_layer(under))]
-        wider = ndimage.grey_dilation(labels, footprint=ndimage.generate_binary_structure(3, 1))
-        outside = (wider > 0) & ~bone & ~canal
+        outside = grown_by(bone, 1.0, (1.0, 1.0, 1.0)) & ~bone & ~canal
         if not _median(hu, outside & ~by_canal) - soft_hu >= criteria.narrow_share * (max(rim) - soft_hu) > 0:
             break
+        wider = ndimage.grey_dilation(labels, footprint=ndimage.generate_binary_structure(3, 1))
         labels = np.where(outside & (hu > criteria.soft_max_hu), wider, labels)
         layers += 1
     if not layers:
