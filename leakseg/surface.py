@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from leakseg.geometry import FloatArray, distance_to_surface_mm
+from leakseg.balls import grown_by, worn_by
+from leakseg.geometry import FloatArray, half_voxel_mm, voxels_of
 
 _NODES_MM = 3.2
 _SHELL_MM = 3.0
@@ -57,21 +57,20 @@ def carry_surface(
     from scipy.interpolate import RBFInterpolator
 
     scale = np.array(spacing_mm)
-    rim = np.argwhere(bone & ~ndimage.binary_erosion(bone, border_value=1))
-    doubted = np.argwhere(bone & doubtful)
+    rim = voxels_of(bone & ~worn_by(bone, 1.0, (1.0, 1.0, 1.0)))
+    doubted = voxels_of(bone & doubtful)
     if not len(rim) or not len(doubted):
         return None
-    height = distance_to_surface_mm(~bone, spacing_mm) - distance_to_surface_mm(bone, spacing_mm)
     strides = [max(1, round(_NODES_MM / step)) for step in spacing_mm]
-    sparse = tuple(slice(None, None, stride) for stride in strides)
-    nodes = np.argwhere((np.abs(height[sparse]) <= _SHELL_MM) & ~doubtful[sparse]) * strides
+    nodes = voxels_of(~doubtful[tuple(slice(None, None, stride) for stride in strides)]) * strides
+    heights = _heights_mm(bone, rim, nodes, spacing_mm)
+    nodes, heights = nodes[np.abs(heights) <= _SHELL_MM], heights[np.abs(heights) <= _SHELL_MM]
     if not len(nodes):
         return None
     nearest = rim[spatial.cKDTree(rim * scale).query(nodes * scale)[1]]
-    nodes = nodes[~doubtful[tuple(nearest.T)]]
     away, _ = spatial.cKDTree(doubted[::3] * scale).query(nodes * scale, distance_upper_bound=_ROUND_MM)
-    nodes = nodes[np.isfinite(away)]
-    heights = height[tuple(nodes.T)]
+    trusted = ~doubtful[tuple(nearest.T)] & np.isfinite(away)
+    nodes, heights = nodes[trusted], heights[trusted]
     on_surface = np.abs(heights) <= _SHELL_MM / 2
     if len(nodes) < _FEWEST or not on_surface.any():
         return None
@@ -80,6 +79,29 @@ def carry_surface(
     except np.linalg.LinAlgError:  # nodes of a single plane carry nothing
         return None
     return CarriedSurface(spline, spatial.cKDTree(nodes[on_surface] * scale), spacing_mm)
+
+
+def _heights_mm(
+    bone: NDArray[np.bool_],
+    rim: NDArray[np.int64],
+    nodes: NDArray[np.int64],
+    spacing_mm: tuple[float, float, float],
+) -> NDArray[np.float32]:
+    """How far nodes ``(N, 3)`` lie outside a bone's surface, ``(N,)``; negative inside, infinite beyond the shell.
+
+    As `leakseg.geometry.distance_to_surface_mm` has it, from either side.
+    """
+    from scipy import spatial
+
+    inside, scale, half_voxel = bone[tuple(nodes.T)], np.array(spacing_mm), half_voxel_mm(spacing_mm)
+    heights = np.full(len(nodes), np.inf, np.float32)
+    beside = voxels_of(grown_by(bone, 1.0, (1.0, 1.0, 1.0)) & ~bone)
+    for own, layer, sign in ((~inside, rim, 1.0), (inside, beside, -1.0)):
+        if len(layer):
+            tree = spatial.cKDTree(layer * scale, compact_nodes=False, balanced_tree=False)
+            far, _ = tree.query(nodes[own] * scale, distance_upper_bound=_SHELL_MM + half_voxel + 1e-3)
+            heights[own] = sign * np.maximum(far - half_voxel, 0.0)
+    return heights
 
 
 def second_order_surface(points: FloatArray) -> Callable[[FloatArray], FloatArray]:
