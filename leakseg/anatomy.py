@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import Any, Literal
@@ -10,9 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.balls import worn_by
 from leakseg.coordinates import CanalAxis, CanalWall, Lattice
 from leakseg.errors import AnatomyError, GeometryError
-from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box
+from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box, voxels_of
+from leakseg.reach import near
 
 
 class VertebraLevel(StrEnum):
@@ -149,6 +151,12 @@ class SpineMasks:
         )
         return k, j, i
 
+    def filled(self, vertebrae: NDArray[np.uint8]) -> SpineMasks:
+        """The masks with voxels given to levels inside the blocks that these fill already: the blocks stay."""
+        masks = replace(self, vertebrae=vertebrae)
+        masks.__dict__["windows"] = self.windows
+        return masks
+
     def to_relabel(self) -> NDArray[np.uint8]:
         """The vertebrae anew, to be written to; no memory is touched where there is none."""
         vertebrae = np.zeros(self.grid.shape, np.uint8)
@@ -260,8 +268,6 @@ class SpineAnatomy:
         uint8, for foramen and disc nodes: 1 + index into ``gaps``.
     canal
         bool, inside the bony canal (cement and retropulsed bone included).
-    canal_distance_mm
-        float32, distance to the canal, 0 inside.
     posterior_wall_u_mm
         ``(S,)`` where the posterior wall of bodies and discs stands.
     canal_half_width_mm
@@ -279,7 +285,6 @@ class SpineAnatomy:
     place: NDArray[np.uint8]
     gap: NDArray[np.uint8]
     canal: NDArray[np.bool_]
-    canal_distance_mm: NDArray[np.float32]
     posterior_wall_u_mm: FloatArray
     canal_half_width_mm: FloatArray
     vertebrae: tuple[Vertebra, ...]
@@ -288,6 +293,34 @@ class SpineAnatomy:
     canal_from: CanalSource
     canal_certain: NDArray[np.bool_]
     """``(S,)``: the canal's wall was seen there, not continued beyond the masks."""
+    _near_canal: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def canal_distance_mm(self) -> NDArray[np.float32]:
+        """``(S, U, V)`` distance of each node to the canal, 0 inside; `near_canal` is quicker where that is enough."""
+        import edt
+
+        return np.asarray(edt.edt(~self.canal, anisotropy=(self.lattice.step_mm,) * 3), dtype=np.float32)
+
+    def near_canal(self, suv: FloatArray, reach_mm: float) -> NDArray[np.bool_]:
+        """Whether the nodes nearest to points ``(N, 3)`` lie so near to the canal; False beyond the lattice."""
+        if reach_mm not in self._near_canal:
+            self._near_canal[reach_mm] = near(self.canal, reach_mm, (self.lattice.step_mm,) * 3)
+        return self.lattice.lookup(self._near_canal[reach_mm], suv)
+
+    def shortest_way_to_canal_mm(self, suv: FloatArray) -> float:
+        """The least of the distances that the nodes nearest to points ``(N, 3)`` have; infinite beyond the lattice."""
+        from scipy import spatial
+
+        nodes = np.rint(self.lattice.to_index(suv)).astype(np.int64)
+        nodes = nodes[((nodes >= 0) & (nodes < np.array(self.lattice.shape))).all(axis=1)]
+        if not len(nodes) or not self.canal.any():
+            return np.inf
+        if self.canal[tuple(nodes.T)].any():
+            return 0.0
+        wall = voxels_of(self.canal & ~worn_by(self.canal, 1.0, (1.0, 1.0, 1.0)))
+        steps, _ = spatial.cKDTree(wall).query(np.unique(nodes, axis=0))
+        return float(np.float32(steps.min() * self.lattice.step_mm))
 
     def vertebra(self, level: VertebraLevel) -> Vertebra:
         """The vertebra of that level."""

@@ -6,19 +6,19 @@ the bone, in a disc or in a foramen has no such walls; the canal has, and is kno
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
+from leakseg.geometry import voxels_of
 from leakseg.reach import near
 from leakseg.volume import Volume, denser_than
 
 _LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
 """Lines of sight through a voxel, how far one looks along them, and in which steps."""
+_HALF_WAY = 1e-9
 _CREVICE_MM = 3.0
 """What lies between fingers of cement is looked at this far from them."""
 _SACRUM = (VertebraLevel.S1, VertebraLevel.S2)
@@ -38,7 +38,7 @@ def fill_holes(
         free = masks.vertebrae[box] == 0
         if masks.canal is not None:
             free &= ~masks.canal[box]
-        dense = np.argwhere(
+        dense = voxels_of(
             free
             & denser_than(volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile)))
         )
@@ -48,7 +48,7 @@ def fill_holes(
         hole[tuple(_enclosed(own, dense, masks.grid.spacing_mm, criteria).T)] = True
         if not hole.any():
             continue
-        rest = np.argwhere(near(hole, _CREVICE_MM, masks.grid.spacing_mm) & free & ~hole)
+        rest = voxels_of(near(hole, _CREVICE_MM, masks.grid.spacing_mm) & free & ~hole)
         rest = rest[_outside_canal(masks, spine, rest + start, criteria)]
         hole[tuple(_enclosed(own | hole, rest, masks.grid.spacing_mm, criteria).T)] = True
         volume_mm3 = float(hole.sum()) * masks.grid.voxel_volume_mm3
@@ -64,16 +64,14 @@ def fill_holes(
                 "as masks have where cement lies: it was counted as bone.",
             )
         )
-    return (masks if filled is None else replace(masks, vertebrae=filled)), tuple(notes)
+    return (masks if filled is None else masks.filled(filled)), tuple(notes)
 
 
 def _outside_canal(
     masks: SpineMasks, spine: SpineAnatomy, index: NDArray[np.int64], criteria: SpineCriteria
 ) -> NDArray[np.bool_]:
     suv = spine.axis.to_canal(masks.grid.to_patient(index))
-    return np.asarray(
-        spine.lattice.lookup(spine.canal_distance_mm, suv, outside=99.0) > criteria.hole_canal_play_mm, np.bool_
-    )
+    return ~spine.near_canal(suv, criteria.hole_canal_play_mm)
 
 
 def _enclosed(
@@ -101,20 +99,29 @@ def _enclosed(
 def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre."""
     met = np.zeros(len(index), np.bool_)
+    flat, (_, rows, columns) = own.ravel(), own.shape
     going, place = np.arange(len(index)), np.ascontiguousarray(index.T)
-    for far in np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM):
-        k, j, i = (np.rint(along + far * way).astype(np.int64) for along, way in zip(place, step, strict=True))
-        inside = np.ones(len(going), np.bool_)
-        for at, size in zip((k, j, i), own.shape, strict=True):
-            inside &= (at >= 0) & (at < size)
-        hit = np.zeros(len(going), np.bool_)
-        hit[inside] = own[k[inside], j[inside], i[inside]]
-        met[going[hit]] = True
-        inside &= ~hit
-        going, place = going[inside], place[:, inside]
+    for away in np.outer(np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM), step).tolist():
+        k, j, i = (_nearest(along, way) for along, way in zip(place, away, strict=True))
+        inside = (k < own.shape[0]) if away[0] > 0 else (k >= 0)
+        inside &= (j < rows) if away[1] > 0 else (j >= 0)
+        inside &= (i < columns) if away[2] > 0 else (i >= 0)
+        if not inside.all():
+            going, place, k, j, i = going[inside], place[:, inside], k[inside], j[inside], i[inside]
+        hit = flat[(k * rows + j) * columns + i]
+        if hit.any():
+            met[going[hit]] = True
+            going, place = going[~hit], place[:, ~hit]
         if not len(going):
             break
     return met
+
+
+def _nearest(along: NDArray[np.int64], way: float) -> NDArray[np.int64]:
+    """Whole numbers nearest to ``along + way``; half way between two, the even one, as `numpy.rint` has it."""
+    if abs(way % 1.0 - 0.5) < _HALF_WAY:
+        return np.asarray(np.rint(along + way), dtype=np.int64)
+    return np.asarray(along + round(way), dtype=np.int64)
 
 
 def _lines_of_sight() -> NDArray[np.float64]:

@@ -78,7 +78,7 @@ def encroachment(
     beyond the masks count as zero: the canal is not seen there.
     """
     rows = spine.lattice.shape[0]
-    inside = spine.lattice.lookup(spine.canal_distance_mm, suv, outside=99.0) <= 1.0
+    inside = spine.near_canal(suv, 1.0)
     height = np.clip(np.rint(suv[inside, 0]).astype(int), 0, rows - 1)
     area = np.bincount(height, weights=weight_mm3[inside], minlength=rows)[:rows]
     canal = spine.canal.sum(axis=(1, 2)) * spine.lattice.step_mm**2
@@ -226,7 +226,7 @@ def _occupation(part: CementPart, suv: FloatArray, weight: FloatArray, spine: Sp
 def _distance_to_canal(part: CementPart, cement: CementMap, spine: SpineAnatomy) -> float | None:
     """Shortest distance to the canal's border, 0 inside; None where the part lies beyond the lattice."""
     suv = spine.axis.to_canal(cement.grid.to_patient(part.index))
-    distance = float(spine.lattice.lookup(spine.canal_distance_mm, suv, outside=np.inf).min())
+    distance = spine.shortest_way_to_canal_mm(suv)
     return (
         None if not np.isfinite(distance) else max(0.0, distance - spine.lattice.step_mm / 2) if distance > 0 else 0.0
     )

@@ -19,10 +19,10 @@ from scipy import ndimage
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray, Grid, bounding_box
+from leakseg.geometry import FloatArray, Grid, bounding_box, voxels_of
 from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
-from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, widened
+from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, widened, window_round
 from leakseg.surface import CarriedSurface, carry_surface, second_order_surface
 from leakseg.volume import Volume
 
@@ -59,7 +59,7 @@ def free_swallowed_cement(
     densities = densities.crop(widened(block, densities.grid.shape, _ROOM_MM, densities.grid.spacing_mm))
     labels = masks.vertebrae[densities.window]
     cement = _cement(volume, labels, densities, cement_criteria, criteria)
-    index = np.argwhere(cement)
+    index = voxels_of(cement)
     suv = spine.axis.to_canal(densities.grid.to_patient(index))
     rebuilt = _rebuild(suv, densities, spine, criteria)
     surfaces = _carried_surfaces(labels, cement, densities.grid, criteria)
@@ -72,7 +72,7 @@ def free_swallowed_cement(
     seeds = pieces_of(seeds, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3)
     if not seeds.any():
         return masks, ()
-    around = np.argwhere(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
+    around = voxels_of(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
     beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
     beyond = np.maximum(beyond, _carried(around, labels, surfaces, densities.grid, rebuilt)[0])
     loose = np.zeros(labels.shape, bool)
@@ -85,7 +85,7 @@ def free_swallowed_cement(
     loose &= ~_bony(loose & far, hu, densities, criteria)
     dense = hu > densities.edge(densities.cortex, cement_criteria.edge_share)
     loose = pieces_of(loose, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3, dense)
-    free = np.argwhere(pieces_with(loose, seeds & loose))
+    free = voxels_of(pieces_with(loose, seeds & loose))
     vertebrae = masks.to_relabel()
     window = vertebrae[densities.window]
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
@@ -120,10 +120,10 @@ def _carried_surfaces(
     labels: NDArray[np.uint8], cement: NDArray[np.bool_], grid: Grid, criteria: OutlineCriteria
 ) -> dict[int, tuple[NDArray[np.int64], CarriedSurface]]:
     """By label number the surface of each vertebra that holds cement, and where the array that it stands on starts."""
-    boxes = ndimage.find_objects(labels)
     surfaces, reach = {}, criteria.trust_mm + 0.5 * max(grid.spacing_mm)
     for number in np.unique(labels[cement]):
-        box = widened(boxes[number - 1], labels.shape, _ROOM_MM, grid.spacing_mm)
+        box = window_round(labels == number, _ROOM_MM, grid.spacing_mm)
+        assert box is not None
         surface = carry_surface(labels[box] == number, near(cement[box], reach, grid.spacing_mm), grid.spacing_mm)
         if surface is not None:
             surfaces[int(number)] = np.array([part.start for part in box]), surface
@@ -151,7 +151,7 @@ def _carried(
     in_wall = (np.abs(suv[:, 2]) <= spine.canal_half_width_mm[rows]) & (
         np.abs(before_mm - _WALL_MM / 2) <= _WALL_MM / 2
     )
-    in_wall &= spine.lattice.lookup(spine.canal_distance_mm, suv, outside=_WALL_MM) > 0
+    in_wall &= ~spine.near_canal(suv, 0.0)
     unsure = _at_unsure_ends(suv, owner, rebuilt)
     for number, (start, surface) in surfaces.items():
         own = np.flatnonzero((owner == number) & ~unsure)

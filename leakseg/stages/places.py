@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -54,8 +53,7 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
             foramen_volumes[number, side] = float(np.count_nonzero(foramen & (bone[rows] == 0))) * lattice.step_mm**3
     place[canal] = Place.CANAL
     gap[canal] = 0
-    distance = edt.edt(~canal, anisotropy=(lattice.step_mm,) * 3)
-    arrays = (bone, bodies, place, gap, canal, distance)
+    arrays = (bone, bodies, place, gap, canal)
     for array in arrays:
         array.setflags(write=False)
     return SpineAnatomy(
@@ -66,7 +64,6 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
         place=place,
         gap=gap,
         canal=canal,
-        canal_distance_mm=distance,
         posterior_wall_u_mm=bony.posterior_wall_u_mm,
         canal_half_width_mm=bony.canal_half_width_mm,
         vertebrae=vertebrae,

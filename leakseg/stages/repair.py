@@ -5,8 +5,6 @@ Deep-learning masks may leave out cement that lies inside bone. A cavity closed 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +56,7 @@ def fill_cavities(
                 "as masks have where cement lies: it was counted as bone.",
             )
         )
-    return (masks if filled is None else replace(masks, vertebrae=filled)), tuple(notes)
+    return (masks if filled is None else masks.filled(filled)), tuple(notes)
 
 
 def _fill(
