@@ -143,13 +143,13 @@ def from_anywhere(request: CaseRequest) -> CaseRequest:
 def input_digest(files: Iterable[Path], folder: Path) -> str:
     """``sha256:...`` over the sorted relative paths, sizes and modification times; no file is opened."""
     lines = []
-    folders: dict[Path, str] = {}
-    for path in set(files):
-        parent = path.parent
+    folders: dict[str, str] = {}
+    for path in set(map(str, files)):  # in a third of the time that paths take, for every slice
+        parent, name = os.path.split(path)
         if parent not in folders:
-            folders[parent] = os.path.relpath(parent, folder)
-        state = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat, for every slice
-        name = path.name if folders[parent] == "." else f"{folders[parent]}{os.sep}{path.name}"
+            folders[parent] = os.path.relpath(parent or os.curdir, folder)
+        state = os.stat(path)  # noqa: PTH116
+        name = name if folders[parent] == "." else f"{folders[parent]}{os.sep}{name}"
         lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\n")
     return "sha256:" + hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 

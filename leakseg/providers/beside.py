@@ -24,12 +24,13 @@ def masks_beside(scan: ScanSource, scheme: Scheme | None) -> tuple[tuple[MaskFil
     """The masks beside the scan, or none; the notes say what was passed over and why."""
     notes: list[QualityNote] = []
     places = [place for place in _places(scan) if place.is_dir()]
-    seg = _seg_of_study(scan, places, notes)
+    own = own_files(scan)
+    seg = _seg_of_study(scan, places, own, notes)
     if seg is not None:
         return (MaskFile(seg, "seg"),), tuple(notes)
     for place in places:
         try:
-            masks = role_named(place, scan, scheme)
+            masks = role_named(place, own, scheme)
         except AnatomyError as error:
             notes.append(_passed(f"Masks beside the scan were passed over: {error}"))
             continue
@@ -55,11 +56,10 @@ def _places(scan: ScanSource) -> list[Path]:
     return places
 
 
-def _seg_of_study(scan: ScanSource, places: list[Path], notes: list[QualityNote]) -> Path | None:
+def _seg_of_study(scan: ScanSource, places: list[Path], own: set[str], notes: list[QualityNote]) -> Path | None:
     """The newest DICOM SEG of the scan's study and frame that holds vertebrae, its own series' first."""
     if scan.study_instance_uid is None:
         return None
-    own = own_files(scan)
     found: list[tuple[tuple[bool, str, str], Path]] = []
     for path in _dicom_files([*places, *_series_folders(scan)], own):
         header = read_seg_header(path)

@@ -57,8 +57,8 @@ def masks_of_folder(
     return _case_folder(folder, scan, scheme, lone=False)
 
 
-def role_named(folder: Path, scan: ScanSource, scheme: Scheme | None) -> list[MaskFile]:
-    """Role-named images of a folder, in the order of their names; single levels from the head down.
+def role_named(folder: Path, own: set[str], scheme: Scheme | None) -> list[MaskFile]:
+    """Role-named images of a folder, the scan's `own_files` apart, by their names; single levels from the head down.
 
     The sacrum and an S1 of its own are both level S1; any other role is taken once.
 
@@ -67,7 +67,6 @@ def role_named(folder: Path, scan: ScanSource, scheme: Scheme | None) -> list[Ma
     AnatomyError
         Where a labelmap among them has numbers that nothing names, or two files claim one role.
     """
-    own = own_files(scan)
     named: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         role = role_of_file(path.name) if is_image_file(path) and path.is_file() else None
@@ -117,10 +116,10 @@ def with_names(path: Path, role: str, scheme: Scheme | None) -> list[MaskFile]:
 def _case_folder(
     folder: Path, scan: ScanSource, scheme: Scheme | None, *, lone: bool
 ) -> tuple[list[MaskFile], tuple[QualityNote, ...]]:
-    named = role_named(folder, scan, scheme)
-    if named:
-        return named, _strangers(folder, scan)
     own = own_files(scan)
+    named = role_named(folder, own, scheme)
+    if named:
+        return named, _strangers(folder, own)
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and os.path.realpath(path) not in own]
     segs = [path for path in files if not is_image_file(path) and read_seg_header(path) is not None]
     images = [path for path in files if is_image_file(path) and not path.name.lower().startswith("truth")]
@@ -136,8 +135,7 @@ def _case_folder(
     )
 
 
-def _strangers(folder: Path, scan: ScanSource) -> tuple[QualityNote, ...]:
-    own = own_files(scan)
+def _strangers(folder: Path, own: set[str]) -> tuple[QualityNote, ...]:
     count = sum(
         1
         for path in folder.iterdir()

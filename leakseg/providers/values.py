@@ -95,11 +95,18 @@ def own_files(scan: ScanSource) -> set[str]:
 
     As `os.path.realpath` of each, which asks for every folder on the way; here once for those of one folder.
     """
-    folders: dict[str, str] = {}
-    found = set()
+    names: dict[str, list[str]] = {}
     for path in map(str, scan.files):
         folder, name = os.path.split(path)
-        if folder not in folders:
-            folders[folder] = os.path.realpath(folder)
-        found.add(os.path.realpath(path) if os.path.islink(path) else os.path.join(folders[folder], name))  # noqa: PTH114, PTH118
+        names.setdefault(folder, []).append(name)
+    found: set[str] = set()
+    for folder, inside in names.items():
+        place = os.path.realpath(folder)
+        try:
+            links = {entry.name for entry in os.scandir(place) if entry.is_symlink()}
+        except OSError:  # what is gone, or may not be listed, is told where it is read
+            links = set(inside)
+        found.update(
+            os.path.realpath(f"{place}{os.sep}{name}") if name in links else f"{place}{os.sep}{name}" for name in inside
+        )
     return found

@@ -26,6 +26,9 @@ class FoundFile:
     path: Path
     root: Path
     order: int
+    size: int
+    changed_ns: int
+    """When its contents last changed."""
 
 
 def walk(scans: Sequence[Path]) -> Iterator[FoundFile | IgnoredFile]:
@@ -49,7 +52,7 @@ def _visit(path: Path, root: Path, order: int, seen: set[tuple[int, int]]) -> It
     while waiting:
         path = waiting.pop()
         try:
-            state = path.stat()
+            state = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat, for every slice
             if (state.st_dev, state.st_ino) in seen:
                 if path.is_symlink():
                     yield IgnoredFile(path, "A link to something already seen.")
@@ -67,7 +70,7 @@ def _visit(path: Path, root: Path, order: int, seen: set[tuple[int, int]]) -> It
             continue
         reason = "A device or a pipe, not a file." if not stat.S_ISREG(state.st_mode) else None
         reason = reason or ("The file is empty." if state.st_size == 0 else never_a_scan(path))
-        yield IgnoredFile(path, reason) if reason else FoundFile(path, root, order)
+        yield IgnoredFile(path, reason) if reason else FoundFile(path, root, order, state.st_size, state.st_mtime_ns)
 
 
 def _passed_folder(path: Path, root: Path) -> str | None:

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from leakseg import wording
 from leakseg.findings import CaseReport, CaseResult, Leak
-from leakseg.pictures import album
-from leakseg.pictures.key_image import axial_panel
 from leakseg.writers.html.amendment import about, argument, both_versions, starter
 from leakseg.writers.html.library import plotly_js, script, template
-from leakseg.writers.html.scene import scene
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,6 +53,9 @@ def case_page(result: CaseResult) -> str:
 
 
 def _parts(result: CaseResult) -> Parts:
+    from leakseg.pictures import album  # drawing takes a second to import: the page of all cases draws nothing
+    from leakseg.writers.html.scene import scene
+
     pictures = album(result)
     named = {f"leak-{number}": picture for number, picture in pictures.leaks.items()}
     return Parts(named | {"levels": pictures.levels, "solid": pictures.solid}, scene(result))
@@ -141,6 +141,8 @@ def _embedded(named: dict[str, Image.Image]) -> dict[str, str]:
 
 def _thumbnail(report: CaseReport, pictures: dict[str, Image.Image]) -> Image.Image:
     """The worst leak's axial slice, or the levels."""
+    from leakseg.pictures.key_image import axial_panel
+
     shown = [leak for leak in wording.worst_first(report.leaks) if f"leak-{leak.id}" in pictures]
     picture = axial_panel(pictures[f"leak-{shown[0].id}"]) if shown else pictures["levels"]
     small = picture.copy()
