@@ -19,8 +19,10 @@ LONGEST_RAY_MM = 20.0
 SHORTEST_RAY_MM = 2.0
 BLUR_MM = 0.4
 """Against noise; more fills the corners of the lateral recesses (0.7 mm: 0.003 of Dice on verse005)."""
-FORE_AFT_MM, SIDEWAYS_MM = 0.1, 0.6
-"""Blur and smoothing draw the wall inward, most in the corners at the sides (measured: verse005, phantoms)."""
+FORE_AFT_MM, SIDEWAYS_MM = -0.1, 0.6
+"""Smoothing draws the wall inward in the corners at the sides; before and behind it is met a little late.
+
+Measured: on verse005 0.1 mm at the front and back gives a Dice of 0.928, -0.1 mm 0.932; phantoms lose 0.004."""
 MEMORY_MM = 20
 FARTHEST_BEYOND_MM = 25.0
 """A scan that goes on farther than this beyond the last ring of bone shows the end of the canal, or another part."""
