@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d, median_filter
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.ends import End
 from leakseg.providers.builtin.frames import Frames, Straight
 from leakseg.providers.builtin.levels import DEPTHS_MM, Cuts, Signals
 from leakseg.providers.builtin.working import Block
@@ -60,12 +61,17 @@ class Outline:
 
 @dataclass(frozen=True, eq=False)
 class Endplates:
-    """For every cut, the surface of the body below and above it as ``s`` over ``(U, V)``."""
+    """For every cut, the surface of the body below and above it as ``s`` over ``(U, V)``.
+
+    ``lowest`` and ``highest`` are the far surfaces of the two open levels, where they are in view.
+    """
 
     u_mm: FloatArray
     v_mm: FloatArray
     below: FloatArray
     above: FloatArray
+    lowest: FloatArray | None = None
+    highest: FloatArray | None = None
 
     def at(self, surface: FloatArray, suv: NDArray[np.floating]) -> FloatArray:
         """``(M,)`` s of one ``(U, V)`` surface over points ``(M, 3)``."""
@@ -115,7 +121,13 @@ def trace_outline(
 
 
 def find_endplates(
-    straight: Straight, cement: NDArray[np.bool_], wall: Wall, outline: Outline, cuts: Cuts, densities: Densities
+    straight: Straight,
+    cement: NDArray[np.bool_],
+    wall: Wall,
+    outline: Outline,
+    cuts: Cuts,
+    densities: Densities,
+    ends: tuple[End | None, End | None] = (None, None),
 ) -> Endplates:
     """Height maps of the endplates: the first rise from the disc toward the bright plate.
 
@@ -123,11 +135,13 @@ def find_endplates(
     """
     rows = straight.u_mm <= 0
     u, v = straight.u_mm[rows], straight.v_mm
-    below, above = [], []
     hu = np.where(np.isfinite(straight.hu), straight.hu, densities.soft_hu)[:, rows]
     hu = np.clip(hu, densities.soft_hu - 100, densities.soft_hu + 500)
+    hidden = cement[:, rows].astype(np.float32)
     grid_u, grid_v = np.meshgrid(u, v, indexing="ij")
-    for s, tilt in zip(cuts.s_mm, cuts.tilt_deg, strict=True):
+
+    def beside(s: float, tilt: float) -> tuple[FloatArray, FloatArray]:
+        """Surface of the body below and of that above."""
         plane = cut_plane(s, tilt, wall, grid_u)
         columns = _columns(hu, plane)  # (U, V, 2 REACH + 1), caudal to cranial
         columns = gaussian_filter(columns, (0.8, 0.8, 0))
@@ -137,11 +151,15 @@ def find_endplates(
         disc = np.median(columns[:, :, REACH - 1 : REACH + 2], axis=2)
         typical = float(np.median(disc[inside])) if inside.any() else densities.soft_hu
         disc = np.clip(gaussian_filter(disc, 2), typical - 60, typical + 60)
-        hidden = _columns(cement[:, rows].astype(np.float32), plane) > 0.3
-        above.append(plane + _surface(columns[:, :, REACH:], disc, inside, hidden[:, :, REACH:]))
-        below.append(plane - _surface(columns[:, :, REACH::-1], disc, inside, hidden[:, :, REACH::-1]))
-    shape = (0, *grid_u.shape)
-    return Endplates(u, v, np.array(below) if below else np.zeros(shape), np.array(above) if above else np.zeros(shape))
+        masked = _columns(hidden, plane) > 0.3
+        above = plane + _surface(columns[:, :, REACH:], disc, inside, masked[:, :, REACH:])
+        return plane - _surface(columns[:, :, REACH::-1], disc, inside, masked[:, :, REACH::-1]), above
+
+    each = [beside(s, tilt) for s, tilt in zip(cuts.s_mm, cuts.tilt_deg, strict=True)]
+    surfaces = np.array(each).reshape(-1, 2, *grid_u.shape)
+    lowest, highest = (None if end is None else beside(end.s_mm, end.tilt_deg) for end in ends)
+    far = (None if lowest is None else lowest[1], None if highest is None else highest[0])
+    return Endplates(u, v, surfaces[:, 0], surfaces[:, 1], *far)
 
 
 def cut_plane(s: float, tilt_deg: float, wall: Wall, u_mm: NDArray[np.floating]) -> FloatArray:

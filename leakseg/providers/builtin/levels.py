@@ -38,6 +38,9 @@ LEAST_CLOSING = 0.4
 """Sides of the canal whose share of bone varies less along it tell nothing."""
 CLOSED_COST = 2.0
 """Marrow darker than the discs makes the middle of a body look like a disc; but the canal is closed there."""
+TILT_COST = 0.06
+"""HU for every square degree of a cut's tilt."""
+UNSEEN_HU = -60.0
 CLOSE_MM = 8
 """Nearer to a cut, a second disc signal is the same disc."""
 
@@ -71,7 +74,7 @@ def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement
     """Disc and pedicle signals along the axis; cement (same shape as the straightened scan) is passed over."""
     relative = np.clip(straight.hu - densities.soft_hu, -60, 350)
     relative[cement] = np.nan
-    contrast, tilt = _disc_contrast(_in_front(relative, straight, wall))
+    contrast, tilt = _disc_contrast(midline_front(relative, straight, wall))
     disc = contrast / np.maximum(_running_percentile(contrast, 93, 61), 15)
     beside = _beside_canal(straight, wall, densities, cement)
     low, high = _running_percentile(beside, 12, 75), _running_percentile(beside, 88, 75)
@@ -203,7 +206,7 @@ def _interval_maxima(signals: Signals, gaps: NDArray[np.int64]) -> tuple[FloatAr
     return pedicle, disc
 
 
-def _in_front(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> FloatArray:
+def midline_front(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> FloatArray:
     """``(N, D)`` mean over the midline at each depth in front of the canal; NaN where nothing is in view."""
     central = np.abs(straight.v_mm) <= HALF_WIDTH_MM
     image = _nan_mean(relative[:, :, central])
@@ -217,26 +220,37 @@ def _in_front(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> 
 
 def _disc_contrast(front: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The darkest tilted band between two brighter ones, at each place: contrast in HU, and its tilt."""
-    N, D = front.shape
+    N = len(front)
     best = np.full(N, -100.0)
     tilt = np.zeros(N)
+    for angle, mean in zip(TILTS_DEG, tilted_means(front), strict=True):
+        contrast = np.minimum(brightest_beside(mean, 1), brightest_beside(mean, -1)) - mean - TILT_COST * angle**2
+        better = contrast > best
+        best[better], tilt[better] = contrast[better], angle
+    return best, tilt
+
+
+def tilted_means(front: FloatArray) -> FloatArray:
+    """``(T, N)`` mean of ``(N, D)`` over the section at each place, for every tilt of `TILTS_DEG`."""
+    N, D = front.shape
     columns = np.arange(D) - (D - 1) / 2
     s = np.arange(N, dtype=np.float64)
-    for angle in TILTS_DEG:
+    out = np.empty((len(TILTS_DEG), N))
+    for number, angle in enumerate(TILTS_DEG):
         sheared = np.full((N, D), np.nan)
         for column, offset in enumerate(columns):
             at = s + offset * np.tan(np.radians(angle))
             seen = (at >= 0) & (at <= N - 1)
             sheared[seen, column] = np.interp(at[seen], s, front[:, column])
         mean = _nan_mean(sheared)
-        mean = gaussian_filter1d(np.where(np.isfinite(mean), mean, -60.0), 0.6)
-        padded = np.pad(mean, 7, constant_values=-60.0)
-        above = np.max([padded[7 + k : 7 + k + N] for k in range(2, 8)], axis=0)
-        below = np.max([padded[7 - k : 7 - k + N] for k in range(2, 8)], axis=0)
-        contrast = np.minimum(above, below) - mean - 0.06 * angle**2
-        better = contrast > best
-        best[better], tilt[better] = contrast[better], angle
-    return best, tilt
+        out[number] = gaussian_filter1d(np.where(np.isfinite(mean), mean, UNSEEN_HU), 0.6)
+    return out
+
+
+def brightest_beside(mean: FloatArray, side: int) -> FloatArray:
+    """``(N,)`` the brightest of what lies 2 to 7 mm above each place (``side`` 1) or below it (-1)."""
+    padded = np.pad(mean, 7, constant_values=UNSEEN_HU)
+    return np.asarray(np.max([padded[7 + side * k :][: len(mean)] for k in range(2, 8)], axis=0), dtype=np.float64)
 
 
 def _beside_canal(straight: Straight, wall: Wall, densities: Densities, cement: NDArray[np.bool_]) -> FloatArray:

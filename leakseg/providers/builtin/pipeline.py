@@ -23,6 +23,7 @@ from leakseg.providers.builtin.cement import find_bone_cement, without_cement
 from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import measure_densities
+from leakseg.providers.builtin.ends import find_ends
 from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import continue_cuts, find_cuts, measure_signals, trusted_levels
@@ -90,7 +91,8 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities)
     outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
     hidden = _straight_cement(block, frames, filling)
-    endplates = find_endplates(straight, hidden, wall, outline, cuts, densities)
+    ends = find_ends(straight, wall, cuts, densities, hidden)
+    endplates = find_endplates(straight, hidden, wall, outline, cuts, densities, ends)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling))
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
     trusted = trusted_levels(cuts, signals) | plain_sacra(landmarks, level_heights(cuts))

@@ -22,6 +22,8 @@ FARTHEST_SPUR_MM = 6.0
 USUAL_GAP, CLEAR_OF_OPEN_MM = 0.17, 4.0
 """The gap between two laminae lies this share of a level's height below the disc; where the disc is only guessed from
 the heights below, farther up by the second."""
+FARTHEST_DISC_MM = 12.0
+"""Farther beyond the last endplate in view, what shows is another vertebra, and none that is drawn."""
 OPEN_SHARE = 1.15
 """A level without a cut at its far end is followed this many heights of its neighbour."""
 
@@ -64,6 +66,16 @@ def sort_column(suv: NDArray[np.float32], wall: Wall, outline: Outline, endplate
         points = suv[close]
         low, high = endplates.at(endplates.below[number], points), endplates.at(endplates.above[number], points)
         disc[close] |= (points[:, 0] > low) & (points[:, 0] < high)
+    beyond = np.zeros(len(at), bool)
+    if endplates.lowest is not None:
+        below = np.minimum(endplates.at(endplates.lowest, suv[at]), cuts.s_mm[0])
+        beyond |= suv[at, 0] < below
+        disc[at] |= (suv[at, 0] < below) & (suv[at, 0] > below - FARTHEST_DISC_MM)
+    if endplates.highest is not None:
+        above = np.maximum(endplates.at(endplates.highest, suv[at]), cuts.s_mm[-1])
+        beyond |= suv[at, 0] > above
+        disc[at] |= (suv[at, 0] > above) & (suv[at, 0] < above + FARTHEST_DISC_MM)
+    inside[at[beyond & ~disc[at]]] = False
     return Column(np.where(inside & ~disc, interval, 0).astype(np.uint8), disc & inside, interval, depth)
 
 
