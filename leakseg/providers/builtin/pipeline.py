@@ -24,6 +24,7 @@ from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import measure_densities
 from leakseg.providers.builtin.ends import find_ends
+from leakseg.providers.builtin.fine import trim_rim
 from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import continue_cuts, find_cuts, measure_signals, trusted_levels
@@ -102,7 +103,10 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         block, filling, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
     )
     sight = measure_sight(straight, wall, signals, cuts, contrast=line.through_contrast)
-    return _finish(volume, block, shapes, naming, sight, limits)
+    levels = onto_grid(shapes.levels, block, volume.grid)
+    bone, cement = onto_grid(shapes.bone, block, volume.grid), onto_grid(filling, block, volume.grid)
+    levels = trim_rim(levels, bone, cement, volume, block, densities)
+    return _finish(volume, block, shapes, levels, naming, sight, limits)
 
 
 _NO_SPINE = (
@@ -130,9 +134,15 @@ def _straight_cement(block: Block, frames: Frames, cement: NDArray[np.bool_]) ->
 
 
 def _finish(
-    volume: Volume, block: Block, shapes: Shapes, naming: Naming, sight: Sight, limits: BuiltinCriteria
+    volume: Volume,
+    block: Block,
+    shapes: Shapes,
+    drawn_levels: NDArray[np.uint8],
+    naming: Naming,
+    sight: Sight,
+    limits: BuiltinCriteria,
 ) -> BuiltinMasks:
-    """Numbers to names, block to grid, doubts to notes."""
+    """Numbers to names, block to grid, doubts to notes; the vertebrae ``drawn_levels`` are on the grid already."""
     number = np.zeros(256, np.uint8)
     confidence: dict[VertebraLevel, float | None] = {}
     voxels = np.bincount(shapes.levels[shapes.bodies], minlength=len(naming.levels) + 2) * block.step_mm**3
@@ -149,7 +159,7 @@ def _finish(
         rows[level] = index
     if not set(confidence) - {VertebraLevel.S1}:
         raise AnatomyError(_NO_SPINE.format("a canal, but no vertebral body above the sacrum"))
-    vertebrae = number[onto_grid(shapes.levels, block, volume.grid)]
+    vertebrae = number[drawn_levels]
     if not (vertebrae == VertebraLevel.S1.number).any():
         confidence.pop(VertebraLevel.S1, None)
     drawn = vertebrae > 0

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, grey_closing, maximum_filter
+from scipy.ndimage import gaussian_filter, grey_closing
 
 from leakseg.providers.builtin.bodies import Endplates, Outline
 from leakseg.providers.builtin.canal import LONGEST_RAY_MM, Wall
 from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.fine import bone_floor
 from leakseg.providers.builtin.frames import Frames, Straight, canal_field
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.partition import geodesic_partition
@@ -23,9 +24,6 @@ SIDE_MM, FRONT_MM, BACK_MM = 60.0, 62.0, 75.0
 LEAK_AT_WALL_MM = 1.8
 """The wall between sections is interpolated and may be off by this much."""
 LEAK_ABOVE_SOFT_HU = 900.0
-CORTEX_NEAR_VOXELS = 5
-RIM_SHARE, MOST_CORTEX_HU = 0.35, 900.0
-"""Bone begins at this share of the rise to the densest cortex near by; expert outlines lie under half of it."""
 SPILL_MM = 1.0
 PLATE_ABOVE_BONE_HU = 120.0
 LONGEST_WAY = 420
@@ -34,12 +32,16 @@ LONGEST_WAY = 420
 
 @dataclass(frozen=True, eq=False)
 class Shapes:
-    """On the fine block: ``levels`` uint8 (number of the level, caudal first, from 1), and bool masks."""
+    """On the fine block: ``levels`` uint8 (number of the level, caudal first, from 1), and bool masks.
+
+    ``bone`` is what is as dense as bone, of a vertebra or not.
+    """
 
     levels: NDArray[np.uint8]
     canal: NDArray[np.bool_]
     bodies: NDArray[np.bool_]
     discs: NDArray[np.bool_]
+    bone: NDArray[np.bool_]
 
 
 def draw_vertebrae(
@@ -70,7 +72,7 @@ def draw_vertebrae(
     points = suv.reshape(-1, 3)[at]
     del suv, s, u, v, near
     hu = smooth.ravel()[at]
-    floor = _bone_floor(smooth, cement, densities).ravel()[at]
+    floor = bone_floor(smooth, cement, densities, (block.step_mm,) * 3).ravel()[at]
     bone = (hu - _spill(smooth, cement, densities).ravel()[at] > floor) & ~cement.ravel()[at]
     deep = wall.depth(points)
     canal = deep > 0
@@ -97,7 +99,7 @@ def draw_vertebrae(
         inner = cement.ravel()[at] & ~canal & ~column.disc
         labels.ravel()[at] = fill_pedicles(labels.ravel()[at], inner, points, column.interval, wall, cuts)
     bodies = (np.asarray(whole(column.body)) > 0) & (labels > 0)
-    return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0))
+    return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0), np.asarray(whole(bone), bool))
 
 
 def _spill(smooth: Image, cement: NDArray[np.bool_], densities: Densities) -> Image:
@@ -106,13 +108,6 @@ def _spill(smooth: Image, cement: NDArray[np.bool_], densities: Densities) -> Im
         return np.zeros_like(smooth)
     excess: Image = np.where(cement, smooth - np.float32(densities.soft_hu), np.float32(0))
     return np.asarray(gaussian_filter(excess, SPILL_MM), dtype=np.float32)
-
-
-def _bone_floor(smooth: Image, cement: NDArray[np.bool_], densities: Densities) -> Image:
-    """The least HU of bone at each place: near dense cortex its blurred rim is as bright as weak bone elsewhere."""
-    peak = maximum_filter(np.where(cement, np.float32(densities.soft_hu), smooth), CORTEX_NEAR_VOXELS)
-    rise = np.clip(peak - np.float32(densities.soft_hu), 0, MOST_CORTEX_HU)
-    return np.asarray(np.maximum(densities.bone_hu, densities.soft_hu + RIM_SHARE * rise), dtype=np.float32)
 
 
 def _leaks_at_wall(

@@ -1,0 +1,68 @@
+"""The rim of the vertebrae, judged again on the scan's own voxels where these are finer than the block."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, maximum_filter
+
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.working import Block, Image
+from leakseg.volume import Volume
+
+RIM_MM = 1.3
+"""A voxel of the block and its blur carry bone no farther out than this."""
+BLUR_MM, CORTEX_NEAR_MM = 0.5, 2.0
+RIM_SHARE, MOST_CORTEX_HU = 0.35, 900.0
+"""Bone begins at this share of the rise to the densest cortex near by; expert outlines lie under half of it."""
+SLAB = 48
+FINER = 0.95
+"""A scan whose voxels are narrower than this share of the block's is finer."""
+
+
+def bone_floor(smooth: Image, hidden: NDArray[np.bool_], densities: Densities, spacing_mm: tuple[float, ...]) -> Image:
+    """The least HU of bone at each place: near dense cortex its blurred rim is as bright as weak bone elsewhere.
+
+    What is ``hidden`` (cement) is no cortex.
+    """
+    size = [2 * round(CORTEX_NEAR_MM / spacing) + 1 for spacing in spacing_mm]
+    peak = maximum_filter(np.where(hidden, np.float32(densities.soft_hu), smooth), size)
+    rise = np.clip(peak - np.float32(densities.soft_hu), 0, MOST_CORTEX_HU)
+    return np.asarray(np.maximum(densities.bone_hu, densities.soft_hu + RIM_SHARE * rise), dtype=np.float32)
+
+
+def trim_rim(
+    vertebrae: NDArray[np.uint8],
+    bone: NDArray[np.bool_],
+    cement: NDArray[np.bool_],
+    volume: Volume,
+    block: Block,
+    densities: Densities,
+) -> NDArray[np.uint8]:
+    """The vertebrae without the rim that only the block's coarser voxels took for bone.
+
+    All arrays are shaped as the scan: the labels, what the block took for ``bone`` by its density (not what was filled
+    in), and ``cement``, near which nothing is judged anew. A scan no finer than the block keeps its labels.
+    """
+    import edt
+
+    spacing = volume.grid.spacing_mm
+    where = np.nonzero(vertebrae)
+    if min(spacing) > FINER * block.step_mm or not len(where[0]):
+        return vertebrae
+    margin = [int(np.ceil(3 / step)) for step in spacing]
+    low = [max(int(at.min()) - more, 0) for at, more in zip(where, margin, strict=True)]
+    high = [min(int(at.max()) + 1 + more, size) for at, more, size in zip(where, margin, vertebrae.shape, strict=True)]
+    out = vertebrae.copy()
+    for start in range(low[0], high[0], SLAB):
+        stop = min(start + SLAB, high[0])
+        first, last = max(start - margin[0], 0), min(stop + margin[0], vertebrae.shape[0])
+        window = (slice(first, last), slice(low[1], high[1]), slice(low[2], high[2]))
+        smooth = gaussian_filter(volume.hu[window].astype(np.float32), [BLUR_MM / step for step in spacing])
+        hidden = cement[window]
+        floor = bone_floor(smooth, hidden, densities, spacing)
+        outer = edt.edt(vertebrae[window] > 0, anisotropy=spacing) <= RIM_MM
+        drop = outer & bone[window] & ~hidden & (smooth < floor)
+        inner = slice(start - first, stop - first)
+        out[start:stop, low[1] : high[1], low[2] : high[2]][drop[inner]] = 0
+    return out
