@@ -22,7 +22,8 @@ class DensePiece:
     ``behind`` is whether most of it lies behind the posterior walls, as a needle's track does; ``off_bone_mm`` the
     median distance of its voxels from bone; ``flat`` how much it is a sheet rather than a strand, from 0 to 1.
     ``to_channel_mm`` is the way to a strand through deep bone that hangs together with inner cement; infinite where
-    none was looked for.
+    none was looked for. A ``faint`` piece is denser than the bone's blur explains, but less than a piece that may
+    stand alone: thick voxels blur a thin strand so far.
     """
 
     size_mm3: float
@@ -39,6 +40,7 @@ class DensePiece:
     off_bone_mm: float = 0.0
     flat: float = 0.0
     to_channel_mm: float = math.inf
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Yardstick:
 def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
     dense = piece.dense_end >= criteria.detached_core_share
+    if piece.faint:
+        return _is_faint_strand(piece, scan, criteria)
     # Nearer to cement than to cortex, which tells something where cement is plainly denser than cortex.
     plainly_denser = scan.plainly_denser(criteria)
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
@@ -87,11 +91,16 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     return (
         (strand or beyond_bone or (dense and piece.middle >= criteria.detached_middle_share))
         and not piece.cut_off
-        and piece.to_inner_mm <= (criteria.track_reach_mm if plain and piece.behind else criteria.detached_reach_mm)
+        and piece.to_inner_mm <= (_reach_mm(piece, criteria) if plain else criteria.detached_reach_mm)
         and _on_bone(piece, criteria)
         and piece.dense_end <= criteria.detached_max_core_share
         and piece.spread <= criteria.max_spread
     )
+
+
+def _reach_mm(piece: DensePiece, criteria: CementCriteria) -> float:
+    """How far from inner cement a piece may lie: behind the bodies as far as a needle's way through one."""
+    return criteria.track_reach_mm if piece.behind else criteria.detached_reach_mm
 
 
 def _on_bone(piece: DensePiece, criteria: CementCriteria) -> bool:
@@ -104,12 +113,25 @@ def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     """Whether a strand through the bone leads from inner cement to a piece on the bone that is denser than cortex."""
     return (
         scan.plainly_denser(criteria)
-        and scan.cortex < piece.dense_end <= criteria.detached_max_core_share
+        and (scan.cortex < piece.dense_end or (scan.thick and piece.faint and piece.neural))
+        and piece.dense_end <= criteria.detached_max_core_share
         and piece.to_channel_mm <= scan.touching_mm
         and piece.flat <= criteria.max_flat
-        and piece.to_inner_mm <= criteria.detached_reach_mm
+        and piece.to_inner_mm <= _reach_mm(piece, criteria)
         and piece.to_bone_mm <= criteria.detached_bone_mm
     )
+
+
+def _is_faint_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a piece that thick voxels blur all over hangs together with inner cement, and with nothing else.
+
+    Where bone may lie too it is denser than cortex: no blur makes bone so dense.
+    """
+    touches = piece.to_inner_mm <= scan.touching_mm
+    if touches and piece.neural:
+        return piece.spread <= criteria.max_spread_touching
+    led = (touches and piece.dense_end > scan.cortex) or is_led_to(piece, scan, criteria)
+    return led and piece.spread <= criteria.max_spread and not piece.cut_off
 
 
 def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
@@ -149,6 +171,6 @@ def looks_like_cement(piece: DensePiece, criteria: CementCriteria) -> bool:
         piece.size_mm3 >= _TOLD_MM3
         and (piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.large_middle_share)
         and piece.dense_end >= criteria.detached_core_share
-        and piece.to_inner_mm <= criteria.detached_reach_mm
+        and piece.to_inner_mm <= _reach_mm(piece, criteria)
         and piece.spread <= criteria.max_spread_touching
     )

@@ -16,7 +16,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm, voxels_of
 from leakseg.judging import DensePiece, Yardstick, is_led_to
 from leakseg.pieces import ScanDensities
-from leakseg.reach import Window, cut_out, deeper, hanging_together, near, pieces_with, widened
+from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, widened
 
 LEAST_MM3 = 2.0
 """Smaller pieces are noise."""
@@ -100,12 +100,14 @@ class Look:
         if size_mm3 < LEAST_MM3 or not stands_out:
             return None
         middle, dense_end = np.percentile(share[own], [50, 90])
-        faint = dense_end < (criteria.coarse_core_share if self.coarse else criteria.min_core_share)
-        if faint and not (self.coarse and over_halo_mm3 >= criteria.min_over_halo_mm3):
+        faint = bool(dense_end < (criteria.coarse_core_share if self.coarse else criteria.min_core_share))
+        if faint and not self._may_be_strand(own, whole, share > halo):
             return None
         index = np.argwhere(own) + [part.start for part in whole]
         suv = self.spine.axis.to_canal(grid.to_patient(index))
         place = self.spine.lattice.lookup(self.spine.place, suv)
+        if faint and (place == Place.DISC).mean() > _MOST:  # an endplate that thick voxels share with the disc
+            return None
         in_canal = (place == Place.CANAL).any()
         hanging = partial(scene.hanging, above=self.canal_hang_share if in_canal else criteria.hang_share)
         most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
@@ -123,6 +125,7 @@ class Look:
             walled=scene.walled(own, whole),
             behind=bool(np.median(self.spine.behind_wall_mm(suv)) > 0),
             off_bone_mm=float(np.median(from_bone[own])),
+            faint=faint,
         )
         if piece.to_inner_mm > criteria.gap_mm and not piece.neural:
             core = index[share[own] > criteria.edge_share * dense_end]
@@ -130,8 +133,20 @@ class Look:
         may_be_led_to = is_led_to(replace(piece, to_channel_mm=0.0), self.yardstick, criteria)
         if may_be_led_to and piece.to_inner_mm > self.yardstick.touching_mm:
             piece = replace(piece, to_channel_mm=_distance_mm(index, self.channels, scene.spacing_mm))
-        lost = faint and not (piece.neural and piece.to_inner_mm <= self.yardstick.touching_mm)
-        return None if lost else piece
+        return piece
+
+    def _may_be_strand(self, own: NDArray[np.bool_], whole: Window, over_halo: NDArray[np.bool_]) -> bool:
+        """Whether voxels are so thick that they blur a strand to what this piece is, which no other blur explains.
+
+        What lies one voxel from inner cement is its own blur in thick sections.
+        """
+        may_be = (self.coarse or self.yardstick.thick) and self.yardstick.plainly_denser(self.criteria)
+        clear = np.count_nonzero(own & over_halo & ~self._beside_inner[whole])
+        return may_be and clear * self.scene.densities.grid.voxel_volume_mm3 >= self.criteria.min_over_halo_mm3
+
+    @cached_property
+    def _beside_inner(self) -> NDArray[np.bool_]:
+        return grown(self.inner, 3)
 
     @cached_property
     def channels(self) -> NDArray[np.bool_]:
@@ -144,7 +159,10 @@ class Look:
         bone = bounding_box(scene.vertebrae, 1)
         if bone is not None:
             deep = deeper(scene.vertebrae[bone] > 0, self.criteria.rim_mm, scene.spacing_mm)
-            strands = deep & (scene.hu[bone] > densities.edge(densities.cancellous, self.criteria.strand_share))
+            least_hu = densities.edge(densities.cancellous, self.criteria.strand_share)
+            if self.yardstick.thick:
+                least_hu = min(least_hu, densities.cancellous + self.criteria.channel_above_cancellous_hu)
+            strands = deep & (scene.hu[bone] > least_hu)
             found[bone] = pieces_with((strands & ~self.metal[bone]) | self.inner[bone], self.inner[bone])
         return found
 

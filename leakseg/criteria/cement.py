@@ -77,7 +77,15 @@ class CementCriteria:
     blurred_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
     """... the dense end of a larger one reaches this share, else it is bone without a mask, such as a rib."""
     strand_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.3
-    """Strands thinner than a few voxels are followed down to this share of the cement's density."""
+    """Strands thinner than a few voxels are followed down to this share of the cement's density; with voxels from
+    thick_voxel_mm on to that of cortex where it is less, ..."""
+    channel_above_cancellous_hu: Annotated[
+        float,
+        Gt(0),
+        Unit("HU"),
+        Source("measured here: bone that hangs together with cement, deeper than rim_mm, both scans at 3 mm: to 340"),
+    ] = 450.0
+    """... and within bone, deeper than cortex, to this far above cancellous bone where it is less."""
     hang_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.18
     """Matter above this share hangs together with a piece (see max_spread) ..."""
     hang_over_canal: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.1

@@ -61,7 +61,8 @@ def find_leaked_cement(
     taken, channels = untouched(hu.shape), untouched(hu.shape)
     notes: list[tuple[int, QualityNote]] = []
     look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
-    for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, criteria):
+    thin_share = min(criteria.strand_share, cortex) if yardstick.thick else criteria.strand_share
+    for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, thin_share, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = cut_out(*scene.halo, room)
@@ -181,6 +182,7 @@ def _loose_pieces(
     inner: NDArray[np.bool_],
     spine: SpineAnatomy,
     canal_share: float,
+    thin_share: float,
     criteria: CementCriteria,
 ) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
     """Rooms with room to the bone that counts, and in each a piece outside bone that a strand may be part of.
@@ -191,11 +193,11 @@ def _loose_pieces(
     around = window_round(inner, reach_mm + max(spacing), spacing)
     if around is None:
         return
-    edge = scene.densities.edge(scene.densities.soft, criteria.strand_share)
+    edge = scene.densities.edge(scene.densities.soft, thin_share)
     loose = denser_than(scene.hu[around], edge - 1.0)
     for section, bone, iron in zip(loose, scene.vertebrae[around], metal[around], strict=True):
         np.logical_and(section, (bone == 0) & ~iron, out=section)
-    if canal_share > criteria.strand_share:
+    if canal_share > thin_share:
         faint = voxels_of(loose & (scene.share(around) <= canal_share))
         at = scene.densities.grid.to_patient(faint + [side.start for side in around])
         fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
@@ -209,7 +211,7 @@ def _loose_pieces(
             continue
         own = pieces[box] == number
         whole = within(box, around)
-        own &= scene.share(whole) > criteria.strand_share
+        own &= scene.share(whole) > thin_share
         if tree is None:
             tree = spatial.cKDTree(rim_of(inner) * np.array(spacing))
         index = np.argwhere(own)

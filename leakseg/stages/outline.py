@@ -65,8 +65,9 @@ def free_swallowed_cement(
     surfaces = _carried_surfaces(labels, cement, densities.grid, criteria)
     beyond = _beyond_all(index, labels, rebuilt, densities.grid, criteria.likeness_play_mm)
     height, away = _carried(index, labels, surfaces, densities.grid, rebuilt)
-    play_mm = max(criteria.carried_beyond_mm, max(densities.grid.spacing_mm) / 2) + criteria.carried_play_share * away
-    swallowed = (beyond >= criteria.swallowed_beyond_mm) | (height >= play_mm)
+    half_mm = max(densities.grid.spacing_mm) / 2
+    play_mm = max(criteria.carried_beyond_mm, half_mm) + criteria.carried_play_share * away
+    swallowed = (beyond >= max(criteria.swallowed_beyond_mm, half_mm)) | (height >= play_mm)
     seeds = np.zeros(labels.shape, bool)
     seeds[tuple(index[swallowed].T)] = True
     seeds = pieces_of(seeds, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3)

@@ -127,3 +127,20 @@ def test_what_a_drop_nearer_to_cement_than_to_cortex_goes_on_into_is_no_bone():
     drop = replace(VEIN, middle=0.85, dense_end=1.0, to_inner_mm=14.0, neural=True, rooted=0.35)
     assert judged(drop)
     assert not judged(drop, middle=0.6)
+
+
+def test_a_strand_that_thick_voxels_blur_all_over_is_cement_where_it_hangs_on_cement_and_is_denser_than_cortex():
+    faint = replace(VEIN, middle=0.38, dense_end=0.41, spread=1.0, to_bone_mm=1.5, faint=True)
+    assert not judged(faint, THICK)
+    for near in ({"to_inner_mm": 7.0}, {"to_channel_mm": 3.0}):
+        assert judged(faint, THICK, **near)
+        assert not judged(faint, THICK, dense_end=0.39, **near)
+        assert not judged(faint, THICK, spread=4.0, **near)
+        assert judged(faint, THICK, dense_end=0.3, neural=True, **near)
+
+
+def test_a_needles_track_lies_farther_from_the_cement_than_a_vein_may():
+    even = replace(VEIN, middle=0.85, dense_end=1.0, to_inner_mm=30.0)
+    assert not judged(even)
+    assert judged(even, behind=True)
+    assert not judged(even, behind=True, to_inner_mm=50.0)

@@ -159,6 +159,27 @@ def test_a_faint_strand_on_the_bone_is_a_vein_where_a_channel_leads_to_it(spine)
     assert (leak.type, leak.route, leak.side) == (LeakType.VENOUS, LeakRoute.SEGMENTAL, Side.LEFT)
 
 
+def test_thick_slices_blur_a_vein_to_hardly_more_than_cortex_and_a_channel_tells_it(coarse_spine):
+    edge = coarse_spine.body_half_width_mm
+    one = (z(coarse_spine) - 1.5, z(coarse_spine) + 1.5)
+    vein = coarse_spine.box((edge + 1, edge + 3), (WALL_Y - 28, WALL_Y - 8), one), 760
+    channel = coarse_spine.box((5, edge - 2), (WALL_Y - 17, WALL_Y - 15), one), 640
+    fill = coarse_spine.fill("L3", 8.0)
+    assert run(coarse_spine, fill, other=(vein,)).leaks == ()
+    (leak,) = run(coarse_spine, fill, other=(channel, vein)).leaks
+    assert (leak.type, leak.route, leak.side) == (LeakType.VENOUS, LeakRoute.SEGMENTAL, Side.LEFT)
+    as_bone = vein[0], 660
+    assert run(coarse_spine, fill, other=(channel, as_bone)).leaks == ()
+
+
+def test_a_needles_track_behind_the_arch_is_found_and_a_plaque_as_far_before_the_body_is_not(spine):
+    track = spine.box((12, 14.5), (17, 29), (z(spine) + 2, z(spine) + 5))
+    (leak,) = run(spine, spine.fill("L3"), track).leaks
+    assert (leak.type, leak.subtype, leak.side) == (LeakType.PARAVERTEBRAL, LeakSubtype.NEEDLE_TRACK, Side.LEFT)
+    before = spine.box((12, 14.5), (WALL_Y - 33, WALL_Y - 31), (z(spine, "L4") - 10, z(spine, "L4") - 4))
+    assert run(spine, spine.fill("L3"), before).leaks == ()
+
+
 def test_a_disc_ends_where_one_of_its_bodies_does_at_the_back(spine):
     masks = spine.masks()
     low, corner = z(spine) - 12, (WALL_Y - 4, WALL_Y)
