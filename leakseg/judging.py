@@ -68,7 +68,7 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     # Nearer to cement than to cortex, which tells something where cement is plainly denser than cortex.
     plainly_denser = scan.plainly_denser(criteria)
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
-    if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan.cortex_edge, criteria)):
+    if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan, criteria)):
         return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
     if piece.walled > criteria.max_walled:
         return False
@@ -88,8 +88,9 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and piece.middle >= criteria.detached_strand_share
         and piece.dense_end >= criteria.strand_core_share
     )
+    lump = dense and piece.middle >= criteria.detached_middle_share and (plainly_denser or _solid(piece, criteria))
     return (
-        (strand or beyond_bone or (dense and piece.middle >= criteria.detached_middle_share))
+        (strand or beyond_bone or lump)
         and not piece.cut_off
         and piece.to_inner_mm <= (_reach_mm(piece, criteria) if plain else criteria.detached_reach_mm)
         and _on_bone(piece, criteria)
@@ -139,7 +140,7 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
 
     Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex.
     """
-    touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, scan.cortex_edge, criteria)
+    touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, scan, criteria)
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     return is_dense_as_cement(core, scan, criteria) and (touches or apart)
 
@@ -150,11 +151,18 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
     return scan.plainly_denser(criteria) and least <= core.dense_end <= criteria.detached_max_core_share
 
 
-def _across_gap(piece: DensePiece, cortex_edge: float, criteria: CementCriteria) -> bool:
-    """Whether across its gap to inner cement a piece is no strand, and not so dense that it must be cement."""
+def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether across its gap to inner cement a piece is no strand, or no denser than cortex.
+
+    Unless it is so dense that it must be cement, or lies in canal or foramen, where faint strands are cement too.
+    """
+    if piece.to_inner_mm <= criteria.gap_mm:
+        return False
+    clear_share = max(criteria.detached_core_share, scan.cortex_edge + criteria.clear_share)
+    clear = scan.plainly_denser(criteria) and piece.dense_end >= clear_share
+    faint = not piece.neural and piece.dense_end < min(scan.cortex, criteria.strand_core_share)
     thick = piece.size_mm3 > criteria.gap_max_mm3 or piece.flat > criteria.max_flat
-    clear = piece.dense_end >= max(criteria.detached_core_share, cortex_edge + criteria.clear_share)
-    return piece.to_inner_mm > criteria.gap_mm and thick and not clear
+    return faint or (thick and not clear)
 
 
 def _even(piece: DensePiece, criteria: CementCriteria, *, plain: bool) -> bool:
@@ -163,6 +171,11 @@ def _even(piece: DensePiece, criteria: CementCriteria, *, plain: bool) -> bool:
         return False
     vein = plain and piece.dense_end >= criteria.strand_core_share
     return vein or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
+
+
+def _solid(piece: DensePiece, criteria: CementCriteria) -> bool:
+    """Whether a piece is as dense within as at its densest: bone has a shell that is denser than its marrow."""
+    return piece.middle >= criteria.detached_solid_share * piece.dense_end
 
 
 def looks_like_cement(piece: DensePiece, criteria: CementCriteria) -> bool:

@@ -190,7 +190,7 @@ class OutlineCriteria:
     likeness_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
     """An arch may differ this much from its other side and from its neighbours'."""
     swallowed_beyond_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
-    """Cement this far beyond the rebuilt outline was swallowed (or half a voxel's longest side where that is more) ..."""
+    """Cement this far beyond the rebuilt outline was swallowed (or half a voxel where that is more) ..."""
     min_swallowed_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 4.0
     """... where at least this much of it hangs together, and as much of what is cut off is nearer to cement than to
     cortex (osteophytes are not) ..."""

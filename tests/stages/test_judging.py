@@ -61,6 +61,24 @@ def test_a_thick_piece_across_a_gap_counts_where_it_is_plainly_cement():
     assert not judged(lump, dense_end=0.6)
 
 
+@pytest.mark.parametrize("piece", [(2480.0, 0.75, 1.14), (2098.0, 0.71, 1.12), (379.0, 0.71, 1.1)])
+def test_bone_as_dense_as_the_cement_is_told_by_its_marrow(piece):
+    size_mm3, middle, dense_end = piece  # ribs of thoracic_dicom, an osteophyte of verse005; cement of 1100 HU
+    rib = replace(VEIN, size_mm3=size_mm3, middle=middle, dense_end=dense_end)
+    no_denser = replace(FAINT_CEMENT, cortex=0.97, cortex_edge=0.985)
+    assert not judged(rib, no_denser)
+    assert not judged(rib, no_denser, to_inner_mm=4.9)
+    assert judged(rib, no_denser, middle=0.9, dense_end=1.0)
+
+
+def test_across_a_gap_a_piece_no_denser_than_cortex_is_the_rim_of_a_bone_without_a_mask():
+    rim = replace(VEIN, size_mm3=29.0, middle=0.36, dense_end=0.43, to_inner_mm=3.7)
+    rib = replace(FINE, cortex=0.63, cortex_edge=0.8)  # a rib's head of thoracic_dicom, cement of 2000 HU
+    assert not judged(rim, rib)
+    assert judged(rim, rib, to_inner_mm=2.0)
+    assert judged(rim, FINE)
+
+
 def test_a_long_vein_that_blur_takes_half_of_is_no_unlabelled_bone():
     vein = replace(VEIN, size_mm3=900.0, middle=0.5, to_inner_mm=0.5)
     assert judged(vein)
