@@ -76,6 +76,7 @@ def test_across_a_gap_a_piece_no_denser_than_cortex_is_the_rim_of_a_bone_without
     rib = replace(FINE, cortex=0.63, cortex_edge=0.8)  # a rib's head of thoracic_dicom, cement of 2000 HU
     assert not judged(rim, rib)
     assert judged(rim, rib, to_inner_mm=2.0)
+    assert not judged(rim, FAINT_CEMENT)
     assert judged(rim, FINE)
 
 
