@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from leakseg.errors import GeometryError
-from leakseg.geometry import Grid, canonical
+from leakseg.geometry import Grid, canonical, voxels_of
 
 VECTORS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 ALL_AXES = ["".join(one) for order in itertools.permutations(("LR", "AP", "IS")) for one in itertools.product(*order)]
@@ -141,3 +141,9 @@ def test_the_same_place_in_the_same_frame():
     assert not one.same_as(grid_of("SPL", frame="1.2", shape=(3, 4, 6)))
     assert not one.same_as(grid_of("IPL", frame="1.2"))
     assert not one.same_as(grid_of("SPL", frame="1.2", spacing=(2.5, 0.7, 0.51)))
+
+
+def test_voxels_are_listed_as_numpy_lists_them():
+    mask = np.random.default_rng(2).random((6, 7, 9)) > 0.8
+    for array in (mask, mask[:, ::2, 1:], mask.astype(np.uint8) * 3, np.zeros((2, 3, 4), bool)):
+        assert np.array_equal(voxels_of(array), np.argwhere(array))

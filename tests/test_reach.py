@@ -4,8 +4,9 @@ import cc3d
 import edt
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from leakseg.reach import connected_pieces, grown, hanging_together, near, pieces_of, pieces_with
+from leakseg.reach import boxes_of, connected_pieces, grown, hanging_together, near, pieces_of, pieces_with
 
 SPACING = (1.3, 0.6, 0.8)
 
@@ -61,3 +62,11 @@ def test_pieces_are_kept_by_a_seed_in_them_or_by_their_size(dots):
     assert np.array_equal(pieces_of(mask, 100.0, 0.5), block)
     assert not pieces_with(~mask & mask, seeds).any()
     assert not pieces_of(~mask & mask, 1.0, 0.5).any()
+
+
+def test_the_pieces_blocks_are_those_of_the_whole_array(dots):
+    mask = grown(dots, 2)
+    pieces = connected_pieces(mask)
+    assert pieces.max() > 3
+    assert boxes_of(pieces, mask) == ndimage.find_objects(pieces.astype(np.int32))
+    assert boxes_of(np.zeros((3, 4, 5), np.uint8), np.zeros((3, 4, 5), bool)) == []

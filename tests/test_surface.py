@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from leakseg.surface import carry_surface
+from leakseg.geometry import distance_to_surface_mm
+from leakseg.surface import _heights_mm, carry_surface
 
 SPACING = (1.5, 0.8, 0.8)
 RADIUS_MM = 14.0
@@ -39,3 +41,16 @@ def test_nothing_is_carried_from_bone_that_is_doubted_all_over(points):
     bone = np.linalg.norm(points, axis=-1) <= RADIUS_MM
     assert carry_surface(bone, np.ones_like(bone), SPACING) is None
     assert carry_surface(bone, np.zeros_like(bone), SPACING) is None
+
+
+@pytest.mark.parametrize("spacing", [SPACING, (1.0, 1.0, 1.0)])
+def test_heights_at_a_few_nodes_are_those_of_the_whole_distance_map(points, spacing):
+    bone = np.linalg.norm(points, axis=-1) <= RADIUS_MM
+    whole = distance_to_surface_mm(~bone, spacing) - distance_to_surface_mm(bone, spacing)
+    nodes = np.argwhere(np.ones(bone.shape, bool))[::7]
+    rim = np.argwhere(bone & ~ndimage.binary_erosion(bone, border_value=1))
+    heights, wanted = _heights_mm(bone, rim, nodes, spacing), whole[tuple(nodes.T)]
+    in_shell = np.abs(wanted) <= 3.0
+    assert 100 < in_shell.sum() < len(nodes)
+    assert np.allclose(heights[in_shell], wanted[in_shell], atol=1e-5)
+    assert (np.abs(heights[~in_shell]) > 3.0 - 1e-5).all()

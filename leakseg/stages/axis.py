@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import interpolate, ndimage, signal
+from scipy import ndimage
 
 from leakseg.anatomy import CanalSource, SpineMasks, VertebraLevel
 from leakseg.coordinates import CanalAxis, CanalWall
@@ -88,6 +88,8 @@ def _ring_points(masks: SpineMasks, criteria: SpineCriteria) -> FloatArray:
 
     Seen along its own canal a vertebra shows a hole: the direction with the widest hole is the canal's.
     """
+    from scipy import interpolate
+
     stations = []
     for level in masks.levels():
         if level == VertebraLevel.S2:
@@ -199,10 +201,21 @@ def _smooth_line(points: FloatArray, smoothing_mm: float) -> FloatArray:
     window = 2 * int(smoothing_mm) + 1
     for _ in range(2):
         if len(level) > window:
-            xy = signal.savgol_filter(xy, window, 2, axis=0, mode="interp")
+            xy = _savitzky_golay(xy, window)
         else:
             xy = np.stack([np.polyval(np.polyfit(level, xy[:, a], 1), level) for a in (0, 1)], axis=1)
     return np.column_stack([xy, level])
+
+
+def _savitzky_golay(values: FloatArray, window: int) -> FloatArray:
+    """Parabolas fitted round each row; as `scipy.signal.savgol_filter`, whose import takes as long as a case."""
+    half = window // 2
+    powers = np.arange(half, -half - 1, -1.0) ** np.arange(3)[:, None]
+    weights = np.linalg.lstsq(powers, np.array([1.0, 0.0, 0.0]), rcond=None)[0]
+    smooth = ndimage.convolve1d(values, weights, axis=0, mode="constant")
+    for end, rows in ((slice(0, window), np.arange(half)), (slice(-window, None), np.arange(half + 1, window))):
+        smooth[end][rows] = np.polyval(np.polyfit(np.arange(window), values[end], 2), rows[:, None])
+    return np.asarray(smooth, dtype=np.float64)
 
 
 def _extend(line: FloatArray, low_z: float, high_z: float) -> FloatArray:

@@ -206,3 +206,21 @@ def write_with_table(path: Path, rows: str) -> None:
     text = f"<CaretExtension><VolumeInformation><LabelTable>{rows}</LabelTable></VolumeInformation></CaretExtension>"
     image.header.extensions.append(nib.nifti1.Nifti1Extension(0, text.encode()))
     nib.save(image, path)
+
+
+def test_a_scan_among_the_masks_is_none_of_them_links_followed(scan: ScanSource, tmp_path: Path) -> None:
+    """A role-named scan file, under its own name or linked there, is not taken for a mask of itself."""
+    touch(tmp_path / "store", "cord.nii.gz")
+    folder = tmp_path / "masks"
+    touch(folder, "vertebrae.nii.gz", "canal.nii.gz")
+    (folder / "cord.nii.gz").symlink_to(tmp_path / "store" / "cord.nii.gz")
+    (tmp_path / "scans").symlink_to(tmp_path / "store")
+    (tmp_path / "linked.nii.gz").symlink_to(folder / "cord.nii.gz")
+    for file in (
+        folder / "cord.nii.gz",
+        tmp_path / "scans" / "cord.nii.gz",
+        tmp_path / "linked.nii.gz",
+    ):
+        plan = plan_masks([str(folder)], replace(scan, files=(file,)), "verse")
+        assert set(plan.roles) == {"canal", "vertebrae"}
+    assert set(plan_masks([str(folder)], scan, "verse").roles) == {"canal", "cord", "vertebrae"}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from leakseg.analysis import describe_anatomy
 from leakseg.anatomy import Place, SpineMasks, VertebraLevel
 from leakseg.coordinates import CanalAxis
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
+from leakseg.stages.axis import _savitzky_golay
+from leakseg.stages.holes import _nearest
 
 
 def _bent_axis() -> CanalAxis:
@@ -85,3 +88,37 @@ def test_bodies_alone_show_no_canal(spine):
     labels = np.where(spine.box((-99, 99), (-99, -8), (-99, 1e3)), spine.masks().vertebrae, 0).astype(np.uint8)
     with pytest.raises(AnatomyError, match="canal cannot be rebuilt"):
         describe_anatomy(SpineMasks(spine.grid, labels), Criteria())
+
+
+def test_ways_to_the_canal_are_those_of_the_distance_map(spine):
+    found = describe_anatomy(spine.masks(), Criteria())
+    suv = np.random.default_rng(1).uniform([20, -60, -60], [60, 30, 60], (400, 3))
+    distance = found.lattice.lookup(found.canal_distance_mm, suv, outside=np.inf)
+    assert 0 < (distance <= 2.0).sum() < len(suv)
+    for reach_mm in (0.0, 1.0, 2.0):
+        assert np.array_equal(found.near_canal(suv, reach_mm), distance <= reach_mm)
+    for some in (suv[distance > 3.0], suv, suv[distance > 3.0][:1]):
+        assert found.shortest_way_to_canal_mm(some) == found.lattice.lookup(found.canal_distance_mm, some).min()
+    assert found.shortest_way_to_canal_mm(np.array([[1e4, 0.0, 0.0]])) == np.inf
+
+
+def test_masks_filled_inside_their_blocks_keep_them(spine):
+    masks = spine.masks()
+    level, box = next(iter(masks.windows.items()))
+    vertebrae = masks.to_relabel()
+    vertebrae[box][vertebrae[box] == 0] = level.number
+    filled = masks.filled(vertebrae)
+    assert filled.vertebrae is vertebrae
+    assert filled.windows == SpineMasks(masks.grid, vertebrae).windows
+
+
+@pytest.mark.parametrize(("rows", "window"), [(60, 31), (31, 31), (200, 15)])
+def test_a_line_is_smoothed_as_scipy_does_it(rows, window):
+    line = np.cumsum(np.random.default_rng(rows).normal(size=(rows, 2)), axis=0)
+    assert np.allclose(_savitzky_golay(line, window), signal.savgol_filter(line, window, 2, axis=0), atol=1e-12)
+
+
+def test_half_way_between_voxels_the_even_one_is_taken():
+    along = np.arange(6)
+    for way in (0.5, -0.5, 1.5, 0.49999999999999994, 0.3, -2.7):
+        assert np.array_equal(_nearest(along, way), np.rint(along + way))
