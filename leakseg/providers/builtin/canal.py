@@ -22,7 +22,7 @@ BLUR_MM = 0.4
 FORE_AFT_MM, SIDEWAYS_MM = 0.1, 0.6
 """Blur and smoothing draw the wall inward, most in the corners at the sides (measured: verse005, phantoms)."""
 MET_LATE_MM = 0.2
-"""Before and behind, the wall is met so much late: where the canal ends, as drawn, and not where signals are measured.
+"""Before and behind, the wall is met so much late: the canal's mask ends there, but no bone begins.
 
 Measured: Dice on verse005 0.928 without, 0.932 with it; phantoms lose 0.004."""
 MEMORY_MM = 20
@@ -73,10 +73,10 @@ class Wall:
         return np.asarray(np.median(self.radius_mm[:, half - 1 : half + 2], axis=1), dtype=np.float64)
 
 
-def as_drawn(wall: Wall) -> Wall:
-    """The wall where the canal's mask ends."""
-    late = MET_LATE_MM * np.cos(wall.angles_rad) ** 2
-    return replace(wall, radius_mm=np.maximum(wall.radius_mm - late, 0.0))
+def met_late(suv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(M,)`` mm by which the canal's mask ends before its wall, in the direction of points in canal coordinates."""
+    u, v = suv[:, 1], suv[:, 2]
+    return np.asarray(MET_LATE_MM * u**2 / np.maximum(u**2 + v**2, 1e-6), dtype=np.float32)
 
 
 def carry_to_ends(wall: Wall, frames: Frames, lowest_mm: float, highest_mm: float) -> Wall:

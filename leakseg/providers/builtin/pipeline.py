@@ -18,7 +18,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.assemble import onto_grid
 from leakseg.providers.builtin.bodies import find_endplates, trace_outline
-from leakseg.providers.builtin.canal import as_drawn, carry_to_ends, find_cement, trace_wall
+from leakseg.providers.builtin.canal import carry_to_ends, find_cement, trace_wall
 from leakseg.providers.builtin.cement import find_bone_cement, without_cement
 from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.contrast import dim_sac
@@ -100,7 +100,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     naming = name_levels(landmarks, signals.half_width_mm[middle], trusted)
     ribbed = rib_bearing(naming, landmarks)
     shapes = draw_vertebrae(
-        block, filling, straight, frames, as_drawn(wall), signals, cuts, outline, endplates, densities, ribbed
+        block, filling, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
     )
     sight = measure_sight(straight, wall, signals, cuts, contrast=line.through_contrast)
     levels = onto_grid(shapes.levels, block, volume.grid)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, grey_closing
 
 from leakseg.providers.builtin.bodies import Endplates, Outline
-from leakseg.providers.builtin.canal import LONGEST_RAY_MM, Wall
+from leakseg.providers.builtin.canal import LONGEST_RAY_MM, Wall, met_late
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.fine import bone_floor
 from leakseg.providers.builtin.frames import Frames, Straight, canal_field
@@ -93,11 +93,13 @@ def draw_vertebrae(
 
     labels, _ = geodesic_partition(np.asarray(whole(seeds), np.uint8), np.asarray(whole(cost), np.uint8), LONGEST_WAY)
     labels[labels == OTHER] = 0
-    canal_mask, disc_mask = np.asarray(whole(canal), bool), np.asarray(whole(column.disc), bool)
-    labels = tidy_labels(labels, canal_mask | disc_mask, cement)
+    barred, disc_mask = np.asarray(whole(canal), bool), np.asarray(whole(column.disc), bool)
+    labels = tidy_labels(labels, barred | disc_mask, cement)
     if cement.any():
         inner = cement.ravel()[at] & ~canal & ~column.disc
         labels.ravel()[at] = fill_pedicles(labels.ravel()[at], inner, points, column.interval, wall, cuts)
+    dense = block.hu.ravel()[at] > densities.soft_hu + LEAK_ABOVE_SOFT_HU
+    canal_mask = np.asarray(whole(canal & (dense | (deep > met_late(points)))), bool)
     bodies = (np.asarray(whole(column.body)) > 0) & (labels > 0)
     return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0), np.asarray(whole(bone), bool))
 
