@@ -142,7 +142,8 @@ class Look:
         """
         may_be = (self.coarse or self.yardstick.thick) and self.yardstick.plainly_denser(self.criteria)
         clear = np.count_nonzero(own & over_halo & ~self._beside_inner[whole])
-        return may_be and bool(clear * self.scene.densities.grid.voxel_volume_mm3 >= self.criteria.min_over_halo_mm3)
+        clear_mm3 = float(clear * self.scene.densities.grid.voxel_volume_mm3)
+        return may_be and clear_mm3 >= self.criteria.min_over_halo_mm3
 
     @cached_property
     def _beside_inner(self) -> NDArray[np.bool_]:

@@ -207,10 +207,12 @@ def pieces_going_on(
     least_mm3: float,
     least_share: float,
     spacing_mm: tuple[float, float, float],
+    height: NDArray[np.floating[Any]],
 ) -> NDArray[np.bool_]:
     """The pieces of a mask whose part farther than that from a core is, by its median, still at least so dense.
 
-    A piece of which less than ``least_mm3``, or than that share of its core, lies so far away tells nothing.
+    Only what lies as far out (``height``) as half of the core does tells: what lies deeper goes on from below. A piece
+    of which less than ``least_mm3``, or than that share of its core, lies so far away tells nothing.
     """
     import cc3d
     from scipy import ndimage
@@ -220,8 +222,10 @@ def pieces_going_on(
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         room = widened(box, mask.shape, away_mm, spacing_mm)
         own = pieces[room] == number
-        away = own & ~grown_by(core[room], away_mm, spacing_mm)
-        least = max(least_mm3, least_share * float((own & core[room]).sum() * np.prod(spacing_mm)))
+        held = own & core[room]
+        out = height[room] >= (np.median(height[room][held]) if held.any() else -np.inf)
+        away = own & out & ~grown_by(core[room], away_mm, spacing_mm)
+        least = max(least_mm3, least_share * float(held.sum() * np.prod(spacing_mm)))
         if float(away.sum() * np.prod(spacing_mm)) >= least and float(np.median(hu[room][away])) >= least_hu:
             going_on[room] |= own
     return going_on

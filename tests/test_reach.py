@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from leakseg.reach import boxes_of, connected_pieces, grown, hanging_together, near, pieces_of, pieces_with
+from leakseg.reach import (
+    boxes_of,
+    connected_pieces,
+    grown,
+    hanging_together,
+    near,
+    pieces_going_on,
+    pieces_of,
+    pieces_with,
+)
 
 SPACING = (1.3, 0.6, 0.8)
 
@@ -70,3 +79,16 @@ def test_the_pieces_blocks_are_those_of_the_whole_array(dots):
     assert pieces.max() > 3
     assert boxes_of(pieces, mask) == ndimage.find_objects(pieces.astype(np.int32))
     assert boxes_of(np.zeros((3, 4, 5), np.uint8), np.zeros((3, 4, 5), bool)) == []
+
+
+@pytest.mark.parametrize(("bone_goes_on", "is_bone"), [("outside", True), ("beneath", False)])
+def test_bone_goes_on_beyond_its_cement_and_what_lies_beneath_it_tells_nothing(bone_goes_on, is_bone):
+    piece, core = np.zeros((2, 20, 20, 20), bool)
+    piece[2:18, 8:12, 8:12] = True
+    core[8:12, 8:12, 8:12] = True
+    height = np.broadcast_to(np.arange(20.0)[:, None, None], piece.shape)
+    outside = height > 11 if bone_goes_on == "outside" else height < 8
+    hu = np.where(core, 1500, np.where(outside, 500, 0))
+    lies_on = piece & (core | outside)
+    found = pieces_going_on(lies_on, core, hu, 300.0, 1.2, 4.0, 0.5, (1.0, 1.0, 1.0), height)
+    assert found.any() == is_bone

@@ -190,7 +190,8 @@ class OutlineCriteria:
     likeness_play_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
     """An arch may differ this much from its other side and from its neighbours'."""
     swallowed_beyond_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.0
-    """Cement this far beyond the rebuilt outline was swallowed (or half a voxel where that is more) ..."""
+    """Cement this far beyond the rebuilt outline, or half a voxel's longest side and half a step of the lattice that it
+    is rebuilt on where that is more, was swallowed ..."""
     min_swallowed_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 4.0
     """... where at least this much of it hangs together, and as much of what is cut off is nearer to cement than to
     cortex (osteophytes are not) ..."""
@@ -208,7 +209,7 @@ class OutlineCriteria:
         Unit("1"),
         Source("measured: phantom_study.toml, seed 51; bulging bone 0.58 to 6, swallowed leaks 0.02 to 0.84"),
     ] = 0.5
-    """... and this many times as much as cement in it) ..."""
+    """... and this many times as much as cement in it, as far out as half of the cement) ..."""
     bony_share: Annotated[
         float,
         Gt(0),

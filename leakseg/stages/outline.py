@@ -67,7 +67,8 @@ def free_swallowed_cement(
     height, away = _carried(index, labels, surfaces, densities.grid, rebuilt)
     half_mm = max(densities.grid.spacing_mm) / 2
     play_mm = max(criteria.carried_beyond_mm, half_mm) + criteria.carried_play_share * away
-    swallowed = (beyond >= max(criteria.swallowed_beyond_mm, half_mm)) | (height >= play_mm)
+    least_mm = max(criteria.swallowed_beyond_mm, half_mm + spine.lattice.step_mm / 2)
+    swallowed = (beyond >= least_mm) | (height >= play_mm)
     seeds = np.zeros(labels.shape, bool)
     seeds[tuple(index[swallowed].T)] = True
     seeds = pieces_of(seeds, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3)
@@ -76,14 +77,13 @@ def free_swallowed_cement(
     around = voxels_of(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
     beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
     beyond = np.maximum(beyond, _carried(around, labels, surfaces, densities.grid, rebuilt)[0])
-    loose = np.zeros(labels.shape, bool)
-    loose[tuple(around[beyond >= criteria.freed_beyond_mm].T)] = True
+    out = np.full(labels.shape, -np.inf, np.float32)
+    out[tuple(around.T)] = beyond
+    loose = out >= criteria.freed_beyond_mm
     loose &= near(pieces_with(loose & cement, seeds), criteria.swallowed_margin_mm, densities.grid.spacing_mm)
     loose = pieces_with(loose, seeds)
-    far = np.zeros(labels.shape, bool)
-    far[tuple(around[beyond >= criteria.swallowed_beyond_mm].T)] = True
     hu = volume.hu[densities.window]
-    loose &= ~_bony(loose & far, hu, densities, criteria)
+    loose &= ~_bony(loose & (out >= criteria.swallowed_beyond_mm), out, hu, densities, criteria)
     dense = hu > densities.edge(densities.cortex, cement_criteria.edge_share)
     loose = pieces_of(loose, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3, dense)
     free = voxels_of(pieces_with(loose, seeds & loose))
@@ -109,12 +109,14 @@ def _cement(
     return pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
 
 
-def _bony(loose: NDArray[np.bool_], hu: NDArray[Any], read: ScanDensities, criteria: OutlineCriteria) -> Any:
+def _bony(
+    loose: NDArray[np.bool_], out: NDArray[np.float32], hu: NDArray[Any], read: ScanDensities, criteria: OutlineCriteria
+) -> Any:
     """Bone that a fracture pushed out: bone goes on beyond its cement, a swallowed leak ends in soft tissue."""
     bony_hu = read.soft + criteria.bony_share * (read.cortex - read.soft)
     least = (criteria.bony_min_mm3, criteria.bony_min_share)
     dense, spacing = hu > read.edge(read.soft, 0.5), read.grid.spacing_mm
-    return pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, *least, spacing)
+    return pieces_going_on(loose, dense, hu, bony_hu, criteria.bony_away_mm, *least, spacing, out)
 
 
 def _carried_surfaces(
