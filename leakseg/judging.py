@@ -84,7 +84,6 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     strand = (
         plain
         and piece.to_bone_mm <= criteria.halo_mm
-        and piece.flat <= criteria.max_flat
         and piece.middle >= criteria.detached_strand_share
         and piece.dense_end >= criteria.strand_core_share
     )
@@ -92,6 +91,7 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     return (
         (strand or beyond_bone or lump)
         and not piece.cut_off
+        and (scan.thick or not _is_sheet(piece, criteria))
         and piece.to_inner_mm <= (_reach_mm(piece, criteria) if plain else criteria.detached_reach_mm)
         and _on_bone(piece, criteria)
         and piece.dense_end <= criteria.detached_max_core_share
@@ -102,6 +102,11 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
 def _reach_mm(piece: DensePiece, criteria: CementCriteria) -> float:
     """How far from inner cement a piece may lie: behind the bodies as far as a needle's way through one."""
     return criteria.track_reach_mm if piece.behind else criteria.detached_reach_mm
+
+
+def _is_sheet(piece: DensePiece, criteria: CementCriteria) -> bool:
+    """Whether a piece is a sheet, as a plaque in a vessel's wall is, and not so dense that it must be cement."""
+    return piece.flat > criteria.max_flat and piece.middle < criteria.detached_core_share
 
 
 def _on_bone(piece: DensePiece, criteria: CementCriteria) -> bool:
@@ -117,7 +122,7 @@ def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and (scan.cortex < piece.dense_end or (scan.thick and piece.faint and piece.neural))
         and piece.dense_end <= criteria.detached_max_core_share
         and piece.to_channel_mm <= scan.touching_mm
-        and piece.flat <= criteria.max_flat
+        and not _is_sheet(piece, criteria)
         and piece.to_inner_mm <= _reach_mm(piece, criteria)
         and piece.to_bone_mm <= criteria.detached_bone_mm
     )

@@ -130,9 +130,10 @@ class CementCriteria:
         float, Gt(0), Le(1), Unit("1"), Source("measured here: osteophytes of verse005 to 0.46, veins from 0.51")
     ] = 0.5
     """... or this share where it lies on the bone, in scans whose cement is plainly denser than cortex; its dense end
-    is then nearer to cement than to cortex ..."""
+    is then nearer to cement than to cortex."""
     flat_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
-    """... and it is a strand, no sheet: of the spread of its voxels within this reach of each other, ..."""
+    """A detached piece whose median is under that of a drop's dense end is no sheet: of the variances of its voxels within
+    this reach of each other ..."""
     max_flat: Annotated[
         float,
         Gt(0),
@@ -140,7 +141,7 @@ class CementCriteria:
         Unit("1"),
         Source("measured here: detached strands of phantoms to 0.36, plaques in the aorta's wall from 0.46"),
     ] = 0.4
-    """... the second less the third over the first is at most this: a plaque is a patch of a vessel's wall."""
+    """... the second less the third is at most this share of the first: a plaque is a patch of a vessel's wall."""
     neural_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
     """In canal and foramina, where nothing else is dense, the dense end reaches this share, nearer to cement than to
     cortex."""

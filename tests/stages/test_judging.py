@@ -122,6 +122,7 @@ def test_a_plaque_beside_the_bone_is_a_sheet_and_no_strand():
     assert not judged(VEIN, flat=0.5)
     assert not judged(VEIN, flat=0.5, middle=0.4, to_channel_mm=3.0)
     assert judged(VEIN, flat=0.5, middle=0.85, dense_end=1.0)  # too dense for one
+    assert not judged(VEIN, flat=0.5, middle=0.75, dense_end=0.85)
     near = replace(VEIN, size_mm3=60.0, middle=0.42, dense_end=0.5, to_inner_mm=3.5)
     assert judged(near)
     assert not judged(near, flat=0.5)
