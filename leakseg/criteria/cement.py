@@ -132,8 +132,8 @@ class CementCriteria:
     """... or this share where it lies on the bone, in scans whose cement is plainly denser than cortex; its dense end
     is then nearer to cement than to cortex."""
     flat_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
-    """A detached piece whose median is under that of a drop's dense end is no sheet: of the variances of its voxels within
-    this reach of each other ..."""
+    """A detached piece whose median is no denser than a drop's dense end is no sheet: of the variances of its voxels
+    within this reach of each other ..."""
     max_flat: Annotated[
         float,
         Gt(0),
