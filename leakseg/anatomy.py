@@ -295,13 +295,6 @@ class SpineAnatomy:
     """``(S,)``: the canal's wall was seen there, not continued beyond the masks."""
     _near_canal: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
-    def canal_distance_mm(self) -> NDArray[np.float32]:
-        """``(S, U, V)`` distance of each node to the canal, 0 inside; `near_canal` is quicker where that is enough."""
-        import edt
-
-        return np.asarray(edt.edt(~self.canal, anisotropy=(self.lattice.step_mm,) * 3), dtype=np.float32)
-
     def near_canal(self, suv: FloatArray, reach_mm: float) -> NDArray[np.bool_]:
         """Whether the nodes nearest to points ``(N, 3)`` lie so near to the canal; False beyond the lattice."""
         if reach_mm not in self._near_canal:
