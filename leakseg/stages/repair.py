@@ -8,6 +8,7 @@ from __future__ import annotations
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
 from leakseg.balls import grown_by, worn_by
@@ -87,6 +88,8 @@ def _fill(
         near_bone = grown_by(np.pad(whole, pads), _CREVICE_MM, spacing_mm)
         closed = worn_by(near_bone, _CREVICE_MM, spacing_mm)[inner]
         cavity |= closed & near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~own
+    if cavity.any():  # pinholes between its voxels, narrower than any crack
+        cavity |= free & ndimage.binary_fill_holes(own | cavity) & ~own
     return cavity
 
 

@@ -14,6 +14,7 @@ from leakseg.geometry import Grid
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
 from leakseg.stages.mixed import unmix_neighbours
+from leakseg.stages.repair import fill_cavities
 from leakseg.volume import Volume
 
 WALL_Y = -8.0
@@ -127,6 +128,22 @@ def test_a_hole_where_the_cement_lies_is_bone_however_wide_the_leak_opens_it(spi
     assert (told.type, told.level) == (LeakType(kind), "L3")
     assert told.volume_mm3 == pytest.approx(float((leak & ~bone).sum()), rel=0.3)
     assert {"mask_cavity_filled", "mask_hole_filled"} & {note.code for note in found.notes}
+
+
+def test_pinholes_that_fingers_of_cement_left_are_bone(spine):
+    """Narrower than any crack, and no denser than bone: with them, bone would be deep nowhere and no cement sure."""
+    whole = spine.masks().vertebrae
+    hollow = spine.fill("L3") & spine.box((-30, 0), (-99, 99), (-99, 99))
+    pins = np.zeros(whole.shape, bool)
+    pins[::4, ::4, ::4] = True
+    pins &= ndimage.binary_erosion(whole == VertebraLevel.L3.number, iterations=2)
+    labels = np.where(hollow | pins, 0, whole)
+    masks = SpineMasks(spine.grid, labels.astype(np.uint8), canal=spine.masks().canal)
+    volume = spine.volume(spine.fill("L3") & ~pins, other=((pins, 200),))
+    filled, notes = fill_cavities(volume, masks, Criteria().spine)
+    assert (filled.vertebrae == whole).all()
+    assert [note.code for note in notes] == ["mask_cavity_filled"]
+    assert fill_cavities(volume, spine.masks(), Criteria().spine)[1] == ()
 
 
 def test_cement_in_a_ring_of_bone_without_a_canal_mask_is_in_the_canal_not_in_a_hole(spine):
