@@ -10,10 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.balls import worn_by
 from leakseg.coordinates import CanalAxis, CanalWall, Lattice
 from leakseg.errors import AnatomyError, GeometryError
-from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box, voxels_of
+from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box
 from leakseg.reach import near
 
 
@@ -301,25 +300,11 @@ class SpineAnatomy:
             self._near_canal[reach_mm] = near(self.canal, reach_mm, (self.lattice.step_mm,) * 3)
         return self.lattice.lookup(self._near_canal[reach_mm], suv)
 
-    def shortest_way_to_canal_mm(self, suv: FloatArray) -> float:
-        """The least of the distances that the nodes nearest to points ``(N, 3)`` have; infinite beyond the lattice."""
-        from scipy import spatial
-
-        nodes = np.rint(self.lattice.to_index(suv)).astype(np.int64)
-        nodes = nodes[((nodes >= 0) & (nodes < np.array(self.lattice.shape))).all(axis=1)]
-        if not len(nodes) or not self.canal.any():
-            return np.inf
-        if self.canal[tuple(nodes.T)].any():
-            return 0.0
-        wall = voxels_of(self.canal & ~worn_by(self.canal, 1.0, (1.0, 1.0, 1.0)))
-        steps, _ = spatial.cKDTree(wall).query(np.unique(nodes, axis=0))
-        return float(np.float32(steps.min() * self.lattice.step_mm))
-
     def vertebra(self, level: VertebraLevel) -> Vertebra:
         """The vertebra of that level."""
         return next(vertebra for vertebra in self.vertebrae if vertebra.level == level)
 
     def behind_wall_mm(self, suv: FloatArray) -> FloatArray:
         """How far canal coordinates ``(N, 3)`` lie behind the posterior wall of their section, ``(N,)``."""
-        rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(self.posterior_wall_u_mm) - 1)
+        rows = np.clip(np.rint(suv[:, 0] / self.lattice.step_mm).astype(int), 0, len(self.posterior_wall_u_mm) - 1)
         return np.asarray(suv[:, 1] - self.posterior_wall_u_mm[rows])

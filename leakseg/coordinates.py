@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.geometry import FloatArray
+from leakseg.balls import worn_by
+from leakseg.geometry import FloatArray, voxels_of
 
 _AT_ONCE = 4096
 
@@ -159,6 +160,20 @@ class Lattice:
         index = np.where(inside[..., None], index, 0)
         found = values[index[..., 0], index[..., 1], index[..., 2]]
         return np.where(inside, found, outside).astype(values.dtype)
+
+    def shortest_way_mm(self, mask: NDArray[np.bool_], suv: FloatArray) -> float:
+        """The least distance to a mask of the nodes nearest to points ``(N, 3)``; infinite beyond the lattice."""
+        from scipy import spatial
+
+        nodes = np.rint(self.to_index(suv)).astype(np.int64)
+        nodes = nodes[((nodes >= 0) & (nodes < np.array(self.shape))).all(axis=1)]
+        if not len(nodes) or not mask.any():
+            return np.inf
+        if mask[tuple(nodes.T)].any():
+            return 0.0
+        wall = voxels_of(mask & ~worn_by(mask, 1.0, (1.0, 1.0, 1.0)))
+        steps, _ = spatial.cKDTree(wall).query(np.unique(nodes, axis=0))
+        return float(np.float32(steps.min() * self.step_mm))
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def _occupation(part: CementPart, suv: FloatArray, weight: FloatArray, spine: Sp
 def _distance_to_canal(part: CementPart, cement: CementMap, spine: SpineAnatomy) -> float | None:
     """Shortest distance to the canal's border, 0 inside; None where the part lies beyond the lattice."""
     suv = spine.axis.to_canal(cement.grid.to_patient(part.index))
-    distance = spine.shortest_way_to_canal_mm(suv)
+    distance = spine.lattice.shortest_way_mm(spine.canal, suv)
     return (
         None if not np.isfinite(distance) else max(0.0, distance - spine.lattice.step_mm / 2) if distance > 0 else 0.0
     )

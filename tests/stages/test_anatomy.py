@@ -100,8 +100,8 @@ def test_ways_to_the_canal_are_those_of_the_distance_map(spine):
     for reach_mm in (0.0, 1.0, 2.0):
         assert np.array_equal(found.near_canal(suv, reach_mm), distance <= reach_mm)
     for some in (suv[distance > 3.0], suv, suv[distance > 3.0][:1]):
-        assert found.shortest_way_to_canal_mm(some) == found.lattice.lookup(whole, some).min()
-    assert found.shortest_way_to_canal_mm(np.array([[1e4, 0.0, 0.0]])) == np.inf
+        assert found.lattice.shortest_way_mm(found.canal, some) == found.lattice.lookup(whole, some).min()
+    assert found.lattice.shortest_way_mm(found.canal, np.array([[1e4, 0.0, 0.0]])) == np.inf
 
 
 def test_masks_filled_inside_their_blocks_keep_them(spine):
