@@ -16,7 +16,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm, voxels_of
 from leakseg.judging import DensePiece, Yardstick, is_led_to
 from leakseg.pieces import ScanDensities
-from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, widened
+from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, widened, within
 
 LEAST_MM3 = 2.0
 """Smaller pieces are noise."""
@@ -68,6 +68,24 @@ class Scene:
 
 
 @dataclass(frozen=True, eq=False)
+class Matter:
+    """A piece in a block of the window: its voxels and, for each voxel of the block, what is asked of it.
+
+    ``share`` is of the way from soft tissue to the cement's plateau, ``halo`` the share that the bone's blur explains.
+    """
+
+    own: NDArray[np.bool_]
+    block: Window
+    share: NDArray[np.floating[Any]]
+    from_bone_mm: FloatArray
+    halo: NDArray[np.float32]
+
+    def part(self, own: NDArray[np.bool_], box: tuple[slice, ...]) -> Matter:
+        """A part of the piece, in a box of its block."""
+        return Matter(own, within(box, self.block), self.share[box], self.from_bone_mm[box], self.halo[box])
+
+
+@dataclass(frozen=True, eq=False)
 class Look:
     """What is looked at in each piece, and how."""
 
@@ -81,27 +99,22 @@ class Look:
     coarse: bool
     stands_out_mm: float
 
-    def at(
-        self,
-        own: NDArray[np.bool_],
-        whole: Window,
-        share: NDArray[np.floating[Any]],
-        from_bone: FloatArray,
-        halo: NDArray[np.float32],
-    ) -> DensePiece | None:
-        """One piece measured, all arrays of its own block; None where it is a mask's rim, noise or faint."""
+    def at(self, matter: Matter) -> DensePiece | None:
+        """One piece measured; None where it is a mask's rim, noise or faint."""
+        own, whole, share, from_bone = matter.own, matter.block, matter.share, matter.from_bone_mm
+        over_halo = share > matter.halo
         scene, criteria, grid = self.scene, self.criteria, self.scene.densities.grid
         size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
         standing_out_mm3 = float((from_bone[own] > self.stands_out_mm).sum()) * grid.voxel_volume_mm3
         # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
-        over_halo_mm3 = float((share > halo)[own].sum()) * grid.voxel_volume_mm3
+        over_halo_mm3 = float(over_halo[own].sum()) * grid.voxel_volume_mm3
         over_halo_mm3 *= self.yardstick.plainly_denser(criteria)
         stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
         if size_mm3 < LEAST_MM3 or not stands_out:
             return None
         middle, dense_end = np.percentile(share[own], [50, 90])
         faint = bool(dense_end < (criteria.coarse_core_share if self.coarse else criteria.min_core_share))
-        if faint and not self._may_be_strand(own, whole, share > halo):
+        if faint and not self._may_be_strand(own, whole, over_halo):
             return None
         index = np.argwhere(own) + [part.start for part in whole]
         suv = self.spine.axis.to_canal(grid.to_patient(index))

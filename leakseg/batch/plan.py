@@ -148,7 +148,7 @@ def input_digest(files: Iterable[Path], folder: Path) -> str:
         parent, name = os.path.split(path)
         if parent not in folders:
             folders[parent] = os.path.relpath(parent or os.curdir, folder)
-        state = os.stat(path)  # noqa: PTH116
+        state = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat
         name = name if folders[parent] == "." else f"{folders[parent]}{os.sep}{name}"
         lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\n")
     return "sha256:" + hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()

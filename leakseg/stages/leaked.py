@@ -14,7 +14,7 @@ from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray, Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
+from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
 from leakseg.judging import (
     DensePiece,
@@ -24,7 +24,7 @@ from leakseg.judging import (
     is_dense_as_cement,
     looks_like_cement,
 )
-from leakseg.looking import LEAST_MM3, Look, Scene, rim_of
+from leakseg.looking import LEAST_MM3, Look, Matter, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import Window, boxes_of, connected_pieces, cut_out, near, widened, window_round, within
 from leakseg.volume import Volume, denser_than
@@ -73,15 +73,15 @@ def find_leaked_cement(
         for number, box in enumerate(ndimage.find_objects(pieces), start=1):
             own = pieces[box] == number
             whole = within(box, room)
-            seen = share[box], from_bone[box], halo[box]
-            piece = look.at(own, whole, *seen)
+            matter = Matter(own, whole, share[box], from_bone[box], halo[box])
+            piece = look.at(matter)
             if piece is not None and is_cement(piece, yardstick, criteria):
-                own = _without_what_stands_alone(own, whole, look, *seen)
+                own = _without_what_stands_alone(matter, look)
                 taken[whole] |= own
                 if piece.to_inner_mm > touching_mm >= piece.to_channel_mm:
                     look.follow(own, whole, channels)
                 continue
-            cores = _cores(own, whole, look, *seen)
+            cores = _cores(matter, look)
             taken[whole] |= cores
             if piece is not None and not cores.any() and looks_like_cement(piece, criteria):
                 index = np.argwhere(own) + [side.start for side in whole]
@@ -92,21 +92,15 @@ def find_leaked_cement(
     return LeakedCement(mask, touching_mm, told, channels)
 
 
-def _without_what_stands_alone(
-    own: NDArray[np.bool_],
-    whole: Window,
-    look: Look,
-    share: NDArray[np.floating[Any]],
-    from_bone: FloatArray,
-    halo: NDArray[np.float32],
-) -> NDArray[np.bool_]:
+def _without_what_stands_alone(matter: Matter, look: Look) -> NDArray[np.bool_]:
     """A piece that is cement without those of its parts that are none by themselves.
 
     A faint bridge may lead from a leak to a plaque or an osteophyte beside it: what is left of the piece above its
     threshold stands apart there, and would be told as a leak of its own.
     """
-    closed = (look.scene.vertebrae[whole] > 0) | look.metal[whole]
-    parts = connected_pieces(_kept(own, closed, share, look.criteria)).astype(np.int32)
+    own, criteria = matter.own, look.criteria
+    closed = (look.scene.vertebrae[matter.block] > 0) | look.metal[matter.block]
+    parts = connected_pieces(_kept(own, closed, matter.share, criteria)).astype(np.int32)
     if parts.max() < 2:
         return own
     doubtful, least = np.zeros_like(own), LEAST_MM3 / look.scene.densities.grid.voxel_volume_mm3
@@ -114,26 +108,20 @@ def _without_what_stands_alone(
         part = parts[box] == number
         if np.count_nonzero(part) < least:
             continue
-        piece = look.at(part, within(box, whole), share[box], from_bone[box], halo[box])
-        if piece is None or not is_cement(piece, look.yardstick, look.criteria):
+        piece = look.at(matter.part(part, box))
+        if piece is None or not is_cement(piece, look.yardstick, criteria):
             doubtful[box] |= part
     return own & ~doubtful if ((parts > 0) & ~doubtful).any() else own
 
 
-def _cores(
-    own: NDArray[np.bool_],
-    whole: Window,
-    look: Look,
-    share: NDArray[np.floating[Any]],
-    from_bone: FloatArray,
-    halo: NDArray[np.float32],
-) -> NDArray[np.bool_]:
+def _cores(matter: Matter, look: Look) -> NDArray[np.bool_]:
     """What is cement of a piece that as a whole is none: its cores, and what is denser than cortex within blur of them.
 
     Cores are denser than any bone or contrast that the piece hangs together with may be; those near to one that
     counts go on from it.
     """
     scan, criteria, spacing = look.yardstick, look.criteria, look.scene.spacing_mm
+    own, share = matter.own, matter.share
     found = np.zeros_like(own)
     clear = own & (share > scan.cortex_edge)
     if not (scan.plainly_denser(criteria) and clear.any()):
@@ -144,7 +132,7 @@ def _cores(
     for number in np.unique(parts[clear]):
         block = blocks[number - 1]
         part = parts[block] == number
-        core = look.at(part, within(block, whole), share[block], from_bone[block], halo[block])
+        core = look.at(matter.part(part, block))
         if core is None or not is_dense_as_cement(core, scan, criteria):
             continue
         if is_core_of_cement(core, scan, criteria):
