@@ -121,7 +121,7 @@ def implant_cohort(
             seen_by = replace(look, streak_strength=drawn(recipe.scanner.streak_strength, rng))
             kinds = draw_distractors(recipe.distractors, rng)
         scene = add_distractors(volume, masks, ground.survey, kinds, (wanted.level,), seen_by, rng)
-        phantom = _one(scene, ground, wanted, seen_by, rng)
+        phantom = _one(scene, replace(ground, metal=scene.metal), wanted, seen_by, rng)
         origin = {
             "kind": "implant",
             "seed": seed,

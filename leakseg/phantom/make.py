@@ -51,6 +51,7 @@ def make(recipe: PhantomRecipe, case: CaseRecipe, rng: np.random.Generator) -> P
         ground = Ground(found, bone_from_mask(rendered.fine, rendered.fine_bone), bare.grid, clefts_of(spine))
         kinds = draw_distractors(recipe.distractors, rng)
         scene = add_distractors(bare, rendered.masks, found, kinds, case.treated, scanner, rng)
+        ground = replace(ground, metal=scene.metal)
         for _draws in range(_PLANS):
             plan = _plan(recipe, case, scanner, ground, rng)
             try:

@@ -1,8 +1,8 @@
 """Cement of one vertebra on a fine grid: the fill, then each leak, drawn again until it is what was asked.
 
-Every leak must lie outside the bone masks and at least nine tenths of it in the place it claims; what is left
-is cut off. It must hang together, touch its vertebra's inner cement (unless detached), lie inside the scan,
-clear of other leaks and clear of the borders of the definitions. After `TRIES` draws it is told, never fudged.
+Every leak must lie outside the bone masks and outside metal, and at least nine tenths of it in the place it claims;
+what is left is cut off. It must hang together, touch its vertebra's inner cement (unless detached), lie inside the
+scan, clear of other leaks and clear of the borders of the definitions. After `TRIES` draws it is told, never fudged.
 """
 
 from __future__ import annotations
@@ -51,13 +51,17 @@ class PlacedLeak:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """One vertebra's cement: cover fractions on the fine grid of a window of the scan."""
+    """One vertebra's cement: cover fractions on the fine grid of a window of the scan.
+
+    ``free`` is where a leak may be: neither bone nor metal.
+    """
 
     fill: FillPlan
     window: Window
     factors: tuple[int, int, int]
     grid: Grid
     bone: NDArray[np.uint8]
+    free: NDArray[np.bool_]
     site: Site
     inside: NDArray[np.float32]
     leaks: tuple[PlacedLeak, ...]
@@ -90,12 +94,14 @@ def sculpt(
         Where the vertebra cannot take the fill, or a leak could not be placed.
     """
     grid, factors = fine_grid(ground.grid.crop(window), step_mm)
-    bone = ground.bone_at(points_of(grid))
+    points = points_of(grid)
+    bone = ground.bone_at(points)
+    free = (bone == 0) & ~ground.taken_at(points)
     site = Site(ground, ground.survey.vertebrae[fill.level], 0.0, 1.0)
     solid, hearts = fill_shape(site, fill, rng)
     site = replace(site, hearts=hearts)
     inside = fill_cover(solid, bone == fill.level.number, grid, fill.volume_mm3)
-    block = Block(fill, window, factors, grid, bone, site, inside, ())
+    block = Block(fill, window, factors, grid, bone, free, site, inside, ())
     others = on_block(block, foreign)
     for plan in leaks:
         block, _bridged = add_leak(block, plan, rng, treated, others)
@@ -160,14 +166,14 @@ def _try(
     others: NDArray[np.float32] | None,
     bridged: Block | None,
 ) -> tuple[Block, Block | None]:
-    ground, grid, bone = site.ground, block.grid, block.bone
+    ground, grid, bone, free = site.ground, block.grid, block.bone, block.free
     route = drawn_route(plan, rng)
     shape = draw_shape(site, plan, route, rng, bridged.site.frame if bridged else None)
     part = window_of(grid, shape.solid)
     if part is None or not within(ground.grid if plan.form == "plain" else grid, shape.solid):
         raise Unplaceable
-    claims = claims_of(ground, shape, grid.crop(part), bone[part] == 0)
-    found, in_place = to_volume(_distance(shape, plan, grid, part), bone[part] == 0, claims, grid, plan)
+    claims = claims_of(ground, shape, grid.crop(part), free[part])
+    found, in_place = to_volume(_distance(shape, plan, grid, part), free[part], claims, grid, plan)
     if in_place < MIN_IN_PLACE:
         raise Unplaceable
     fed = block.inside if plan.detached else feed(shape.channels, grid, bone, site.frame.level.number, block.inside)

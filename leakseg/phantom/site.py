@@ -47,6 +47,14 @@ class Ground:
     grid: Grid
     clefts: Mapping[VertebraLevel, Solid] = field(default_factory=dict)
     """Fracture clefts that cement may fill, patient mm."""
+    metal: NDArray[np.bool_] | None = None
+    """``(K, J, I)`` screws, rods and clips on ``grid``: no leak is where metal is. None: there is none."""
+
+    def taken_at(self, points: FloatArray) -> NDArray[np.bool_]:
+        """Whether metal stands at patient points ``(..., 3)``, by the nearest voxel."""
+        if self.metal is None:
+            return np.zeros(points.shape[:-1], np.bool_)
+        return bone_from_mask(self.grid, self.metal.view(np.uint8))(points) > 0
 
 
 @dataclass(frozen=True, eq=False)

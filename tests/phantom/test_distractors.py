@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from leakseg.anatomy import VertebraLevel
+from leakseg.findings import LeakSubtype, LeakType, Side
 from leakseg.phantom.cohort import Wanted, implant_cohort
 from leakseg.phantom.distractors import KINDS, add_distractors, draw_distractors
 from leakseg.phantom.implant import implant_on
 from leakseg.phantom.look import ScannerLook
 from leakseg.phantom.own_scanner import look_of
-from leakseg.phantom.plan import FillPlan, ImplantPlan
+from leakseg.phantom.plan import FillPlan, ImplantPlan, LeakPlan
 from leakseg.phantom.recipe import DistractorRecipe, PhantomRecipe, ScannerRecipe
 
 L3 = VertebraLevel.L3
@@ -145,6 +146,21 @@ def test_metal_lies_over_cement_is_clipped_and_throws_streaks(made_scan):
     assert np.array_equal(made.cement_labels, bare.cement_labels)
     apart = (made.volume.hu - bare.volume.hu)[(scene.metal_hu < -1000) & (bare.cement_labels == 0)]
     assert apart.min() < -100
+
+
+def test_no_leak_is_where_metal_is(made_scan):
+    """Screws fill the pedicles behind which a needle leaves cement: it lies round them, as much as was asked for."""
+    _volume, masks, ground = made_scan
+    scene = scene_of(made_scan, "augmented_screws")
+    lost = LeakPlan(level=L3, type=LeakType.PARAVERTEBRAL, subtype=LeakSubtype.NEEDLE_TRACK, side=Side.LEFT)
+    plan = ImplantPlan(fills=(FillPlan(level=L3),), leaks=(replace(lost, volume_mm3=150.0, form="flow"),))
+    at_metal = {}
+    for known, site in ((False, ground), (True, replace(ground, metal=scene.metal))):
+        made = implant_on(scene.volume, masks, site, plan, np.random.default_rng(8), metal_hu=scene.metal_hu)
+        assert made.leaks[0].volume_mm3 == pytest.approx(150.0, rel=0.1)
+        at_metal[known] = np.count_nonzero((made.leak_labels == 1) & scene.metal) / np.count_nonzero(made.leak_labels)
+    assert at_metal[False] > 0.2
+    assert at_metal[True] < 0.02
 
 
 def test_a_scan_tells_its_own_blur_and_noise(made_scan):

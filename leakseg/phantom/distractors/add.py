@@ -41,11 +41,16 @@ KINDS: dict[str, Draw] = {
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A scan with distractors: ``metal_hu`` is metal as the scanner shows it, not clipped; None where there is none."""
+    """A scan with distractors.
+
+    ``metal_hu`` is metal as the scanner shows it, not clipped, and ``metal`` the voxels it fills by half or more, both
+    ``(K, J, I)``; None where there is none.
+    """
 
     volume: Volume
     masks: SpineMasks
     metal_hu: NDArray[np.float32] | None
+    metal: NDArray[np.bool_] | None
     kinds: tuple[str, ...]
 
 
@@ -86,14 +91,14 @@ def add_distractors(
     """
     chosen = tuple(kinds)
     if not chosen:
-        return Scene(volume, masks, None, ())
+        return Scene(volume, masks, None, None, ())
     canvas = _Canvas(np.array(volume.hu, dtype=np.float32), masks, look)
     place = Place(survey, treated, look)
     for kind in chosen:
         for item in KINDS[kind](place, rng):
             canvas.draw(item)
     grown = replace(masks, vertebrae=canvas.vertebrae)
-    return Scene(replace(volume, hu=canvas.hu), grown, canvas.metal, chosen)
+    return Scene(replace(volume, hu=canvas.hu), grown, canvas.metal_hu, canvas.metal, chosen)
 
 
 class _Canvas:
@@ -102,7 +107,8 @@ class _Canvas:
     def __init__(self, hu: NDArray[np.float32], masks: SpineMasks, look: ScannerLook) -> None:
         self.hu, self.masks, self.look, self.grid = hu, masks, look, masks.grid
         self.vertebrae = masks.vertebrae.copy()
-        self.metal: NDArray[np.float32] | None = None
+        self.metal_hu: NDArray[np.float32] | None = None
+        self.metal: NDArray[np.bool_] | None = None
         self._sac: NDArray[np.bool_] | None = None
 
     def draw(self, item: Item) -> None:
@@ -126,11 +132,13 @@ class _Canvas:
             self.vertebrae[window][new] = item.mask_level.number
         shown = self.look.kernel.spread(share, self.grid)
         if item.metal:
-            if self.metal is None:
-                self.metal = np.full(self.hu.shape, -32768.0, np.float32)
+            if self.metal_hu is None or self.metal is None:
+                self.metal_hu = np.full(self.hu.shape, -32768.0, np.float32)
+                self.metal = np.zeros(self.hu.shape, np.bool_)
+            self.metal[window] |= share >= 0.5
             here = self.hu[window] + shown * (np.float32(item.hu) - self.hu[window])
             lit = np.abs(shown) > 0.01
-            self.metal[window][lit] = np.maximum(self.metal[window], here)[lit]
+            self.metal_hu[window][lit] = np.maximum(self.metal_hu[window], here)[lit]
         else:
             self.hu[window] += shown * (np.float32(item.hu) - self.hu[window])
 

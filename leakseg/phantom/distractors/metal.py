@@ -28,7 +28,7 @@ def screws_and_rods(place: Place, rng: np.random.Generator) -> Iterator[Item]:
 
 
 def augmented_screws(place: Place, rng: np.random.Generator) -> Iterator[Item]:
-    """Screws in one treated vertebra and a neighbour; where screw and cement meet, truth counts it as cement."""
+    """Screws in one treated vertebra and a neighbour; where a screw and the filling meet, truth counts it as cement."""
     frames = place.frames
     chosen = [number for number, frame in enumerate(frames) if frame.level in place.treated]
     if chosen:
