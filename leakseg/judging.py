@@ -20,7 +20,8 @@ class DensePiece:
     ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half;
     ``walled`` the share of its surroundings that is bone.
     ``behind`` is whether most of it lies behind the posterior walls, as a needle's track does; ``off_bone_mm`` the
-    median distance of its voxels from bone; ``flat`` how much it is a sheet rather than a strand, from 0 to 1.
+    median distance of its voxels from bone; ``flat`` how much it is a sheet rather than a strand, from 0 to 1, and
+    ``section_mm2`` its volume over its length, both told of pieces across a gap outside canal and foramina.
     ``to_channel_mm`` is the way to a strand through deep bone that hangs together with inner cement; infinite where
     none was looked for. A ``faint`` piece is denser than the bone's blur explains, but less than a piece that may
     stand alone: thick voxels blur a thin strand so far.
@@ -39,6 +40,7 @@ class DensePiece:
     behind: bool = False
     off_bone_mm: float = 0.0
     flat: float = 0.0
+    section_mm2: float = math.inf
     to_channel_mm: float = math.inf
     faint: bool = False
 
@@ -87,6 +89,7 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and piece.middle >= criteria.detached_strand_share
         and piece.dense_end >= criteria.strand_core_share
     )
+    vein = strand and _is_long_strand(piece, scan, criteria)
     lump = dense and piece.middle >= criteria.detached_middle_share and (plainly_denser or _solid(piece, criteria))
     return (
         (strand or beyond_bone or lump)
@@ -95,7 +98,7 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and piece.to_inner_mm <= (_reach_mm(piece, criteria) if plain else criteria.detached_reach_mm)
         and _on_bone(piece, criteria)
         and piece.dense_end <= criteria.detached_max_core_share
-        and piece.spread <= criteria.max_spread
+        and piece.spread <= (criteria.max_spread_touching if vein else criteria.max_spread)
     )
 
 
@@ -166,8 +169,14 @@ def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) ->
     clear_share = max(criteria.detached_core_share, scan.cortex_edge + criteria.clear_share)
     clear = scan.plainly_denser(criteria) and piece.dense_end >= clear_share
     faint = not piece.neural and piece.dense_end < min(scan.cortex, criteria.strand_core_share)
-    thick = piece.size_mm3 > criteria.gap_max_mm3 or piece.flat > criteria.max_flat
-    return faint or (thick and not clear)
+    large = piece.size_mm3 > criteria.gap_max_mm3 and not _is_long_strand(piece, scan, criteria)
+    return faint or ((large or piece.flat > criteria.max_flat) and not clear)
+
+
+def _is_long_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a piece is so thin for its length that it is a vein, and nearer to cement than to cortex."""
+    thin = piece.section_mm2 <= criteria.strand_max_section_mm2 and piece.flat <= criteria.strand_max_flat
+    return thin and piece.dense_end >= scan.cortex_edge
 
 
 def _even(piece: DensePiece, criteria: CementCriteria, *, plain: bool) -> bool:

@@ -142,7 +142,8 @@ class Look:
         )
         if piece.to_inner_mm > criteria.gap_mm and not piece.neural:
             core = index[share[own] > criteria.edge_share * dense_end]
-            piece = replace(piece, flat=_flatness(core, scene.spacing_mm, criteria.flat_reach_mm))
+            flat = _flatness(core, scene.spacing_mm, criteria.flat_reach_mm)
+            piece = replace(piece, flat=flat, section_mm2=size_mm3 / _length_mm(index, scene.spacing_mm))
         may_be_led_to = is_led_to(replace(piece, to_channel_mm=0.0), self.yardstick, criteria)
         if may_be_led_to and piece.to_inner_mm > self.yardstick.touching_mm:
             piece = replace(piece, to_channel_mm=_distance_mm(index, self.channels, scene.spacing_mm))
@@ -207,6 +208,13 @@ def _flatness(index: NDArray[np.int64], spacing_mm: tuple[float, float, float], 
     spreads = [np.linalg.eigvalsh(np.cov(points[own].T) + voxel) for own in near_by if len(own) >= _FEWEST]
     flat = [(spread[1] - spread[0]) / spread[2] for spread in spreads]
     return float(np.median(flat)) if flat else 0.0
+
+
+def _length_mm(index: NDArray[np.int64], spacing_mm: tuple[float, float, float]) -> float:
+    """How far voxels ``(N, 3)`` reach, end to end: from the one farthest off their middle to the farthest from it."""
+    points = index * np.array(spacing_mm)
+    end = points[np.square(points - points.mean(axis=0)).sum(axis=1).argmax()]
+    return float(np.sqrt(np.square(points - end).sum(axis=1).max()) + min(spacing_mm))
 
 
 def _distance_mm(index: NDArray[np.int64], mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:

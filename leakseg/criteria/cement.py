@@ -99,7 +99,18 @@ class CementCriteria:
     gap_max_mm3: Annotated[
         float, Gt(0), Unit("mm3"), Source("measured here: phantom veins to 89, osteophytes of verse005 from 379")
     ] = 120.0
-    """... and thin strands are no sheets and no larger than this above their threshold; others count ..."""
+    """... and thin strands are no sheets and no larger than this above their threshold, ..."""
+    strand_max_section_mm2: Annotated[
+        float,
+        Gt(0),
+        Unit("mm2"),
+        Source("measured here: phantom veins across a gap to 9.7, osteophytes of verse005 to 11"),
+    ] = 10.0
+    """... or, nearer to cement than to cortex, long: their volume over their length is at most this, ..."""
+    strand_max_flat: Annotated[
+        float, Gt(0), Le(1), Unit("1"), Source("measured here: long phantom veins to 0.12, spurs of verse005 from 0.22")
+    ] = 0.18
+    """... and they are as round as this (see `max_flat`); others count ..."""
     clear_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.1
     """... where its dense end is as dense as a drop's, and this share beyond half way from cortex to cement."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
@@ -153,7 +164,8 @@ class CementCriteria:
     """With such thick voxels a detached piece is cement where its dense end is this many times as dense as cortex
     (both over soft tissue), in scans whose cement is plainly denser than cortex: blur takes its median."""
     max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
-    """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
+    """Less dense matter hanging together with a detached piece: at most this many times its size, but of a long strand on
+    the bone, where ribs and processes are too, as of one that touches inner cement; ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0
     """... and in canal and foramina this many times; unlabelled bone goes on, a drop of cement ends."""
     max_rooted: Annotated[

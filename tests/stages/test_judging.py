@@ -61,6 +61,15 @@ def test_a_thick_piece_across_a_gap_counts_where_it_is_plainly_cement():
     assert not judged(lump, dense_end=0.6)
 
 
+def test_a_long_strand_across_a_gap_is_a_vein_however_much_it_holds_and_a_lump_is_none():
+    vein = replace(VEIN, size_mm3=293.0, middle=0.47, dense_end=0.69, to_inner_mm=4.0, section_mm2=6.2)
+    assert judged(vein)
+    assert not judged(vein, section_mm2=14.0)
+    assert not judged(vein, dense_end=0.65)  # nearer to cortex than to cement: a spur
+    assert judged(vein, FAINT_CEMENT, dense_end=0.9)
+    assert not judged(vein, FAINT_CEMENT, dense_end=0.8)
+
+
 @pytest.mark.parametrize("piece", [(2480.0, 0.75, 1.14), (2098.0, 0.71, 1.12), (379.0, 0.71, 1.1)])
 def test_bone_as_dense_as_the_cement_is_told_by_its_marrow(piece):
     size_mm3, middle, dense_end = piece  # ribs of thoracic_dicom, an osteophyte of verse005; cement of 1100 HU
