@@ -118,9 +118,11 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
     masks, widened = width.widen_narrow_masks(volume, masks, criteria.outline)
     masks, renamed = mixed.unmix_neighbours(masks, criteria.spine)
+    hollow = masks
     masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
     anatomy = describe_anatomy(masks, criteria)
     masks, open_holes = holes.fill_holes(volume, masks, anatomy, criteria.spine)
+    whole = masks
     if open_holes:
         anatomy = describe_anatomy(masks, criteria)
     read = read_scan(volume, masks, anatomy, criteria)
@@ -131,9 +133,10 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
-    return TracedCement(
-        masks, anatomy, found, (*smoothed, *thinned, *widened, *renamed, *repairs, *open_holes, *swallowed, *rebuilt)
-    )
+    inside_mm3 = levels.cement_by_level(found, masks)
+    empty = repair.doubt_empty_cavities(hollow, whole, inside_mm3, criteria.spine)
+    mends = (*smoothed, *thinned, *widened, *renamed, *repairs, *open_holes, *swallowed, *rebuilt)
+    return TracedCement(masks, anatomy, found, (*mends, *empty))
 
 
 def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:

@@ -98,6 +98,12 @@ class SpineCriteria:
     """Smaller holes are left as they are."""
     min_cavity_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 20.0
     """Smaller cavities of a mask are left as they are."""
+    doubtful_cavity_mm3: Annotated[
+        float, Gt(0), Unit("mm3"), Source("measured here: masks of bone without cement to 270, cement from 1000")
+    ] = 500.0
+    """A cavity that was filled is doubtful where it is so large ..."""
+    doubtful_cavity_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.5
+    """... and the cement found in its vertebra is less than this share of it."""
     mixed_bridge_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5
     """A bridge up to twice as wide does not join a piece of a level's mask to the rest of it ..."""
     mixed_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0

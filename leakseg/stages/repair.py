@@ -5,12 +5,14 @@ Deep-learning masks may leave out cement that lies inside bone. A cavity closed 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import SpineMasks
+from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.balls import grown_by, worn_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
@@ -58,6 +60,36 @@ def fill_cavities(
             )
         )
     return (masks if filled is None else masks.filled(filled)), tuple(notes)
+
+
+def doubt_empty_cavities(
+    given: SpineMasks, whole: SpineMasks, cement_mm3: Mapping[VertebraLevel, float], criteria: SpineCriteria
+) -> tuple[QualityNote, ...]:
+    """A note for each vertebra whose mask had a large cavity that hardly any cement was found for.
+
+    Parameters
+    ----------
+    given, whole
+        The masks before and after their cavities and holes were filled.
+    cement_mm3
+        Cement found inside each vertebra's bone.
+    """
+    notes = []
+    for level, box in given.windows.items():
+        filled = (given.vertebrae[box] == 0) & (whole.vertebrae[box] == level.number)
+        cavity_mm3 = float(np.count_nonzero(filled)) * given.grid.voxel_volume_mm3
+        found_mm3 = cement_mm3.get(level, 0.0)
+        if cavity_mm3 < criteria.doubtful_cavity_mm3 or found_mm3 >= criteria.doubtful_cavity_share * cavity_mm3:
+            continue
+        notes.append(
+            QualityNote(
+                "cavity_without_cement",
+                "warning",
+                f"The mask of {level.value} had a cavity of {cavity_mm3:.0f} mm3, as masks have where cement lies, "
+                f"but only {found_mm3:.0f} mm3 of cement was found in the vertebra: look at it.",
+            )
+        )
+    return tuple(notes)
 
 
 def _fill(

@@ -130,6 +130,21 @@ def test_a_hole_where_the_cement_lies_is_bone_however_wide_the_leak_opens_it(spi
     assert {"mask_cavity_filled", "mask_hole_filled"} & {note.code for note in found.notes}
 
 
+def test_a_large_cavity_that_no_cement_is_found_for_is_told(spine):
+    bone = spine.masks().vertebrae
+    hollow = spine.fill("L3") & ndimage.binary_erosion(bone > 0, iterations=3)
+    labels = np.where(hollow, 0, bone).astype(np.uint8)
+    masks = SpineMasks(spine.grid, labels, canal=spine.masks().canal)
+    empty = analyse(spine.volume(spine.fill("L2")), masks, Criteria(), RuleClassifier())
+    (told,) = [note for note in empty.notes if note.code == "cavity_without_cement"]
+    assert told.severity == "warning"
+    assert "L3" in told.message
+    assert empty.needs_review
+    filled = of_l3(spine, labels)
+    assert "mask_cavity_filled" in [note.code for note in filled.notes]
+    assert "cavity_without_cement" not in [note.code for note in filled.notes]
+
+
 def test_pinholes_that_fingers_of_cement_left_are_bone(spine):
     """Narrower than any crack, and no denser than bone: with them, bone would be deep nowhere and no cement sure."""
     whole = spine.masks().vertebrae
