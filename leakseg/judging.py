@@ -20,8 +20,8 @@ class DensePiece:
     ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half;
     ``walled`` the share of its surroundings that is bone.
     ``behind`` is whether most of it lies behind the posterior walls, as a needle's track does; ``off_bone_mm`` the
-    median distance of its voxels from bone; ``flat`` how much it is a sheet rather than a strand, from 0 to 1, and
-    ``section_mm2`` its volume over its length, both told of pieces across a gap outside canal and foramina.
+    median distance of its voxels from bone; ``flat`` how much it is a sheet rather than a strand, from 0 to 1, told of
+    pieces across a gap outside canal and foramina; ``section_mm2`` its volume over its length.
     ``to_channel_mm`` is the way to a strand through deep bone that hangs together with inner cement; infinite where
     none was looked for. A ``faint`` piece is denser than the bone's blur explains, but less than a piece that may
     stand alone: thick voxels blur a thin strand so far.
@@ -146,8 +146,12 @@ def _is_faint_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteri
 def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether the densest part of a piece that is none as a whole counts: contrast, bone or streaks hang on it.
 
-    Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex.
+    Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex. Where cement
+    is not plainly denser than cortex, only a strand that goes on from inner cement.
     """
+    if not scan.plainly_denser(criteria):
+        goes_on = core.to_inner_mm <= criteria.gap_mm and _is_long_strand(core, scan, criteria)
+        return is_dense_as_cement(core, scan, criteria) and goes_on
     touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, scan, criteria)
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     return is_dense_as_cement(core, scan, criteria) and (touches or apart)
@@ -156,7 +160,7 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
 def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a core is nearer to cement than to cortex, and no denser than cement, as clips are."""
     least = max(scan.cortex_edge, criteria.strand_core_share)
-    return scan.plainly_denser(criteria) and least <= core.dense_end <= criteria.detached_max_core_share
+    return least <= core.dense_end <= criteria.detached_max_core_share
 
 
 def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:

@@ -138,12 +138,12 @@ class Look:
             walled=scene.walled(own, whole),
             behind=bool(np.median(self.spine.behind_wall_mm(suv)) > 0),
             off_bone_mm=float(np.median(from_bone[own])),
+            section_mm2=size_mm3 / _length_mm(index, scene.spacing_mm),
             faint=faint,
         )
         if piece.to_inner_mm > criteria.gap_mm and not piece.neural:
             core = index[share[own] > criteria.edge_share * dense_end]
-            flat = _flatness(core, scene.spacing_mm, criteria.flat_reach_mm)
-            piece = replace(piece, flat=flat, section_mm2=size_mm3 / _length_mm(index, scene.spacing_mm))
+            piece = replace(piece, flat=_flatness(core, scene.spacing_mm, criteria.flat_reach_mm))
         may_be_led_to = is_led_to(replace(piece, to_channel_mm=0.0), self.yardstick, criteria)
         if may_be_led_to and piece.to_inner_mm > self.yardstick.touching_mm:
             piece = replace(piece, to_channel_mm=_distance_mm(index, self.channels, scene.spacing_mm))

@@ -124,7 +124,7 @@ def _cores(matter: Matter, look: Look) -> NDArray[np.bool_]:
     own, share = matter.own, matter.share
     found = np.zeros_like(own)
     clear = own & (share > scan.cortex_edge)
-    if not (scan.plainly_denser(criteria) and clear.any()):
+    if scan.cortex >= 1.0 or not clear.any():  # cement no denser than cortex
         return found
     parts = cc3d.connected_components(own & (share > max(scan.cortex, criteria.edge_share)), connectivity=26)
     blocks = ndimage.find_objects(parts)

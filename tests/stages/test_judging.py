@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from leakseg.criteria import CementCriteria
-from leakseg.judging import DensePiece, Yardstick, is_cement
+from leakseg.judging import DensePiece, Yardstick, is_cement, is_core_of_cement
 
 FINE = Yardstick(touching_mm=5.0, thick=False, cortex=0.35, cortex_edge=0.675)
 THICK = Yardstick(touching_mm=8.1, thick=True, cortex=0.4, cortex_edge=0.7)
@@ -173,3 +173,13 @@ def test_a_needles_track_lies_farther_from_the_cement_than_a_vein_may():
     assert not judged(even)
     assert judged(even, behind=True)
     assert not judged(even, behind=True, to_inner_mm=50.0)
+
+
+def test_where_cement_is_hardly_denser_than_cortex_only_a_strand_out_of_inner_cement_counts_beside_bone():
+    core = replace(VEIN, size_mm3=141.0, middle=1.0, dense_end=1.1, spread=13.0, to_inner_mm=0.3, section_mm2=4.2)
+    criteria = CementCriteria()
+    assert is_core_of_cement(core, FAINT_CEMENT, criteria)
+    assert not is_core_of_cement(replace(core, to_inner_mm=4.0), FAINT_CEMENT, criteria)
+    assert not is_core_of_cement(replace(core, section_mm2=14.0), FAINT_CEMENT, criteria)  # a rib's shell
+    assert not is_core_of_cement(replace(core, dense_end=0.8), FAINT_CEMENT, criteria)
+    assert not is_core_of_cement(replace(core, neural=True, to_inner_mm=9.0), FAINT_CEMENT, criteria)
