@@ -72,11 +72,12 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
     if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan, criteria)):
         return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
-    if piece.walled > criteria.max_walled:
-        return False
-    if is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off:
-        return True
     beyond_bone = scan.thick and plainly_denser and piece.dense_end >= criteria.thick_beyond_bone * scan.cortex
+    led = is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off
+    if piece.walled > criteria.max_walled and not (led and beyond_bone):
+        return False
+    if led:
+        return True
     if piece.neural:
         blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share
         drop = plain and piece.dense_end >= criteria.neural_core_share

@@ -180,7 +180,8 @@ class CementCriteria:
         Unit("1"),
         Source("measured here: detached leaks to 0.42, facets a mask leaves out from 0.54"),
     ] = 0.5
-    """Of what lies round a detached piece at most this share is bone: else it is bone that the mask leaves out."""
+    """Of what lies round a detached piece at most this share is bone: else it is bone that the mask leaves out (unless
+    thick voxels show it denser than bone, and a strand through the bone leads to it)."""
     metal_min_hu: Annotated[float, Gt(0), Unit("HU"), Source("titanium exceeds a 12-bit CT's range (3071 HU)")] = 3000.0
     """Metal is sought from here up (or at the stored range's upper end, where that is lower) ..."""
     metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0

@@ -183,3 +183,12 @@ def test_where_cement_is_hardly_denser_than_cortex_only_a_strand_out_of_inner_ce
     assert not is_core_of_cement(replace(core, section_mm2=14.0), FAINT_CEMENT, criteria)  # a rib's shell
     assert not is_core_of_cement(replace(core, dense_end=0.8), FAINT_CEMENT, criteria)
     assert not is_core_of_cement(replace(core, neural=True, to_inner_mm=9.0), FAINT_CEMENT, criteria)
+
+
+def test_few_thick_voxels_between_bones_are_cement_where_a_strand_leads_to_what_no_bone_is_as_dense_as():
+    breach = replace(VEIN, size_mm3=81.0, middle=0.59, dense_end=0.62, spread=1.0, neural=True, walled=0.54)
+    led = replace(breach, to_inner_mm=13.5, to_bone_mm=1.5, behind=True, to_channel_mm=2.7)
+    assert judged(led, THICK)
+    assert not judged(led, THICK, to_channel_mm=20.0)  # a facet that the mask leaves out
+    assert not judged(led, THICK, dense_end=0.5)
+    assert not judged(led, FINE)
