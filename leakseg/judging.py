@@ -6,7 +6,7 @@ Densities are shares of the way from soft tissue to the cement's plateau.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leakseg.criteria import CementCriteria
 
@@ -126,6 +126,7 @@ def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and (scan.cortex < piece.dense_end or (scan.thick and piece.faint and piece.neural))
         and piece.dense_end <= criteria.detached_max_core_share
         and piece.to_channel_mm <= scan.touching_mm
+        and (scan.thick or not _across_gap(replace(piece, to_inner_mm=piece.to_channel_mm), scan, criteria))
         and not _is_sheet(piece, criteria)
         and piece.to_inner_mm <= _reach_mm(piece, criteria)
         and piece.to_bone_mm <= criteria.detached_bone_mm

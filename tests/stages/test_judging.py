@@ -192,3 +192,10 @@ def test_few_thick_voxels_between_bones_are_cement_where_a_strand_leads_to_what_
     assert not judged(led, THICK, to_channel_mm=20.0)  # a facet that the mask leaves out
     assert not judged(led, THICK, dense_end=0.5)
     assert not judged(led, FINE)
+
+
+def test_a_channel_across_a_gap_leads_to_strands_and_not_to_a_spur():
+    spur = replace(VEIN, size_mm3=168.0, middle=0.38, dense_end=0.44, to_inner_mm=5.4, to_channel_mm=4.9)
+    assert not judged(spur, section_mm2=8.0)
+    assert judged(spur, to_channel_mm=2.0)
+    assert judged(spur, size_mm3=60.0)
