@@ -76,7 +76,7 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     led = is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off
     if piece.walled > criteria.max_walled and not (led and beyond_bone):
         return False
-    if led:
+    if led or _is_bare_strand(piece, scan, criteria):
         return True
     if piece.neural:
         blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share
@@ -177,6 +177,18 @@ def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) ->
     faint = not piece.neural and piece.dense_end < min(scan.cortex, criteria.strand_core_share)
     large = piece.size_mm3 > criteria.gap_max_mm3 and not _is_long_strand(piece, scan, criteria)
     return faint or ((large or piece.flat > criteria.max_flat) and not clear)
+
+
+def _is_bare_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a thin round strand follows the bone, goes on into nothing else and is denser than cortex: a vein.
+
+    However little denser, and even where the view cuts it off: ribs, spurs and calcified vessels go on into less.
+    """
+    thin = piece.section_mm2 <= criteria.strand_max_section_mm2 and piece.flat <= criteria.strand_max_flat
+    bare = piece.spread <= criteria.bare_max_spread and piece.rooted <= criteria.max_rooted
+    follows = piece.to_bone_mm <= criteria.halo_mm and piece.off_bone_mm <= criteria.bare_off_mm
+    dense = scan.cortex < piece.dense_end <= criteria.detached_max_core_share
+    return thin and bare and follows and dense and piece.to_inner_mm <= criteria.detached_reach_mm
 
 
 def _is_long_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:

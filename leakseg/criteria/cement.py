@@ -111,6 +111,18 @@ class CementCriteria:
         float, Gt(0), Le(1), Unit("1"), Source("measured here: long phantom veins to 0.12, spurs of verse005 from 0.22")
     ] = 0.18
     """... and they are as round as this (see `max_flat`); others count ..."""
+    bare_max_spread: Annotated[
+        float,
+        Gt(0),
+        Unit("1"),
+        Source("measured here: veins put into three real scans to 1.05; their spurs from 1.37, calcified vessels 1.6"),
+    ] = 1.2
+    """A strand as thin and round counts wherever it is denser than cortex and less dense matter hanging together with
+    it is at most this many times its size ..."""
+    bare_off_mm: Annotated[
+        float, Gt(0), Unit("mm"), Source("measured here: the same veins to 1.9, spurs from 3.5, vessels from 8")
+    ] = 2.5
+    """... and the median of its voxels this near to bone."""
     clear_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.1
     """... where its dense end is as dense as a drop's, and this share beyond half way from cortex to cement."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0

@@ -199,3 +199,14 @@ def test_a_channel_across_a_gap_leads_to_strands_and_not_to_a_spur():
     assert not judged(spur, section_mm2=8.0)
     assert judged(spur, to_channel_mm=2.0)
     assert judged(spur, size_mm3=60.0)
+
+
+def test_a_bare_strand_along_the_bone_is_a_vein_though_hardly_denser_than_cortex():
+    vein = replace(VEIN, middle=0.6, spread=1.0, section_mm2=8.0, off_bone_mm=1.9)
+    assert judged(vein, FAINT_CEMENT)
+    assert judged(vein, FAINT_CEMENT, cut_off=True)  # the view ends in front of the body
+    assert not judged(vein, FAINT_CEMENT, dense_end=0.68)  # no denser than cortex
+    assert not judged(vein, FAINT_CEMENT, spread=1.4)  # a spur goes on
+    assert not judged(vein, FAINT_CEMENT, off_bone_mm=3.5)
+    assert not judged(vein, FAINT_CEMENT, section_mm2=14.0)
+    assert not judged(vein, FAINT_CEMENT, flat=0.3)
