@@ -44,6 +44,7 @@ from leakseg.stages import (
     vertebrae,
     width,
 )
+from leakseg.swallowed import doubt_dense_matter
 from leakseg.volume import LabelMap, Volume
 
 
@@ -126,16 +127,16 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     if open_holes:
         anatomy = describe_anatomy(masks, criteria)
     read = read_scan(volume, masks, anatomy, criteria)
-    cut_back, swallowed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
+    cut_back, freed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
     mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.missing)
-    if swallowed or rebuilt:
+    if freed or rebuilt:
         masks = mended
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
     inside_mm3 = levels.cement_by_level(found, masks)
     empty = repair.doubt_empty_cavities(hollow, whole, inside_mm3, criteria.spine)
-    mends = (*smoothed, *thinned, *widened, *renamed, *repairs, *open_holes, *swallowed, *rebuilt)
+    mends = (*smoothed, *thinned, *widened, *renamed, *repairs, *open_holes, *freed, *rebuilt)
     return TracedCement(masks, anatomy, found, (*mends, *empty))
 
 
@@ -167,7 +168,9 @@ def find_cement(
         return cement.no_cement(read)
     inner = cement.segment_inner_cement(volume, masks, read, read.metal, criteria.cement)
     leaked_cement = leaked.find_leaked_cement(volume, masks, read, read.metal, inner, anatomy, criteria.cement)
-    return cement.map_cement(volume, masks, read, read.metal, inner, leaked_cement, criteria.cement)
+    found = cement.map_cement(volume, masks, read, read.metal, inner, leaked_cement, criteria.cement)
+    doubts = doubt_dense_matter(volume, masks.vertebrae, read, anatomy, inner, criteria.cement, criteria.outline)
+    return replace(found, notes=(*found.notes, *doubts))
 
 
 def needs_review(

@@ -74,14 +74,15 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
     beyond_bone = scan.thick and plainly_denser and piece.dense_end >= criteria.thick_beyond_bone * scan.cortex
     led = is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off
-    if piece.walled > criteria.max_walled and not (led and beyond_bone):
+    no_bone = plainly_denser and piece.middle >= scan.cortex_edge
+    large = no_bone and piece.size_mm3 > criteria.large_piece_mm3
+    if piece.walled > criteria.max_walled and not (large or (led and beyond_bone)):
         return False
     if led or _is_bare_strand(piece, scan, criteria):
         return True
     if piece.neural:
         blurred = scan.thick and plainly_denser and piece.dense_end >= criteria.edge_share
         drop = plain and piece.dense_end >= criteria.neural_core_share
-        no_bone = plainly_denser and piece.middle >= scan.cortex_edge
         apart = no_bone or piece.rooted <= criteria.max_rooted
         return (dense or drop or blurred or beyond_bone) and apart and piece.spread <= criteria.max_spread_neural
     strand = (

@@ -156,6 +156,13 @@ class OutlineCriteria:
 
     denser_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.15
     """Cement in a mask is looked for this share of the way from dense cortex to the cement's density."""
+    alone_mm3: Annotated[
+        float,
+        Gt(0),
+        Unit("mm3"),
+        Source("measured here: bone before the canal denser than cortex: verse005 to 13, totalsegmentator_ct to 81"),
+    ] = 100.0
+    """... and, far from other cement, where at least this much of it hangs together before the canal."""
     trust_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """A mask's outline within this of anything as dense as cement is not trusted but rebuilt."""
     min_trusted_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.4

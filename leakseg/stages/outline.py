@@ -24,6 +24,7 @@ from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
 from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, widened, window_round
 from leakseg.surface import CarriedSurface, carry_surface, second_order_surface
+from leakseg.swallowed import cement_in_masks
 from leakseg.volume import Volume
 
 _DIRECTIONS = 36
@@ -58,7 +59,7 @@ def free_swallowed_cement(
     assert block is not None
     densities = densities.crop(widened(block, densities.grid.shape, _ROOM_MM, densities.grid.spacing_mm))
     labels = masks.vertebrae[densities.window]
-    cement = _cement(volume, labels, densities, cement_criteria, criteria)
+    cement = cement_in_masks(volume, labels, densities, spine, cement_criteria, criteria)
     index = voxels_of(cement)
     suv = spine.axis.to_canal(densities.grid.to_patient(index))
     rebuilt = _rebuild(suv, densities, spine, criteria)
@@ -92,21 +93,6 @@ def free_swallowed_cement(
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
     window[tuple(free.T)] = 0
     return replace(masks, vertebrae=vertebrae), notes
-
-
-def _cement(
-    volume: Volume,
-    labels: NDArray[np.uint8],
-    densities: ScanDensities,
-    criteria: CementCriteria,
-    outline: OutlineCriteria,
-) -> NDArray[np.bool_]:
-    """Cement beyond doubt, and what is as dense inside the masks and hangs together with it or lies near to it."""
-    deep_hu = densities.edge(densities.cancellous, criteria.edge_share)
-    limit = max(deep_hu, densities.edge(densities.cortex, outline.denser_share))
-    dense = (labels > 0) & (volume.hu[densities.window] > limit) & ~densities.metal
-    sure = pieces_with(dense, densities.seeds)
-    return pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
 
 
 def _bony(

@@ -210,3 +210,12 @@ def test_a_bare_strand_along_the_bone_is_a_vein_though_hardly_denser_than_cortex
     assert not judged(vein, FAINT_CEMENT, off_bone_mm=3.5)
     assert not judged(vein, FAINT_CEMENT, section_mm2=14.0)
     assert not judged(vein, FAINT_CEMENT, flat=0.3)
+
+
+def test_what_is_walled_in_by_bone_counts_where_no_bone_is_as_dense():
+    """A disc full of cement lies between two endplates; a facet that the masks leave out lies between two others."""
+    lump = replace(VEIN, size_mm3=1000.0, middle=0.93, dense_end=1.0, spread=0.3, walled=0.55)
+    assert judged(lump)
+    assert not judged(lump, middle=0.6)
+    assert not judged(lump, size_mm3=90.0)
+    assert not judged(lump, FAINT_CEMENT)

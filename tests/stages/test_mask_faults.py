@@ -46,6 +46,35 @@ def test_a_leak_that_the_vertebra_mask_swallows_is_found(spine, kind):
     assert "mask_swallowed_cement" in [note.code for note in found.notes]
 
 
+def test_a_leak_in_the_disc_that_the_mask_swallows_far_from_other_cement_is_found(spine):
+    """Nothing leads there from the cement in the body: it is known by its density alone."""
+    z = spine.middle_z("L3")
+    disc = spine.box((-6, 6), (WALL_Y - 21, WALL_Y - 9), (z - 22, z - 12))
+    cement = spine.box((-6, 6), (WALL_Y - 22, WALL_Y - 8), (z, z + 10))
+    masks = spine.masks()
+    labels = masks.vertebrae.copy()
+    labels[ndimage.binary_dilation(disc) & (labels == 0)] = VertebraLevel.L3.number
+    found = analyse(
+        spine.volume(cement, disc), SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier()
+    )
+    (told,) = found.leaks
+    assert (told.type, told.volume_mm3) == (LeakType.INTRADISCAL, pytest.approx(float(disc.sum()), rel=0.3))
+    assert "mask_swallowed_cement" in [note.code for note in found.notes]
+
+
+def test_matter_as_dense_as_cement_in_a_vertebra_without_cement_is_told(spine):
+    """Before the canal only: facets are as dense, and nobody wants to be told of each."""
+    z = spine.middle_z("L4")
+    lump = spine.box((16, 20), (WALL_Y - 20, WALL_Y - 10), (z - 4, z + 4))
+    facet = spine.box((11, 17), (8, 15), (z, z + 12))
+    for painted, told in ((lump, True), (facet, False)):
+        found = analyse(spine.volume(spine.fill("L2"), painted), spine.masks(), Criteria(), RuleClassifier())
+        assert found.leaks == ()
+        notes = [note.message for note in found.notes if note.code == "dense_matter_in_mask"]
+        assert [("in the mask of L4" in note) for note in notes] == [True] * told
+        assert found.needs_review == told
+
+
 @pytest.mark.parametrize("place", ["wall", "endplate", "side", "pedicle"])
 def test_cement_that_reaches_the_bones_outline_is_not_cut_off(spine, place):
     z, edge = spine.middle_z("L3"), spine.body_half_width_mm

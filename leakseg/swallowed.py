@@ -1,0 +1,104 @@
+"""Matter inside the vertebra masks that may be cement: the outlines are rebuilt without it, and what stays is told."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.anatomy import SpineAnatomy, VertebraLevel
+from leakseg.criteria import CementCriteria, OutlineCriteria
+from leakseg.findings import QualityNote
+from leakseg.geometry import FloatArray, bounding_box
+from leakseg.pieces import ScanDensities
+from leakseg.reach import connected_pieces, near, pieces_of, pieces_with
+from leakseg.volume import Volume, denser_than
+
+
+def cement_in_masks(
+    volume: Volume,
+    labels: NDArray[np.uint8],
+    densities: ScanDensities,
+    spine: SpineAnatomy,
+    criteria: CementCriteria,
+    outline: OutlineCriteria,
+) -> NDArray[np.bool_]:
+    """Cement beyond doubt, what is as dense and near to it, and before the canal what is as dense and large.
+
+    Parameters
+    ----------
+    labels
+        ``(k, j, i)`` vertebra masks in the window of ``densities``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(k, j, i)`` mask.
+    """
+    dense = (labels > 0) & (volume.hu[densities.window] > _limit_hu(densities, criteria, outline)) & ~densities.metal
+    sure = pieces_with(dense, densities.seeds)
+    beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
+    return beside | _large_before_wall(dense & ~beside, densities, spine, outline)
+
+
+def _limit_hu(densities: ScanDensities, criteria: CementCriteria, outline: OutlineCriteria) -> float:
+    deep_hu = densities.edge(densities.cancellous, criteria.edge_share)
+    return max(deep_hu, densities.edge(densities.cortex, outline.denser_share))
+
+
+def doubt_dense_matter(
+    volume: Volume,
+    vertebrae: NDArray[np.uint8],
+    densities: ScanDensities,
+    spine: SpineAnatomy,
+    inner: NDArray[np.bool_],
+    criteria: CementCriteria,
+    outline: OutlineCriteria,
+) -> tuple[QualityNote, ...]:
+    """A note for each large piece in the masks as dense as cement that no cement inside bone goes on into.
+
+    Parameters
+    ----------
+    vertebrae
+        ``(k, j, i)`` vertebra masks of the whole scan.
+    inner
+        Cement inside bone in the window of ``densities``.
+    """
+    box = bounding_box(vertebrae[densities.window])
+    if box is None:
+        return ()
+    densities, inner = densities.crop(box), inner[box]
+    window = densities.window
+    dense = denser_than(volume.hu[window], _limit_hu(densities, criteria, outline))
+    dense &= vertebrae[window] > 0
+    dense &= ~densities.metal
+    alone = _large_before_wall(dense & ~pieces_with(dense, inner), densities, spine, outline)
+    index = np.argwhere(alone)
+    if not len(index):
+        return ()
+    owner, points = connected_pieces(alone)[tuple(index.T)], densities.grid.to_patient(index)
+    levels = vertebrae[window][tuple(index.T)]
+    return tuple(_note(levels[owner == piece], points[owner == piece], densities) for piece in np.unique(owner))
+
+
+def _note(levels: NDArray[np.uint8], points: FloatArray, densities: ScanDensities) -> QualityNote:
+    level = VertebraLevel.from_number(int(np.bincount(levels).argmax()))
+    x, y, z = points.mean(axis=0)
+    return QualityNote(
+        "dense_matter_in_mask",
+        "warning",
+        f"{len(points) * densities.grid.voxel_volume_mm3:.0f} mm3 as dense as cement at x {x:.0f}, y {y:.0f}, "
+        f"z {z:.0f} mm (LPS) lie in the mask of {level.value}, apart from the cement inside it, and were not counted: "
+        "where that mask takes in what lies outside the bone, this is a leak that was missed; look at it.",
+    )
+
+
+def _large_before_wall(
+    alone: NDArray[np.bool_], densities: ScanDensities, spine: SpineAnatomy, outline: OutlineCriteria
+) -> NDArray[np.bool_]:
+    """Large pieces before the posterior walls: behind them facets are as dense, before them little bone is."""
+    large = pieces_of(alone, outline.alone_mm3, densities.grid.voxel_volume_mm3)
+    index = np.argwhere(large)
+    if len(index):
+        behind = spine.behind_wall_mm(spine.axis.to_canal(densities.grid.to_patient(index))) > 0
+        large[tuple(index[behind].T)] = False
+    return pieces_of(large, outline.alone_mm3, densities.grid.voxel_volume_mm3)
