@@ -11,11 +11,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-_WORD = 64
-_ONE, _REST = np.uint64(1), np.uint64(_WORD - 1)
+from leakseg.bits import WORD, Bits
+
+_ONE, _REST = np.uint64(1), np.uint64(WORD - 1)
 _AT_ONCE = 1 << 14
 """Words that are grown at a time."""
-_WORDS = np.dtype(np.uint64).newbyteorder("<")
 
 
 def grown_by(
@@ -25,8 +25,7 @@ def grown_by(
 
     What lies beyond the array is not in the mask.
     """
-    widths = _half_widths(reach_mm, spacing_mm, surface_mm)
-    return _unpacked(_grown(_packed(mask, int(widths.max())), widths), mask.shape[2])
+    return grown_bits(Bits.of(mask), reach_mm, spacing_mm, surface_mm).mask()
 
 
 def worn_by(
@@ -36,12 +35,21 @@ def worn_by(
 
     What lies beyond the array is not outside: its border wears nothing away.
     """
+    return worn_bits(Bits.of(mask), reach_mm, spacing_mm, surface_mm).mask()
+
+
+def grown_bits(mask: Bits, reach_mm: float, spacing_mm: tuple[float, float, float], surface_mm: float = 0.0) -> Bits:
+    """As `grown_by`."""
     widths = _half_widths(reach_mm, spacing_mm, surface_mm)
-    room = int(widths.max())
-    outside = ~_packed(mask, room)
-    outside &= _packed(np.ones((1, 1, mask.shape[2]), np.bool_), room)
-    grown = _grown(outside, widths)
-    return _unpacked(np.invert(grown, out=grown), mask.shape[2])
+    words = mask.words.shape[2]
+    lacking = max(0, -(-(mask.length + int(widths.max())) // WORD) - words)
+    roomy = np.pad(mask.words, ((0, 0), (0, 0), (0, lacking))) if lacking else mask.words
+    return Bits(_grown(roomy, widths)[..., :words], mask.length) & mask.whole()
+
+
+def worn_bits(mask: Bits, reach_mm: float, spacing_mm: tuple[float, float, float], surface_mm: float = 0.0) -> Bits:
+    """As `worn_by`."""
+    return ~grown_bits(~mask, reach_mm, spacing_mm, surface_mm)
 
 
 def _grown(rows: NDArray[np.uint64], widths: NDArray[np.signedinteger]) -> NDArray[np.uint64]:
@@ -81,19 +89,6 @@ def _half_widths(
     within = np.maximum(distance - np.float32(surface_mm), 0.0) <= np.float32(reach_mm)
     widths = within.sum(axis=2) - 1
     return np.asarray(widths[widths.max(axis=1) >= 0])
-
-
-def _packed(mask: NDArray[np.bool_], room: int) -> NDArray[np.uint64]:
-    """``(K, J, words)``: the first voxel of a row is the first word's lowest bit; so many bits stay free at its end."""
-    packed = np.packbits(mask, axis=-1, bitorder="little")
-    words = -(-(mask.shape[2] + room) // _WORD)
-    rows = np.zeros((*mask.shape[:2], words * 8), np.uint8)
-    rows[..., : packed.shape[2]] = packed
-    return rows.view(_WORDS)
-
-
-def _unpacked(rows: NDArray[np.uint64], length: int) -> NDArray[np.bool_]:
-    return np.unpackbits(rows.view(np.uint8), axis=-1, count=length, bitorder="little").view(np.bool_)
 
 
 def _one_wider(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
+from leakseg.bits import Bits
+from leakseg.closed import closed_in
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import voxels_of
@@ -52,7 +53,9 @@ def fill_holes(
         rest = voxels_of(near(hole, _CREVICE_MM, masks.grid.spacing_mm) & free & ~hole)
         rest = rest[_outside_canal(masks, spine, rest + start, criteria)]
         hole[tuple(_enclosed(own | hole, rest, masks.grid.spacing_mm, criteria).T)] = True
-        hole |= free & ndimage.binary_fill_holes(own | hole) & ~own
+        pinholes = closed_in(Bits.of(own | hole))
+        if pinholes is not None:
+            hole |= free & pinholes
         volume_mm3 = float(hole.sum()) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_hole_mm3:
             continue

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
-from leakseg.balls import grown_by, worn_by
+from leakseg.balls import grown_bits, grown_by, worn_by
+from leakseg.bits import Bits
+from leakseg.closed import closed_in
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.reach import near
@@ -103,25 +103,28 @@ def _fill(
     """What one vertebra's mask lacks: closed cavities, then dense ones with wider cracks, then what those leave."""
     pads = [(pad, pad) for pad in reach]
     inner = tuple(slice(pad, -pad) for pad in reach)
-    whole = own
+    whole, padded = own, np.pad(own, pads)
     rounds = ((crack_mm, free), *((wide, dense) for wide in _WIDE_CRACKS_MM), (crack_mm, free))
     nothing_found_at: set[float] = set()
     for crack, may_be in rounds if dense.any() else rounds[:1]:
         if crack in nothing_found_at:
             continue
-        cavity = _cavities(np.pad(whole, pads), spacing_mm, crack)
+        cavity = _cavities(padded, spacing_mm, crack)
         if cavity is None:
             nothing_found_at.add(crack)
             continue
         nothing_found_at.clear()
         whole = whole | (cavity[inner] & may_be)
+        padded = np.pad(whole, pads)
     cavity = whole & ~own
     if cavity.any() and dense.any():
-        near_bone = grown_by(np.pad(whole, pads), _CREVICE_MM, spacing_mm)
+        near_bone = grown_by(padded, _CREVICE_MM, spacing_mm)
         closed = worn_by(near_bone, _CREVICE_MM, spacing_mm)[inner]
         cavity |= closed & near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~own
     if cavity.any():  # pinholes between its voxels, narrower than any crack
-        cavity |= free & ndimage.binary_fill_holes(own | cavity) & ~own
+        pinholes = closed_in(Bits.of(own | cavity))
+        if pinholes is not None:
+            cavity |= free & pinholes
     return cavity
 
 
@@ -129,10 +132,9 @@ def _cavities(
     own: NDArray[np.bool_], spacing_mm: tuple[float, float, float], crack_mm: float
 ) -> NDArray[np.bool_] | None:
     """Voxels closed in by the mask, the cracks in its shell bridged; None where it closes nothing in."""
-    wide = grown_by(own, crack_mm, spacing_mm)
-    open_space, spaces = cc3d.connected_components(~wide, connectivity=6, return_N=True)
-    if spaces == 1:
+    wide = grown_bits(Bits.of(own), crack_mm, spacing_mm)
+    hollow = closed_in(wide)
+    if hollow is None:
         return None
-    hollow = ~wide & (open_space != open_space[0, 0, 0])
     beside = near(hollow, crack_mm + max(spacing_mm), spacing_mm)
-    return np.asarray(beside & ~own & (wide | hollow))
+    return np.asarray(beside & ~own & (wide.mask() | hollow))

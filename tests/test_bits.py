@@ -1,0 +1,41 @@
+"""Packed masks say what masks of bytes say."""
+
+import numpy as np
+import pytest
+
+from leakseg.bits import Bits
+
+
+@pytest.fixture(params=[1, 63, 64, 65, 200])
+def masks(request):
+    rng = np.random.default_rng(3)
+    return rng.random((5, 7, request.param)) < 0.4, rng.random((5, 7, request.param)) < 0.7
+
+
+def test_packed_and_unpacked_is_the_mask_itself(masks):
+    assert np.array_equal(Bits.of(masks[0]).mask(), masks[0])
+    assert Bits.of(masks[0]).shape == masks[0].shape
+
+
+def test_set_operations_and_counts(masks):
+    one, other = masks
+    packed, others = Bits.of(one), Bits.of(other)
+    assert np.array_equal((packed & others).mask(), one & other)
+    assert np.array_equal((packed | others).mask(), one | other)
+    assert np.array_equal((packed - others).mask(), one & ~other)
+    assert np.array_equal((~packed).mask(), ~one)
+    assert (~packed).count() == np.count_nonzero(~one)
+
+
+def test_voxels_and_their_values(masks):
+    one, _ = masks
+    values = np.arange(one.size).reshape(one.shape)
+    assert np.array_equal(Bits.of(one).index(), np.nonzero(one))
+    assert np.array_equal(Bits.of(one).values(values), values[one])
+    assert Bits.of(np.zeros_like(one)).values(values).size == 0
+
+
+def test_what_comes_after_and_before_in_a_row(masks):
+    few = masks[0] & (np.random.default_rng(4).random(masks[0].shape) < 0.02)
+    assert np.array_equal(Bits.of(few).upward().mask(), np.logical_or.accumulate(few, axis=2))
+    assert np.array_equal(Bits.of(few).downward().mask(), np.logical_or.accumulate(few[..., ::-1], axis=2)[..., ::-1])
