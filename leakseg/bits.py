@@ -87,7 +87,7 @@ class Bits:
     def index(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The mask's voxels in the order of `numpy.nonzero`."""
         some = np.flatnonzero(self.words)
-        bits = np.flatnonzero(np.unpackbits(self.words.ravel()[some].view(np.uint8), bitorder="little"))
+        bits = np.flatnonzero(np.unpackbits(self.words.ravel()[some].view(np.uint8), bitorder="little").view(np.bool_))
         row, word = np.divmod(some[bits // WORD], self.words.shape[2])
         k, j = np.divmod(row, self.words.shape[1])
         return k, j, word * WORD + bits % WORD

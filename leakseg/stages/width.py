@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
-from leakseg.balls import grown_by, worn_by
+from leakseg.balls import grown_bits, worn_bits
+from leakseg.bits import Bits
 from leakseg.criteria import OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.reach import widened
@@ -31,19 +32,20 @@ def thin_wide_masks(
     if masks.block is None:
         return masks, ()
     box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm)
-    soft = volume.hu[box] < criteria.soft_max_hu
-    bone = masks.vertebrae[box] > 0
+    hu, bone = volume.hu[box], Bits.of(masks.vertebrae[box] > 0)
     layers = 0
     while layers < _MOST_LAYERS:
         under = _without_layer(bone)
-        outermost, second = _share(soft, bone & ~under), _share(soft, under & ~_without_layer(under))
+        outermost, second = (
+            _soft_share(layer.values(hu), criteria) for layer in (bone - under, under - _without_layer(under))
+        )
         if outermost < criteria.wide_soft_share or outermost - second < criteria.wide_soft_step:
             break
         bone, layers = under, layers + 1
     if not layers:
         return masks, ()
     vertebrae = masks.to_relabel()
-    vertebrae[box][~bone] = 0
+    vertebrae[box][~bone.mask()] = 0
     note = QualityNote(
         "wide_masks_thinned",
         "info",
@@ -53,15 +55,18 @@ def thin_wide_masks(
     return replace(masks, vertebrae=vertebrae), (note,)
 
 
-def _without_layer(bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _without_layer(bone: Bits) -> Bits:
     """Bone whose six neighbours are bone; what lies beyond the array counts as bone."""
-    return worn_by(bone, 1.0, (1.0, 1.0, 1.0))
+    return worn_bits(bone, 1.0, (1.0, 1.0, 1.0))
 
 
-def _share(soft: NDArray[np.bool_], layer: NDArray[np.bool_]) -> float:
+def _with_layer(bone: Bits) -> Bits:
+    return grown_bits(bone, 1.0, (1.0, 1.0, 1.0))
+
+
+def _soft_share(layer_hu: NDArray[Any], criteria: OutlineCriteria) -> float:
     """Share of a layer that is soft tissue."""
-    size = np.count_nonzero(layer)
-    return np.count_nonzero(soft & layer) / size if size else 0.0
+    return np.count_nonzero(layer_hu < criteria.soft_max_hu) / layer_hu.size if layer_hu.size else 0.0
 
 
 def widen_narrow_masks(
@@ -72,19 +77,20 @@ def widen_narrow_masks(
         return masks, ()
     box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm, spare=_MOST_LAYERS + 1)
     hu, labels = volume.hu[box], masks.vertebrae[box]
-    canal = np.zeros(labels.shape, np.bool_) if masks.canal is None else masks.canal[box]
-    by_canal = grown_by(canal, 1.0, (1.0, 1.0, 1.0))
+    canal = Bits.of(np.zeros(labels.shape, np.bool_) if masks.canal is None else masks.canal[box])
+    by_canal = _with_layer(canal)
     soft_hu = criteria.soft_max_hu / 2
     layers = 0
     while layers < _MOST_LAYERS:
-        bone = labels > 0
+        bone = Bits.of(labels > 0)
         under = _without_layer(bone)
-        rim = [_median(hu, layer) for layer in (bone & ~under, under & ~_without_layer(under))]
-        outside = grown_by(bone, 1.0, (1.0, 1.0, 1.0)) & ~bone & ~canal
-        if not _median(hu, outside & ~by_canal) - soft_hu >= criteria.narrow_share * (max(rim) - soft_hu) > 0:
+        rim = [_median(layer.values(hu)) for layer in (bone - under, under - _without_layer(under))]
+        outside = _with_layer(bone) - bone - canal
+        cortex_hu = _median((outside - by_canal).values(hu))
+        if not cortex_hu - soft_hu >= criteria.narrow_share * (max(rim) - soft_hu) > 0:
             break
         wider = ndimage.grey_dilation(labels, footprint=ndimage.generate_binary_structure(3, 1))
-        labels = np.where(outside & (hu > criteria.soft_max_hu), wider, labels)
+        labels = np.where(outside.mask() & (hu > criteria.soft_max_hu), wider, labels)
         layers += 1
     if not layers:
         return masks, ()
@@ -99,5 +105,5 @@ def widen_narrow_masks(
     return replace(masks, vertebrae=vertebrae), (note,)
 
 
-def _median(hu: NDArray[Any], layer: NDArray[np.bool_]) -> float:
-    return float(np.median(hu[layer])) if layer.any() else float("nan")
+def _median(layer_hu: NDArray[Any]) -> float:
+    return float(np.median(layer_hu)) if layer_hu.size else float("nan")
