@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -101,16 +101,17 @@ class DicomSeries:
         """Whether one object holds all slices."""
         return "PerFrameFunctionalGroupsSequence" in self.common
 
-    def header(self, number: int) -> Any:
-        """The header of one slice, whole."""
+    def headers(self, numbers: Iterable[int]) -> Iterator[Any]:
+        """The headers of slices, whole."""
         from pydicom.dataset import Dataset
 
-        one = self.slices[number]
-        header = Dataset({element.tag: element for element in self.common})
-        header.SOPClassUID, header.SOPInstanceUID = one.sop_class_uid, one.sop_instance_uid
-        if not self.multi_frame:
-            header.ImagePositionPatient = _decimals(one.position_mm)
-        return header
+        shared = {element.tag: element for element in self.common}
+        for one in (self.slices[number] for number in numbers):
+            header = Dataset(dict(shared))
+            header.SOPClassUID, header.SOPInstanceUID = one.sop_class_uid, one.sop_instance_uid
+            if not self.multi_frame:
+                header.ImagePositionPatient = _decimals(one.position_mm)
+            yield header
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +141,7 @@ class _Frame:
 def read_series(source: ScanSource, grid: Grid) -> DicomSeries | None:
     """Headers of a DICOM scan, completed, and where its frames lie on the grid it was analysed on.
 
-    Returns
-    -------
-    DicomSeries or None
-        None where the source names no study or no instances that a result could refer to.
+    None where the source names no study or no instances that a result could refer to.
     """
     with quiet():
         datasets = list(_datasets(source))

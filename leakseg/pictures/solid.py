@@ -124,8 +124,9 @@ def _paint(page: Field, surface: Surface, colour: str, opacity: float, nearest: 
     if nearest is not None:
         hit &= surface.depth < nearest
         nearest[hit] = surface.depth[hit]
-    shade = surface.light[hit][:, None] * np.array(ImageColor.getrgb(colour)[:3], np.float32)
-    page[hit] = (1 - opacity) * page[hit] + opacity * shade
+    pixels, at = page.reshape(-1, 3), np.flatnonzero(hit)
+    shade = surface.light.ravel()[at, None] * np.array(ImageColor.getrgb(colour)[:3], np.float32)
+    pixels[at] = (1 - opacity) * pixels[at] + opacity * shade
 
 
 def _surface(field: Field, turn: float) -> Surface:
@@ -140,15 +141,26 @@ def _surface(field: Field, turn: float) -> Surface:
     j, i = np.rint(back + rows / 2).astype(int), np.rint(left + columns / 2).astype(int)
     valid = (j >= 0) & (j < rows) & (i >= 0) & (i < columns)
     flat = np.where(valid, j * columns + i, rows * columns)
-    padded = np.concatenate([field.reshape(layers, -1), np.zeros((layers, 1), np.float32)], axis=1)
-    rays = padded[::-1][:, flat]
-    solid = rays >= 0.5
-    first = solid.argmax(axis=2)
-    hit = np.take_along_axis(solid, first[..., None], axis=2)[..., 0]
-    before = np.take_along_axis(rays, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
-    here = np.take_along_axis(rays, first[..., None], axis=2)[..., 0]
+    depth_there, hit = np.zeros((layers, side), np.float32), np.zeros((layers, side), np.bool_)
+    downward = field.reshape(layers, -1)[::-1]
+    shown = np.flatnonzero((downward >= 0.5).any(axis=1))
+    if len(shown):
+        there = slice(int(shown[0]), int(shown[-1]) + 1)
+        depth_there[there], hit[there] = _first_met(downward[there], flat)
+    return _lit(depth_there, hit)
+
+
+def _first_met(values: Field, rays: NDArray[np.int64]) -> tuple[Field, NDArray[np.bool_]]:
+    """How far along its ray each row of values ``(L, N)`` first reaches the half level, ``(L, A)``, and where it does.
+
+    ``rays`` ``(A, D)`` are the places in a row that each ray meets one after the other; ``N`` is a place beside it.
+    """
+    padded = np.concatenate([values, np.zeros((len(values), 1), np.float32)], axis=1)
+    first = (padded >= 0.5).take(rays, axis=1).argmax(axis=2)
+    layer, ray = np.arange(len(values))[:, None], np.arange(len(rays))
+    here, before = (padded[layer, rays[ray, at]] for at in (first, np.maximum(first - 1, 0)))
     exact = first - np.clip((here - 0.5) / np.maximum(here - before, 1e-3), 0, 1)
-    return _lit(exact.astype(np.float32), hit)
+    return exact.astype(np.float32), here >= 0.5
 
 
 def _lit(depth: Field, hit: NDArray[np.bool_]) -> Surface:

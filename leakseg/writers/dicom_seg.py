@@ -226,10 +226,10 @@ def _frames(series: DicomSeries, layout: Layout, drawn: _Drawing) -> tuple[list[
         for frame, place in enumerate(layout.places):
             if place in order:
                 frames[frame] = drawn.frame(order[place], shape)
-        return [series.header(0)], frames
+        return list(series.headers([0])), frames
     slice_at = {place: number for number, place in reversed(list(enumerate(layout.places)))}
     frames = np.stack([drawn.frame(position, shape) for position in order.values()])
-    return [series.header(slice_at[place]) for place in order], frames
+    return list(series.headers(slice_at[place] for place in order)), frames
 
 
 def describe(segment: Segment, number: int, version: str, uid: str) -> Any:

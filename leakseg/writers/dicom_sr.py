@@ -97,7 +97,7 @@ def sr_document(report: CaseReport, series: DicomSeries, seg: Any | None, first:
     )
     content[0].ContentSequence.extend(_texts(report))
     document = Comprehensive3DSR(
-        evidence=[*(series.header(number) for number in range(len(series.slices))), *([] if seg is None else [seg])],
+        evidence=[*series.headers(range(len(series.slices))), *([] if seg is None else [seg])],
         content=content,
         series_instance_uid=generate_uid(entropy_srcs=[*identity, "series"]),
         series_number=_SERIES_NUMBER,
