@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.findings import CaseResult, Leak
-from leakseg.geometry import Grid
+from leakseg.geometry import Grid, bounding_box
 from leakseg.pictures.rebuilt import rebuilt_canal
 from leakseg.reach import Window
 
@@ -72,13 +72,7 @@ def spine_region(result: CaseResult, margin_mm: float = MARGIN_MM) -> Region:
 
 def bounds(labels: NDArray[Any]) -> Window | None:
     """The smallest box that holds all labelled voxels; None where there are none."""
-    flat = labels.max(axis=0, initial=0)
-    rows, columns = flat.any(axis=1), flat.any(axis=0)
-    if not rows.any():
-        return None
-    found = [_span(rows), _span(columns)]
-    layers = _span(labels[:, found[0], found[1]].any(axis=(1, 2)))
-    return (layers, found[0], found[1])
+    return bounding_box(labels)
 
 
 def widened(boxes: list[Window], grid: Grid, margin_mm: float) -> Window:
@@ -123,8 +117,3 @@ def tilt_deg(grid: Grid, axis: int) -> float:
     """Angle between an array axis and the patient axis nearest to it."""
     column = np.abs(grid.affine[:3, axis] / np.linalg.norm(grid.affine[:3, axis]))
     return float(np.degrees(np.arccos(min(1.0, column.max()))))
-
-
-def _span(along: Any) -> slice:
-    hit = np.flatnonzero(along)
-    return slice(int(hit[0]), int(hit[-1]) + 1)

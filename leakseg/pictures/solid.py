@@ -66,11 +66,12 @@ def _name_levels(panel: Image.Image, vertebrae: NDArray[np.uint8]) -> None:
 def _near_findings(region: Region) -> Region:
     """The vertebrae round the cement; all of them where they are few or there is none."""
     box = bounds(region.cement) if region.grid.shape[0] * region.grid.spacing_mm[0] > _MAX_MM else None
-    whole = bounds((region.vertebrae > 0) | (region.leaks > 0))
-    if box is None or whole is None:
-        return region.crop(widened([whole] if whole else [], region.grid, 4.0))
+    shown = [one for one in (bounds(region.vertebrae), bounds(region.leaks)) if one]
+    if box is None or not shown:
+        return region.crop(widened(shown, region.grid, 4.0))
     layers = widened([box], region.grid, 40.0)[0]
-    return region.crop(widened([(layers, whole[1], whole[2])], region.grid, 0.0))
+    _, rows, columns = widened(shown, region.grid, 0.0)
+    return region.crop((layers, rows, columns))
 
 
 def _thinned(region: Region) -> tuple[Region, float]:
