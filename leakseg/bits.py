@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORD, ROOM = 64, 16
+_POWER = 6
 _WORDS = np.dtype(np.uint64).newbyteorder("<")
 _STEPS = tuple(np.uint64(1 << power) for power in range(6))
 _ALL = ~np.uint64(0)
@@ -80,6 +81,10 @@ class Bits:
         rows[..., :-1][earlier] = _ALL
         return Bits(rows, self.length)
 
+    def any(self) -> bool:
+        """Whether the mask has a voxel."""
+        return bool(self.words.any())
+
     def count(self) -> int:
         """How many voxels the mask has."""
         return int(_SET_BITS[self.words.view(np.uint16)].sum(dtype=np.int64))
@@ -88,9 +93,10 @@ class Bits:
         """The mask's voxels in the order of `numpy.nonzero`."""
         some = np.flatnonzero(self.words)
         bits = np.flatnonzero(np.unpackbits(self.words.ravel()[some].view(np.uint8), bitorder="little").view(np.bool_))
-        row, word = np.divmod(some[bits // WORD], self.words.shape[2])
+        row, word = np.divmod(some, self.words.shape[2])
         k, j = np.divmod(row, self.words.shape[1])
-        return k, j, word * WORD + bits % WORD
+        at = bits >> _POWER
+        return k[at], j[at], word[at] * WORD + (bits & WORD - 1)
 
     def values(self, array: NDArray[Any]) -> NDArray[Any]:
         """What an array of the mask's shape holds at its voxels, as ``array[mask]``."""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.balls import grown_by
+from leakseg.balls import grown_bits
+from leakseg.bits import Bits
 from leakseg.blur import blurred_at, values_at
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import half_voxel_mm
@@ -56,17 +57,15 @@ def _seen_through(
     half_voxel = half_voxel_mm(spacing)
     noisy = near(inner, criteria.halo_away_mm, spacing, half_voxel)
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
-    around = grown_by(own, ends[-1], spacing, half_voxel)
-    around &= ~grown_by(own, 0.0, spacing, half_voxel)
-    shell = np.flatnonzero(around)
-    del around  # 30 MB of a long spine
-    beyond = (~grown_by(own, end, spacing, half_voxel).ravel()[shell] for end in ends[:-1])
-    layer = sum(beyond, np.zeros(len(shell), np.uint8))
+    bone = Bits.of(own)
+    *within, around = (grown_bits(bone, reach_mm, spacing, half_voxel) for reach_mm in (0.0, *ends))
+    shell = np.flatnonzero((around - within[0]).mask())
+    layer = sum((~reached.mask().ravel()[shell] for reached in within[1:]), np.zeros(len(shell), np.uint8))
     blur_mm = (max(criteria.halo_blur_mm, 0.5 * step) for step in spacing)
     sigma = [mm / step for mm, step in zip(blur_mm, spacing, strict=True)]
     inside = partial(_inside_share, densities=densities)
-    bone = own & ~iron if iron.any() else own
-    seen_through = blurred_at(hu, bone, shell, sigma, inside) + np.float32(_FAINT)
+    blurred = own & ~iron if iron.any() else own
+    seen_through = blurred_at(hu, blurred, shell, sigma, inside) + np.float32(_FAINT)
     quiet = ~(noisy.ravel()[shell] | values_at(iron, shell))
     share = _share(values_at(hu, shell), densities)
     for number in range(len(ends)):

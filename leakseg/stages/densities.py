@@ -6,6 +6,8 @@ bodies, where no cortex lies; cortex is seen in the rims of vertebrae that hold 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
+from leakseg.balls import worn_bits
+from leakseg.bits import Bits
 from leakseg.criteria import CementCriteria
-from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, voxels_of
+from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
-from leakseg.reach import Window, deeper, pieces_of, window_round
+from leakseg.reach import Window, deeper, pieces_of, window_round, within
 from leakseg.volume import Volume, denser_than
 
 _SECTIONS = 2
@@ -50,10 +54,10 @@ def read_densities(
     soft = _soft_tissue_hu(hu, masks.vertebrae[window])
     box = bounding_box(masks.vertebrae[window], 1)  # a border of the block would be no surface
     assert box is not None
-    hu, vertebrae = hu[box], masks.vertebrae[window][box]
-    grid_there, iron = grid.crop(box), metal[box]
-    sure, cancellous, plateau = _seeds(hu, vertebrae, iron, grid_there, spine, criteria)
-    cortex = _cortex_hu(hu, vertebrae, iron, sure, grid_there, criteria) if np.isfinite(plateau) else float("nan")
+    there = within(box, window)
+    bony = _Bone(volume.hu[there], masks.vertebrae[there], Bits.of(metal[box]), masks.grid.crop(there))
+    sure, cancellous, plateau = _seeds(bony, spine, criteria)
+    cortex = _cortex_hu(bony, sure, criteria) if np.isfinite(plateau) else float("nan")
     seeds = untouched(grid.shape)
     seeds[box][sure] = True
     return ScanDensities(window, grid, soft, cancellous, cortex, plateau, seeds, metal)
@@ -87,25 +91,40 @@ def _soft_tissue_hu(hu: NDArray[Any], vertebrae: NDArray[np.uint8]) -> float:
     return float(np.argmax(smooth[20:160])) - 20.0
 
 
-def _seeds(
-    hu: NDArray[Any],
-    vertebrae: NDArray[np.uint8],
-    metal: NDArray[np.bool_],
-    grid: Grid,
-    spine: SpineAnatomy,
-    criteria: CementCriteria,
-) -> tuple[NDArray[np.bool_], float, float]:
+@dataclass(frozen=True, eq=False)
+class _Bone:
+    """The vertebrae with a border round them, in densities, level numbers and metal, each ``(k, j, i)``."""
+
+    hu: NDArray[Any]
+    vertebrae: NDArray[np.uint8]
+    metal: Bits
+    grid: Grid
+
+    @cached_property
+    def bits(self) -> Bits:
+        return Bits.of(self.vertebrae > 0)
+
+    @cached_property
+    def _worn(self) -> dict[float, Bits]:
+        return {}
+
+    def deeper(self, depth_mm: float) -> Bits:
+        """Bone farther than that from its surface."""
+        if depth_mm not in self._worn:
+            spacing = self.grid.spacing_mm
+            self._worn[depth_mm] = worn_bits(self.bits, depth_mm, spacing, half_voxel_mm(spacing))
+        return self._worn[depth_mm]
+
+
+def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[NDArray[np.bool_], float, float]:
     """Cement that is beyond doubt, the cancellous bone's density, and the cement's plateau (NaN without cement)."""
-    bone = vertebrae > 0
-    deep = deeper(bone, criteria.deep_mm, grid.spacing_mm)
-    deep[metal] = False
-    quartiles = [np.percentile(values, 40) for values in _by_level(hu, vertebrae, deep) if values.size >= 30]
+    hu, grid = bony.hu, bony.grid
+    deep = bony.deeper(criteria.deep_mm) - bony.metal
+    quartiles = [np.percentile(values, 40) for values in _by_level(bony, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    dense = denser_than(hu, limit)
-    dense &= bone
-    dense[metal] = False
-    dense &= deep | _deep_in_crushed(vertebrae, dense, deep, metal, grid, criteria)
+    asked = (Bits.of(denser_than(hu, limit)) & bony.bits) - bony.metal
+    dense = (asked & deep).mask() | _deep_in_crushed(bony, asked - deep, deep, criteria)
     index = voxels_of(dense)
     in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
     dense[tuple(index[~in_body].T)] = False
@@ -120,54 +139,41 @@ def _seeds(
     return seeds, cancellous, float(np.percentile(values, 70))
 
 
-def _deep_in_crushed(
-    vertebrae: NDArray[np.uint8],
-    asked: NDArray[np.bool_],
-    deep: NDArray[np.bool_],
-    metal: NDArray[np.bool_],
-    grid: Grid,
-    criteria: CementCriteria,
-) -> NDArray[np.bool_]:
+def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCriteria) -> NDArray[np.bool_]:
     """Which of the voxels asked for lie in the middle of a vertebra that a fracture left too flat to be deep anywhere.
 
     A vertebra's depth is measured where such a voxel may lie deep enough, and where the vertebra is too flat: in few.
     """
-    bone, spacing = vertebrae > 0, grid.spacing_mm
-    asked = asked & ~deep
-    asked &= deeper(bone, criteria.min_deep_mm, spacing)
-    middle = np.zeros(asked.shape, np.bool_)
+    vertebrae, spacing = bony.vertebrae, bony.grid.spacing_mm
+    middle = np.zeros(vertebrae.shape, np.bool_)
+    if asked.any():
+        asked &= bony.deeper(criteria.min_deep_mm)
     deep_enough_mm = criteria.deep_mm / criteria.deep_share
-    for number in np.unique(vertebrae[asked]):
+    for number in np.unique(asked.values(vertebrae)):
         room = window_round(vertebrae == number, deep_enough_mm, spacing, spare=2)
         assert room is not None
-        own = (vertebrae[room] == number) & ~metal[room]
-        core = window_round(own & deep[room], deep_enough_mm, spacing, spare=2)
-        if core is not None and (deeper(bone[room][core], deep_enough_mm, spacing) & own[core]).any():
+        own = (vertebrae[room] == number) & ~bony.metal.mask()[room]
+        bone = vertebrae[room] > 0
+        core = window_round(own & deep.mask()[room], deep_enough_mm, spacing, spare=2)
+        if core is not None and (deeper(bone[core], deep_enough_mm, spacing) & own[core]).any():
             continue
-        depth = distance_to_surface_mm(bone[room], spacing)
+        depth = distance_to_surface_mm(bone, spacing)
         wanted = np.clip(criteria.deep_share * depth[own].max(), criteria.min_deep_mm, criteria.deep_mm)
-        middle[room] |= own & asked[room] & (depth >= np.float32(wanted))
+        middle[room] |= own & asked.mask()[room] & (depth >= np.float32(wanted))
     return middle
 
 
-def _by_level(hu: NDArray[Any], vertebrae: NDArray[np.uint8], where: NDArray[np.bool_]) -> list[NDArray[Any]]:
-    values, levels = hu[where], vertebrae[where]
+def _by_level(bony: _Bone, where: Bits) -> list[NDArray[Any]]:
+    index = where.index()
+    values, levels = bony.hu[index], bony.vertebrae[index]
     return [values[levels == level] for level in np.unique(levels)]
 
 
-def _cortex_hu(
-    hu: NDArray[Any],
-    vertebrae: NDArray[np.uint8],
-    metal: NDArray[np.bool_],
-    seeds: NDArray[np.bool_],
-    grid: Grid,
-    criteria: CementCriteria,
-) -> float:
+def _cortex_hu(bony: _Bone, seeds: NDArray[np.bool_], criteria: CementCriteria) -> float:
     """Density of dense cortex: from the vertebra whose rim is least touched by cement; screws are no cortex."""
-    bone = vertebrae > 0
-    rim = bone & ~deeper(bone, criteria.rim_mm, grid.spacing_mm)
-    clear = rim & ~metal
-    rim = clear if clear.any() else rim
-    owner, values = vertebrae[rim], hu[rim]
-    untreated = ~np.isin(owner, np.unique(vertebrae[seeds]))
+    rim = bony.bits - bony.deeper(criteria.rim_mm)
+    clear = rim - bony.metal
+    index = (clear if clear.any() else rim).index()
+    owner, values = bony.vertebrae[index], bony.hu[index]
+    untreated = ~np.isin(owner, np.unique(bony.vertebrae[seeds]))
     return float(np.percentile(values[untreated] if untreated.any() else values, criteria.cortex_percentile))

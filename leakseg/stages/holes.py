@@ -6,6 +6,8 @@ the bone, in a disc or in a foramen has no such walls; the canal has, and is kno
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,8 @@ from leakseg.volume import Volume, denser_than
 _LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
 """Lines of sight through a voxel, how far one looks along them, and in which steps."""
 _HALF_WAY = 1e-9
+_STEPS = 6
+"""Steps along a line that are looked at together."""
 _CREVICE_MM = 3.0
 """What lies between fingers of cement is looked at this far from them."""
 _SACRUM = (VertebraLevel.S1, VertebraLevel.S2)
@@ -91,7 +95,7 @@ def _enclosed(
     """
     not_closed, opened = np.zeros(len(index)), np.zeros(len(index))
     for line in _lines_of_sight() / np.array(spacing_mm):
-        ahead, behind = _meets(own, index, line), _meets(own, index, -line)
+        ahead, behind = (_meets(own, index, way) for way in (line, -line))
         not_closed += ~(ahead & behind)
         opened += ~(ahead | behind)
         may_be = (not_closed <= _LINES - criteria.hole_min_closed_share * _LINES) & (
@@ -102,31 +106,34 @@ def _enclosed(
 
 
 def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre."""
+    """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre.
+
+    A few steps are looked at together; voxels whose line has met bone or left the array are left behind.
+    """
     met = np.zeros(len(index), np.bool_)
-    flat, (_, rows, columns) = own.ravel(), own.shape
-    going, place = np.arange(len(index)), np.ascontiguousarray(index.T)
-    for away in np.outer(np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM), step).tolist():
-        k, j, i = (_nearest(along, way) for along, way in zip(place, away, strict=True))
-        inside = (k < own.shape[0]) if away[0] > 0 else (k >= 0)
-        inside &= (j < rows) if away[1] > 0 else (j >= 0)
-        inside &= (i < columns) if away[2] > 0 else (i >= 0)
-        if not inside.all():
-            going, place, k, j, i = going[inside], place[:, inside], k[inside], j[inside], i[inside]
-        hit = flat[(k * rows + j) * columns + i]
-        if hit.any():
-            met[going[hit]] = True
-            going, place = going[~hit], place[:, ~hit]
+    flat, going, place = own.ravel(), np.arange(len(index)), np.ascontiguousarray(index.T)
+    aways = np.outer(np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM), step)
+    for first in range(0, len(aways), _STEPS):
+        inside: Any = True
+        at: Any = 0
+        for along, away, size in zip(place, aways[first : first + _STEPS].T, own.shape, strict=True):
+            ahead = _nearest(along, away)
+            inside &= ahead.view(np.uint64) < size  # what is negative is large
+            at = at * size + ahead
+        met[going] = (flat[np.where(inside, at, 0)] & inside).any(axis=0)
+        left = ~met[going] & inside[-1]
+        going, place = going[left], place[:, left]
         if not len(going):
             break
     return met
 
 
-def _nearest(along: NDArray[np.int64], way: float) -> NDArray[np.int64]:
-    """Whole numbers nearest to ``along + way``; half way between two, the even one, as `numpy.rint` has it."""
-    if abs(way % 1.0 - 0.5) < _HALF_WAY:
-        return np.asarray(np.rint(along + way), dtype=np.int64)
-    return np.asarray(along + round(way), dtype=np.int64)
+def _nearest(along: NDArray[np.int64], aways: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Whole numbers nearest to ``along + away``, ``(aways, along)``; half way between two, the even one."""
+    nearest = np.add.outer(np.rint(aways).astype(np.int64), along)
+    for row in np.flatnonzero(np.abs(aways % 1.0 - 0.5) < _HALF_WAY):
+        nearest[row] = np.rint(along + aways[row])
+    return np.asarray(nearest)
 
 
 def _lines_of_sight() -> NDArray[np.float64]:
