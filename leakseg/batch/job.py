@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import leakseg
 from leakseg import criteria as criteria_table
+from leakseg.allocator import making_what_lasts
 from leakseg.anchor import Anchor
 from leakseg.batch.engine import run_batch
 from leakseg.batch.executors import default_workers, processes, serial
@@ -89,7 +90,8 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         record = _Record(job, identity)
         job = _with_cache(job)
         engine = _executor(job.config)
-        entries = find_cases(job.scans, job.config.criteria.reading, out, all_series=job.config.all_series)
+        with making_what_lasts():
+            entries = find_cases(job.scans, job.config.criteria.reading, out, all_series=job.config.all_series)
         anchors = anchors_by_case(job.anchors, [entry.source.case_id for entry in entries])
         if job.shard:
             entries = tuple(job.shard.of(entries))

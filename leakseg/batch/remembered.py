@@ -51,8 +51,7 @@ def _key(found: Sequence[FoundFile], about: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
     for root in dict.fromkeys(one.root for one in found):
         digest.update(os.fsencode(f"{root}\0{root.absolute()}\n"))
-    for one in found:
-        digest.update(os.fsencode(f"{one.order}\0{one.path}\0{one.size}\0{one.changed_ns}\n"))
+    digest.update(os.fsencode("".join(f"{one.order}\0{one.path}\0{one.size}\0{one.changed_ns}\n" for one in found)))
     return digest.hexdigest()
 
 

@@ -97,8 +97,8 @@ def own_files(scan: ScanSource) -> set[str]:
     """
     names: dict[str, list[str]] = {}
     for path in map(str, scan.files):
-        folder, name = os.path.split(path)
-        names.setdefault(folder, []).append(name)
+        folder, slash, name = path.rpartition(os.sep)
+        names.setdefault(folder + slash, []).append(name)
     found: set[str] = set()
     for folder, inside in names.items():
         place = os.path.realpath(folder)

@@ -40,9 +40,10 @@ def walk(scans: Sequence[Path]) -> Iterator[FoundFile | IgnoredFile]:
 
 def never_a_scan(path: Path) -> str | None:
     """Why an image file cannot be a scan by its name; None where it may be one."""
-    if path.name.lower().startswith("truth"):
+    name = path.name
+    if name[:5].lower() == "truth":
         return "Ground truth by its name, not a scan."
-    if is_image_file(path) and _ROLE.match(path.name):
+    if _ROLE.match(name) and is_image_file(path):
         return "A mask by its name, not a scan."
     return None
 
