@@ -112,11 +112,11 @@ def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.fl
     """
     met = np.zeros(len(index), np.bool_)
     flat, going, place = own.ravel(), np.arange(len(index)), np.ascontiguousarray(index.T)
-    aways = np.outer(np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM), step)
-    for first in range(0, len(aways), _STEPS):
+    offsets = np.outer(np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM), step)
+    for first in range(0, len(offsets), _STEPS):
         inside: Any = True
         at: Any = 0
-        for along, away, size in zip(place, aways[first : first + _STEPS].T, own.shape, strict=True):
+        for along, away, size in zip(place, offsets[first : first + _STEPS].T, own.shape, strict=True):
             ahead = _nearest(along, away)
             inside &= ahead.view(np.uint64) < size  # what is negative is large
             at = at * size + ahead
@@ -128,11 +128,11 @@ def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.fl
     return met
 
 
-def _nearest(along: NDArray[np.int64], aways: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Whole numbers nearest to ``along + away``, ``(aways, along)``; half way between two, the even one."""
-    nearest = np.add.outer(np.rint(aways).astype(np.int64), along)
-    for row in np.flatnonzero(np.abs(aways % 1.0 - 0.5) < _HALF_WAY):
-        nearest[row] = np.rint(along + aways[row])
+def _nearest(along: NDArray[np.int64], offsets: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Whole numbers nearest to ``along + away``, ``(offsets, along)``; half way between two, the even one."""
+    nearest = np.add.outer(np.rint(offsets).astype(np.int64), along)
+    for row in np.flatnonzero(np.abs(offsets % 1.0 - 0.5) < _HALF_WAY):
+        nearest[row] = np.rint(along + offsets[row])
     return np.asarray(nearest)
 
 
