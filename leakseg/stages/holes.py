@@ -129,7 +129,7 @@ def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.fl
 
 
 def _nearest(along: NDArray[np.int64], offsets: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Whole numbers nearest to ``along + away``, ``(offsets, along)``; half way between two, the even one."""
+    """Whole numbers nearest to ``along + offset``, ``(offsets, along)``; half way between two, the even one."""
     nearest = np.add.outer(np.rint(offsets).astype(np.int64), along)
     for row in np.flatnonzero(np.abs(offsets % 1.0 - 0.5) < _HALF_WAY):
         nearest[row] = np.rint(along + offsets[row])
