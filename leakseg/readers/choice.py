@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from leakseg.criteria import ReadingCriteria
 from leakseg.findings import QualityNote
+from leakseg.readers.beside import OUTSIDE_MM
 from leakseg.readers.fitness import SOFT, is_reformat, kernel_kind
 from leakseg.readers.inventory import SeriesEntry
 from leakseg.readers.stack import Stack
-
-_OUTSIDE_MM = 50.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +112,7 @@ def _left_out(best: Candidate, candidates: Sequence[Candidate]) -> list[QualityN
         other_low, other_high = one.stack.z_range_mm()
         same = one.stack.slices[0].image.frame_uid == frame
         beyond = max(low - other_low, other_high - high)
-        if one is not best and (not same or beyond > _OUTSIDE_MM):
+        if one is not best and (not same or beyond > OUTSIDE_MM):
             where = "in another frame of reference" if not same else f"reaching {beyond:.0f} mm farther"
             return [
                 QualityNote(

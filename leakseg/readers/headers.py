@@ -38,6 +38,8 @@ _TAGS = [
 OWN_TAGS = frozenset({0x00080018, 0x00200013, 0x00200012, 0x00200032})
 """Of these a slice has its own; an `ImageHeader` holds none: SOP instance, instance and acquisition number, place."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+_ARCHIVES = {b"PK\x03\x04": "ZIP", b"7z\xbc\xaf": "7z", b"Rar!": "RAR", b"\x1f\x8b": "gzip"}
+"""First bytes of files in which scans are sent, and by what name people know them."""
 
 
 class UnreadableError(Exception):
@@ -132,6 +134,9 @@ def read_dataset(stream: BinaryIO) -> Any:
 
     head = stream.read(132)
     preamble = head[128:] == b"DICM"
+    archive = next((name for mark, name in _ARCHIVES.items() if head.startswith(mark)), None)
+    if archive and not preamble:
+        raise UnreadableError(f"A packed archive ({archive}): unpack it, and name the folder that comes out of it.")
     if not preamble and head[:2] not in _FIRST_GROUPS:
         raise UnreadableError("Not DICOM (no DICM mark, and no header at its start), NIfTI or NRRD.")
     if bomb := bomb_in(stream):

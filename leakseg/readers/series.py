@@ -23,6 +23,8 @@ class Judged:
     stack: Stack | None
     refusal: InputError | None
     notes: tuple[QualityNote, ...]
+    meant_as_scan: bool = True
+    """False for what plainly is no volume: a localizer, a screen capture, a projection."""
 
 
 def judge(slices: Sequence[SliceHeader], criteria: ReadingCriteria) -> Judged:
@@ -45,7 +47,8 @@ def judge(slices: Sequence[SliceHeader], criteria: ReadingCriteria) -> Judged:
         fit_or_all = tuple(flaws[first])
         share = "" if len(fit_or_all) == len(slices) else f" ({len(fit_or_all)} of {len(slices)} images)"
         short = _few(len(slices), criteria) if first.apart is False and slices[0].image.modality == "CT" else []
-        return Judged(tuple(slices), None, SeriesError(_join([first.reason.rstrip(".") + share + ".", *short])), ())
+        refused = SeriesError(_join([first.reason.rstrip(".") + share + ".", *short]))
+        return Judged(tuple(slices), None, refused, (), meant_as_scan=not first.apart)
     notes = [_left_out(flaw, images) for flaw, images in flaws.items()]
     try:
         stack = stack_of(fit, criteria)

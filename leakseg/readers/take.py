@@ -10,6 +10,7 @@ from pathlib import Path
 from leakseg.criteria import ReadingCriteria
 from leakseg.errors import ConfigError, InputError
 from leakseg.nifti import NRRD_ENDINGS, is_image_file, read_grid
+from leakseg.readers.beside import Unusable, unusable_beside
 from leakseg.readers.choice import Candidate, choose
 from leakseg.readers.header_reader import HeaderReader
 from leakseg.readers.headers import Identity, ImageHeader, SliceHeader, UnreadableError
@@ -105,6 +106,7 @@ def _study(
     entries: list[SeriesEntry] = []
     orders: list[tuple[object, ...]] = []
     candidates: dict[int, Candidate] = {}
+    unusable: list[Unusable] = []
     for number, member in enumerate(members):
         judged = judge([header for _, header in member], criteria)
         image = member[0][1].image
@@ -124,9 +126,12 @@ def _study(
         orders.append((member[0][0].order, source.relative_path, _number(image), image.series_uid))
         if stack is not None and entry.analysable:
             candidates[number] = Candidate(entry, stack, number)
+        if judged.refusal is not None and judged.meant_as_scan and image.modality == "CT":
+            unusable.append(Unusable([header for _, header in member], judged.refusal))
     if candidates:
         for number, entry in zip(candidates, choose(list(candidates.values()), criteria), strict=True):
-            entries[number] = entry
+            told = unusable_beside(candidates[number].stack, unusable, criteria) if entry.chosen else []
+            entries[number] = replace(entry, notes=(*entry.notes, *told))
     return entries, orders
 
 

@@ -143,6 +143,35 @@ class TestChoice:
         (case,) = bench.inventory(tmp_path).cases()
         assert [(note.code, note.severity) for note in case.notes] == [("series_left_out", "warning")]
 
+    def test_the_thin_series_that_is_refused_is_told_with_the_thick_one(self, bench, tmp_path):
+        series(bench, tmp_path / "thick", 3, shape=(12, 9, 8), spacing=(5.0, 3, 2))
+        thin = bench.Painted(shape=(48, 9, 8), spacing=(1.25, 3, 2), series_uid="1.2.3.2", study_uid="1.2.3.9")
+        bench.save([one for k, one in enumerate(thin.datasets()) if k not in (20, 21, 22)], tmp_path / "thin")
+        (case,) = bench.inventory(tmp_path).cases()
+        assert case.source.series_instance_uid == "1.2.3.3"
+        (note,) = case.notes
+        assert (note.code, note.severity) == ("series_unusable", "warning")
+        assert note.message.startswith("Series 2 of this study (45 images) could not be analysed: 3 slices missing")
+
+    def test_a_coarser_series_that_is_refused_is_no_warning(self, bench, tmp_path):
+        series(bench, tmp_path / "thin", 2, shape=(48, 9, 8), spacing=(1.25, 3, 2))
+        series(
+            bench, tmp_path / "raw", 3, shape=(12, 9, 8), spacing=(5.0, 3, 2), change={"RescaleType": "US"}
+        )  # fmt: skip
+        (case,) = bench.inventory(tmp_path).cases()
+        assert [(note.code, note.severity) for note in case.notes] == [("series_unusable", "info")]
+
+    def test_scouts_captures_and_the_watch_on_a_bolus_are_not_missed(self, bench, tmp_path):
+        series(bench, tmp_path / "scan", 2)
+        series(bench, tmp_path / "scout", 1, change={"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]})
+        series(bench, tmp_path / "mip", 4, change={"ImageType": ["DERIVED", "PRIMARY", "AXIAL", "MIP"]})
+        bolus = bench.Painted(**(SMALL | {"shape": (30, 9, 8)}), series_uid="1.2.3.5", study_uid="1.2.3.9").datasets()
+        for dataset in bolus:
+            dataset.ImagePositionPatient = bolus[0].ImagePositionPatient
+        bench.save(bolus, tmp_path / "bolus")
+        (case,) = bench.inventory(tmp_path).cases()
+        assert case.notes == ()
+
 
 class TestPassedOver:
     """Files and folders that are never scans."""
@@ -168,6 +197,12 @@ class TestPassedOver:
         }  # fmt: skip
         assert found["empty"] == "The file is empty."
         assert all("\n" not in reason and reason.endswith(".") for reason in found.values())
+
+    @pytest.mark.parametrize("mark", [b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x1f\x8b\x08\x00"])
+    def test_packed_archives_are_to_be_unpacked(self, bench, tmp_path, mark):
+        (tmp_path / "study").write_bytes(mark + bytes(300))
+        (ignored,) = bench.inventory(tmp_path).ignored
+        assert "unpack it" in ignored.reason
 
     def test_masks_truth_and_results(self, bench, tmp_path):
         for folder in ("masks", "truth", "expected"):
