@@ -10,7 +10,7 @@ import json
 import math
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -151,12 +151,31 @@ def _unknown_keys(kind: type, data: Mapping[str, Any], path: tuple[str, ...]) ->
     for key, value in data.items():
         here = (*path, key)
         if key not in hints:
-            near = difflib.get_close_matches(key, hints, n=1)
-            yield here, "an unknown key" + (f" (did you mean '{near[0]}'?)" if near else "")
+            near = _nearest(here, hints)
+            yield here, "an unknown key" + (f" (did you mean '{near}'?)" if near else "")
         elif is_dataclass(hints[key]) and isinstance(value, Mapping):
             yield from _unknown_keys(hints[key], value, here)
         elif isinstance(value, float) and not math.isfinite(value):
             yield here, "a number that is not finite"
+
+
+def _nearest(path: tuple[str, ...], beside: Iterable[str]) -> str | None:
+    """The key that may have been meant: one of that name elsewhere, a like one there, or a like one elsewhere."""
+    elsewhere = {places[-1]: ".".join(places) for places in _places(AnalysisConfig, ())}
+    if path[-1] in elsewhere:
+        return elsewhere[path[-1]]
+    near = difflib.get_close_matches(path[-1], beside, n=1) or difflib.get_close_matches(path[-1], elsewhere, n=1)
+    return near[0] if near and near[0] in beside else elsewhere[near[0]] if near else None
+
+
+def _places(kind: type, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every key that a recipe may hold, with the tables it stands in."""
+    hints = get_type_hints(kind)
+    for key in hints:
+        if is_dataclass(hints[key]):
+            yield from _places(hints[key], (*path, key))
+        else:
+            yield (*path, key)
 
 
 def _validate(data: dict[str, Any], where: str) -> AnalysisConfig:

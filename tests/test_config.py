@@ -39,6 +39,9 @@ def test_choices_win_over_the_recipe_and_none_is_no_choice(tmp_path):
     ("text", "told"),
     [
         ("colour = 1", ["colour", "unknown key"]),
+        ("[criteria]\nmin_leak_volume_mm3 = 5", ["did you mean 'criteria.leaks.min_leak_volume_mm3'?"]),
+        ("[criteria.cement]\nmin_leak_volume_mm3 = 5", ["did you mean 'criteria.leaks.min_leak_volume_mm3'?"]),
+        ("[criteria.leaks]\nmin_leek_volume_mm3 = 5", ["did you mean 'min_leak_volume_mm3'?"]),
         ("[criteria.leaks]\nmin_leak_volum_mm3 = 5", ["criteria.leaks.min_leak_volum_mm3", "min_leak_volume_mm3'?"]),
         ("[criteria.leak]\nx = 5", ["criteria.leak", "'leaks'?"]),
         ("[criteria.leaks]\nmin_leak_volume_mm3 = -5", ["criteria.leaks.min_leak_volume_mm3", "greater than 0"]),
