@@ -19,6 +19,13 @@ from leakseg.volume import ScanSource
 
 _ONCE = (VERTEBRAE, PARTS, "canal", "cord", "bodies", "discs")
 _WORDS = ("auto", "builtin", "totalsegmentator")
+_UNUSED_SCHEME = QualityNote(
+    "label_scheme_unused",
+    "warning",
+    "A label scheme was given, but no masks named by their role (vertebrae..., canal...) lie beside the scan: the "
+    "built-in masks were used. Rename the masks, or give them by --masks.",
+)
+"""Who says what numbers mean has masks, and expects them to be used."""
 
 
 def plan_masks(specs: Sequence[str], scan: ScanSource, label_scheme: str | None = None) -> MaskPlan:
@@ -64,7 +71,7 @@ def _auto(scan: ScanSource, scheme: Scheme | None) -> MaskPlan:
     found, notes = masks_beside(scan, scheme)
     if found:
         return MaskPlan("precomputed", found, _told_scheme(found), notes)
-    return MaskPlan("builtin", notes=notes)
+    return MaskPlan("builtin", notes=notes or ((_UNUSED_SCHEME,) if scheme else ()))
 
 
 def _outright(specs: tuple[str, ...], scan: ScanSource, scheme: Scheme | None) -> MaskPlan:
@@ -74,7 +81,10 @@ def _outright(specs: tuple[str, ...], scan: ScanSource, scheme: Scheme | None) -
     for spec in specs:
         role, path = _split(spec)
         if not path.exists():
-            raise InputError(f"The masks given{f' as {role}' if role else ''} do not exist: no such file or folder.")
+            raise InputError(
+                f"The masks given{f' as {role}' if role else ''} do not exist: no such file or folder, "
+                f"and none of the words {', '.join(_WORDS)}."
+            )
         if role and path.is_dir():
             path = _role_file(path, role, scan)
         if role:

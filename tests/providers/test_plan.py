@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import nibabel as nib
 import numpy as np
@@ -141,7 +142,7 @@ def test_auto_finds_role_named_files_beside_the_scan(scan: ScanSource, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["dicom", "nifti"])
-def test_auto_finds_the_masks_a_phantom_wrote(tmp_path: Path, kind: str) -> None:
+def test_auto_finds_the_masks_a_phantom_wrote(tmp_path: Path, kind: Literal["dicom", "nifti"]) -> None:
     touch(tmp_path / "out/masks/case-1", "vertebrae.nii.gz", "canal.nii.gz")
     (tmp_path / "out/masks/case-1/labels.toml").write_text("[labels]\n" + LABELS)
     if kind == "dicom":
@@ -149,7 +150,7 @@ def test_auto_finds_the_masks_a_phantom_wrote(tmp_path: Path, kind: str) -> None
     else:
         folder, image = tmp_path / "out/scans", tmp_path / "out/scans/case-1.nii.gz"
     touch(folder, image.name)
-    plan = plan_masks([], ScanSource("case-1", "scans/case-1", folder, (image,), kind))  # type: ignore[arg-type]
+    plan = plan_masks([], ScanSource("case-1", "scans/case-1", folder, (image,), kind))
     assert plan.provider == "precomputed"
     assert plan.roles == ("canal", "vertebrae", "names")
 
@@ -161,6 +162,19 @@ def test_auto_passes_over_what_it_cannot_name_and_says_so(scan: ScanSource) -> N
     (note,) = plan.notes
     assert note.code == "masks_passed_over"
     assert "not guessed" in note.message
+
+
+def test_a_scheme_that_names_no_masks_is_told(scan: ScanSource) -> None:
+    touch(scan.folder, "seg_total_v2.nii.gz")
+    plan = plan_masks([], scan, "totalsegmentator")
+    (note,) = plan.notes
+    assert (plan.provider, note.code, note.severity) == ("builtin", "label_scheme_unused", "warning")
+    assert plan_masks([], scan).notes == ()
+
+
+def test_a_misspelt_word_is_told_with_the_words_there_are(scan: ScanSource) -> None:
+    with pytest.raises(InputError, match="none of the words auto, builtin, totalsegmentator"):
+        plan_masks(["totalseg"], scan)
 
 
 def test_builtin_looks_at_no_file(scan: ScanSource) -> None:
