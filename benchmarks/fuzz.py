@@ -28,8 +28,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from leakseg.batch.ledger import Ledger
+    from leakseg.volume import Volume
 
 SECONDS = 10.0
 MEGABYTES = 1024
@@ -115,14 +122,14 @@ def dicom_series(syntax: str) -> list[bytes]:
     return files
 
 
-def transcoded(dataset: object, syntax: str) -> bytes:
+def transcoded(dataset: Dataset, syntax: str) -> bytes:
     import gdcm
     import pydicom
 
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "a"))
         if syntax in {SYNTAXES["dicom"], SYNTAXES["deflated"]}:
-            dataset.file_meta.TransferSyntaxUID = syntax  # type: ignore[attr-defined]
+            dataset.file_meta.TransferSyntaxUID = syntax
             pydicom.dcmwrite(path, dataset, enforce_file_format=True)
             return Path(path).read_bytes()
         pydicom.dcmwrite(path, dataset, enforce_file_format=True)
@@ -172,15 +179,15 @@ def dicom_kind(syntax: str) -> Kind:
     return Kind([files[1]], "damaged.dcm", read)
 
 
-def in_place(volume: object) -> None:
+def in_place(volume: Volume) -> None:
     """The undamaged slices lie where they were scanned."""
     hu = pattern()
     for k in (0, 2):
         rows, columns = np.indices(SHAPE[1:])
         points = np.stack([10 + 1.5 * columns, -20 + 1.25 * rows, np.full(SHAPE[1:], 2.0 * k)], axis=-1)
-        index = np.rint(volume.grid.to_index(points)).astype(int)  # type: ignore[attr-defined]
-        inside = ((index >= 0) & (index < volume.grid.shape)).all()  # type: ignore[attr-defined]
-        if not inside or not np.allclose(volume.hu[tuple(np.moveaxis(index, -1, 0))], hu[k]):  # type: ignore[attr-defined]
+        index = np.rint(volume.grid.to_index(points)).astype(int)
+        inside = ((index >= 0) & (index < volume.grid.shape)).all()
+        if not inside or not np.allclose(volume.hu[tuple(np.moveaxis(index, -1, 0))], hu[k]):
             raise WrongPlaceError(f"slice {k}")
 
 
@@ -324,11 +331,11 @@ def text_kinds() -> dict[str, Kind]:
     }
 
 
-def ledger_read(make: Callable[[Path], object]) -> Callable[[Path], None]:
+def ledger_read(make: Callable[[Path], Ledger]) -> Callable[[Path], None]:
     def read(out: Path) -> None:
         ledger = make(out)
-        ledger.done_before("a", "d", "e")  # type: ignore[attr-defined]
-        ledger.with_earlier(())  # type: ignore[attr-defined]
+        ledger.done_before("a", "d", "e")
+        ledger.with_earlier(())
 
     return read
 
