@@ -66,7 +66,8 @@ def _unexpected(error: Exception) -> int:
         return EXIT_USAGE
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "leakseg"
-    return _stop(f"{str(sentence()).rstrip('.')}. See `{command} --help`.", EXIT_USAGE)
+    told = str(sentence()).rstrip(".")
+    return _stop(f"{told}{'' if told.endswith('?') else '.'} See `{command} --help`.", EXIT_USAGE)
 
 
 def _stop(sentence: str, code: int) -> int:

@@ -151,7 +151,9 @@ def phantom_make(
     count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How many cases.")] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", metavar="S", help="The same seed gives the same bytes; default: the recipe's, else 1."),
+        typer.Option(
+            "--seed", metavar="S", min=0, help="The same seed gives the same bytes; default: the recipe's, else 1."
+        ),
     ] = None,
     leaks: Annotated[
         str | None,
@@ -196,7 +198,7 @@ def phantom_implant(
     levels: Annotated[str | None, typer.Option("--levels", metavar="L1,L2", help="Levels to treat.")] = None,
     sides: Annotated[str | None, typer.Option("--sides", metavar="SIDES", help="left,right,midline,bilateral.")] = None,
     count: Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="How many cases.")] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The same seed gives the same bytes.")] = 1,
     mask_fault: Annotated[
         str | None, typer.Option("--mask-fault", metavar="NAME", help="How the masks written err, such as wide.")
     ] = None,

@@ -15,7 +15,7 @@ from leakseg.cli.options import Json
 def surgery(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for scans/, masks/ and truth/.")],
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many patients.")] = 4,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", min=0, help="The same seed gives the same bytes.")] = 1,
     as_json: Json = False,
 ) -> int:
     """Make patients before surgery, after it and at follow-up, with truth."""
