@@ -212,6 +212,16 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
     assert json.loads(done.stdout)["cases"] == []
 
 
+def test_nothing_found_says_what_lies_there_instead(tmp_path):
+    folder = tmp_path / "from the PACS"
+    folder.mkdir()
+    (folder / "Schmidt.zip").write_bytes(b"PK\x03\x04" + bytes(200))
+    done = run(folder, tmp_path / "out")
+    assert done.returncode == 1
+    assert "1 x A packed archive (ZIP): unpack it" in done.stdout
+    assert "Schmidt" not in (tmp_path / "out" / "run.json").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -235,6 +245,9 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
         (["merge", "scans", "-o", "out"], "no results folder"),
         (["show", "labels", "guess"], "no label scheme 'guess'"),
         (["dance"], "No such command"),
+        (["runn"], "No such command 'runn'. Did you mean 'run'? See `leakseg --help`."),
+        (["phantom", "make", "out", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["phantom", "surgery", "out", "--seed", "-1"], "Invalid value for '--seed'"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_ends_with_2(scans, arguments, told, monkeypatch, capsys):

@@ -41,7 +41,7 @@ def read(monkeypatch):
 
 
 def cases(scans, *, all_series=False, criteria=None):
-    return find_cases([scans], criteria or ReadingCriteria(), scans.parent / "out", all_series=all_series)
+    return find_cases([scans], criteria or ReadingCriteria(), scans.parent / "out", all_series=all_series).cases
 
 
 def test_the_second_time_no_scan_is_opened_and_the_cases_are_the_same(scans, read):
@@ -107,9 +107,9 @@ def test_nifti_scans_and_single_files_are_remembered_too(tmp_path, read, one_nif
     shutil.copy2(one_nifti, tmp_path / "scans" / "deep" / "a.nii.gz")
     shutil.copy2(one_nifti, tmp_path / "single.nii.gz")
     roots = [tmp_path / "scans", tmp_path / "single.nii.gz"]
-    first = find_cases(roots, ReadingCriteria(), tmp_path / "out", all_series=False)
+    first = find_cases(roots, ReadingCriteria(), tmp_path / "out", all_series=False).cases
     assert [entry.source.case_id for entry in first] == ["deep-a", "single"]
-    assert find_cases(roots, ReadingCriteria(), tmp_path / "out", all_series=False) == first
+    assert find_cases(roots, ReadingCriteria(), tmp_path / "out", all_series=False).cases == first
     assert len(read) == 1
 
 
@@ -124,3 +124,19 @@ def one_nifti(tmp_path):
     hu = np.random.default_rng(1).normal(0, 200, grid.shape).astype(np.int16) - np.int16(600)
     write_nifti(tmp_path / "made.nii.gz", grid, hu)
     return tmp_path / "made.nii.gz"
+
+
+def test_what_was_passed_over_is_counted_by_reason_the_second_time_too(scans, read):
+    (scans / "three-leaks" / "letter.txt").write_text("Dear colleague")
+    (scans / "empty").touch()
+    out = scans.parent / "out"
+    first = find_cases([scans], ReadingCriteria(), out, all_series=False)
+    assert first.passed_over == {
+        "Not DICOM (no DICM mark, and no header at its start), NIfTI or NRRD.": 1,
+        "The file is empty.": 1,
+    }
+    (scans / "empty too").touch()
+    again = find_cases([scans], ReadingCriteria(), out, all_series=False)
+    assert len(read) == 1
+    assert again.cases == first.cases
+    assert again.passed_over == first.passed_over | {"The file is empty.": 2}

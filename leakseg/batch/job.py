@@ -91,7 +91,8 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
         job = _with_cache(job)
         engine = _executor(job.config)
         with making_what_lasts():
-            entries = find_cases(job.scans, job.config.criteria.reading, out, all_series=job.config.all_series)
+            found = find_cases(job.scans, job.config.criteria.reading, out, all_series=job.config.all_series)
+        entries, record.passed_over = found.cases, found.passed_over
         anchors = anchors_by_case(job.anchors, [entry.source.case_id for entry in entries])
         if job.shard:
             entries = tuple(job.shard.of(entries))
@@ -218,6 +219,8 @@ class _Record:
     def __init__(self, job: Job, classifier: str) -> None:
         config = job.config
         self._started = _now()
+        self.passed_over: dict[str, int] = {}
+        """How many files under SCANS were passed over, by reason; no path, which may hold a name."""
         self.recipe_digest = _digest_with(config.digest(), classifier)
         self._head: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -250,6 +253,7 @@ class _Record:
             "ended": _now() if complete else None,
             "complete": complete,
             "counts": counts,
+            "passed_over": self.passed_over,
             "cases": cases,
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -97,8 +98,15 @@ def _joined(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "counts": {
             status: sum(document["counts"][status] for document in documents) for status in documents[0]["counts"]
         },
+        "passed_over": _passed_over(documents),
         "cases": cases,
     }
+
+
+def _passed_over(documents: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Every shard walks the same folders; other parts have folders of their own."""
+    told = documents[:1] if documents[0]["shard"] else documents
+    return dict(sum((Counter(document.get("passed_over", {})) for document in told), Counter()))
 
 
 def _copy(folder: Path, out: Path, case_id: str) -> None:

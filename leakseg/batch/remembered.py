@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,31 +20,55 @@ import leakseg
 from leakseg.batch.output import INVENTORY, write_json, writing
 from leakseg.criteria import ReadingCriteria
 from leakseg.findings import QualityNote
-from leakseg.readers import SeriesEntry, take_inventory
+from leakseg.readers import IgnoredFile, Inventory, SeriesEntry, take_inventory
 from leakseg.readers.naming import relative_path
 from leakseg.readers.walk import FoundFile, walk
 from leakseg.volume import ScanSource
 
 
-def find_cases(
-    scans: Sequence[Path], criteria: ReadingCriteria, out: Path, *, all_series: bool
-) -> tuple[SeriesEntry, ...]:
+@dataclass(frozen=True)
+class FoundCases:
+    """The cases under SCANS, and how many files were passed over for what reason, most often first."""
+
+    cases: tuple[SeriesEntry, ...]
+    passed_over: dict[str, int]
+
+
+def find_cases(scans: Sequence[Path], criteria: ReadingCriteria, out: Path, *, all_series: bool) -> FoundCases:
     """The cases under SCANS, from the headers, or from what an earlier run into OUT read where no file changed.
 
     A file counts as unchanged by its path under SCANS, its size and its modification time, as everywhere
     in a run (see `leakseg.batch.plan.input_digest`).
     """
-    found = [one for one in walk(scans) if isinstance(one, FoundFile)]
+    seen = list(walk(scans))
+    found = [one for one in seen if isinstance(one, FoundFile)]
+    unopened = [one for one in seen if isinstance(one, IgnoredFile)]
     key = _key(found, asdict(criteria) | {"all_series": all_series, "leakseg": leakseg.__version__})
     known = _read(out / INVENTORY)
     if known.get("key") == key:
         try:
-            return _entries(known["cases"], found)
+            return FoundCases(_entries(known["cases"], found), _by_reason(unopened, known["passed_over"]))
         except (LookupError, TypeError, ValueError):
             pass  # not as it was written: read the headers again
-    entries = take_inventory(scans, criteria, all_series=all_series).cases()
-    _keep(out / INVENTORY, key, entries, found)
-    return entries
+    inventory = take_inventory(scans, criteria, all_series=all_series)
+    opened = _passed_over(inventory, {one.path for one in unopened})
+    _keep(out / INVENTORY, key, inventory.cases(), found, opened)
+    return FoundCases(inventory.cases(), _by_reason(unopened, opened))
+
+
+def _passed_over(inventory: Inventory, unopened: set[Path]) -> dict[str, int]:
+    """By reason, how many files were opened and passed over; series of studies without CT are among them."""
+    counts = Counter(one.reason for one in inventory.ignored if one.path not in unopened)
+    for study in inventory.studies:
+        if all(entry.modality != "CT" and not entry.source.case_id for entry in study.series):
+            for entry in study.series:
+                counts[entry.reason or "Not CT."] += len(entry.source.files)
+    return dict(counts)
+
+
+def _by_reason(unopened: Iterable[IgnoredFile], opened: dict[str, int]) -> dict[str, int]:
+    counts = Counter(one.reason for one in unopened) + Counter(opened)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _key(found: Sequence[FoundFile], about: dict[str, Any]) -> str:
@@ -63,7 +88,9 @@ def _read(path: Path) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def _keep(path: Path, key: str, entries: tuple[SeriesEntry, ...], found: Sequence[FoundFile]) -> None:
+def _keep(
+    path: Path, key: str, entries: tuple[SeriesEntry, ...], found: Sequence[FoundFile], passed_over: dict[str, int]
+) -> None:
     numbers = {one.path: number for number, one in enumerate(found)}
     try:
         cases = [_told(entry, numbers) for entry in entries]
@@ -73,7 +100,7 @@ def _keep(path: Path, key: str, entries: tuple[SeriesEntry, ...], found: Sequenc
         return
     with writing(path.name):
         path.unlink(missing_ok=True)
-    write_json(path, {"key": key, "cases": cases}, mode=0o600)
+    write_json(path, {"key": key, "cases": cases, "passed_over": passed_over}, mode=0o600)
 
 
 def _told(entry: SeriesEntry, numbers: dict[Path, int]) -> dict[str, Any]:

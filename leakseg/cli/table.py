@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 _ROWS = 40
 """Longer batches show the cases that were refused or failed, and leave the rest to summary.csv."""
+_REASONS = 8
 
 
 def closing_table(document: Mapping[str, Any], out: Path, stream: TextIO) -> None:
@@ -19,10 +20,9 @@ def closing_table(document: Mapping[str, Any], out: Path, stream: TextIO) -> Non
 
     cases = document["cases"]
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else 110)
+    passed_over = document.get("passed_over", {})
     if not cases:
-        console.print(
-            "No CT study found; `leakseg inspect` says what was seen and why it was passed over.", markup=False
-        )
+        console.print(_nothing(document), markup=False, soft_wrap=True)
         return
     shown = cases if len(cases) <= _ROWS else [case for case in cases if case["status"] in {"refused", "failed"}]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -34,6 +34,21 @@ def closing_table(document: Mapping[str, Any], out: Path, stream: TextIO) -> Non
         console.print(table)
     counts = ", ".join(f"{number} {status}" for status, number in document["counts"].items() if number)
     console.print(f"{len(cases)} case{'s' * (len(cases) != 1)}: {counts}. Results: {out}", markup=False, soft_wrap=True)
+    if passed_over:
+        count = sum(passed_over.values())
+        files = f"{count} file{'s' * (count != 1)} or folder{'s' * (count != 1)}"
+        console.print(f"Passed over: {files}; `leakseg inspect` says why.", markup=False)
+
+
+def _nothing(document: Mapping[str, Any]) -> str:
+    """Why there is no case, with what was seen instead."""
+    if document.get("shard"):
+        return f"No case falls to the shard {document['shard']}."
+    passed_over: dict[str, int] = document.get("passed_over", {})
+    if not passed_over:
+        return "No CT study found: the folders given hold no file."
+    told = "".join(f"\n  {count} x {reason}" for reason, count in list(passed_over.items())[:_REASONS])
+    return f"No CT study found. Passed over:{told}\n`leakseg inspect` names every file."
 
 
 def _found(case: Mapping[str, Any], out: Path) -> str:
