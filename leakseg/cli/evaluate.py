@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leakseg.cli import EXIT_TOLD
+from leakseg.errors import ConfigError
 from leakseg.evaluate import Evaluation, document_text, evaluate, write_evaluation
 from leakseg.evaluate.table import Cell
 from leakseg.evaluate.table import Table as StudyTable
+
+_NAMED = 5
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 def evaluate_results(results: Path, truth: Path, out: Path, against: Sequence[Path], *, as_json: bool) -> int:
     """Score, write and tell; 1 where a case could not be scored or has no result, else 0."""
+    if out.resolve() in {path.resolve() for path in (results, truth, *against)}:
+        raise ConfigError(f"'{out}' is what is to be scored; name another folder with -o.")
     evaluation = evaluate(results, truth, against)
     write_evaluation(evaluation, out)
     if as_json:
@@ -38,6 +43,9 @@ def _tell(evaluation: Evaluation, out: Path, stream: object) -> None:
         for case in told[kind]:
             status = case.get("status", "truth unusable").replace("_", " ")
             console.print(f"{case['case_id']}: {status}: {case['reason']}", markup=False, soft_wrap=True)
+    if alone := told["without_truth"]:
+        names = ", ".join(alone[:_NAMED]) + (", …" if len(alone) > _NAMED else "")
+        console.print(f"results without truth, not scored ({len(alone)}): {names}", markup=False, soft_wrap=True)
     tables = {table.name: table for table in evaluation.tables()}
     for study in evaluation.study_tables()[:1]:
         console.print(_study(study))

@@ -2,14 +2,16 @@
 
 A case is a folder with a document (``report.json``, ``truth.json`` or ``leaks.json``) that holds ``leaks``, each with
 ``id``, ``type`` and ``level``; beside it a labelmap whose voxel values are the ids. A table ``leaks.csv`` with the
-columns ``case_id``, ``id``, ``type`` and ``level`` does instead of the documents; a row without ``id`` names a case
-without leaks. Truth may give each case a ``group`` (such as a slice thickness), scored on its own too, and ``strata``.
+columns ``case_id``, ``id``, ``type`` and ``level`` (commas, semicolons or tabs between) does instead of the documents;
+a row without ``id`` names a case without leaks. Truth may give each case a ``group`` (such as a slice thickness),
+scored on its own too, and ``strata``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +33,7 @@ _TABLE = "leaks.csv"
 _RUN = "run.json"
 _ENDINGS = (".nii.gz", ".nii", ".nrrd")
 _MOST_DIGITS = 10
+_MOST_TOLD = 40
 _NUMBERS = ("volume_mm3", "canal_encroachment_fraction", "confidence")
 _RUN_FIELDS = ("case_id", "status", "reason")
 _UIDS = ("study_instance_uid", "series_instance_uid")
@@ -149,12 +152,14 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _from_table(folder: Path) -> Iterator[CaseEntry | Problem]:
     try:
-        with (folder / _TABLE).open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        text = (folder / _TABLE).read_bytes().decode("utf-8-sig")
+        delimiter = max(",;\t", key=text.partition("\n")[0].count)
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(f"{_TABLE} in '{folder}' cannot be read as a table in UTF-8.") from error
     if rows and not {"case_id", "id", "type", "level"} <= set(rows[0]):
-        raise ConfigError(f"{_TABLE} in '{folder}' needs the columns case_id, id, type and level.")
+        found = ", ".join(str(name) for name in rows[0])
+        raise ConfigError(f"{_TABLE} in '{folder}' needs the columns case_id, id, type and level; it has {found}.")
     if not all(row["case_id"] for row in rows):
         raise ConfigError(f"{_TABLE} in '{folder}' has a row without case_id.")
     for case_id in sorted({row["case_id"] for row in rows}):
@@ -206,17 +211,19 @@ def _leak(item: Any, position: int, where: str) -> LeakEntry:
         raise InputError(f"Leak {position} in {where} is no object with id, type and level.")
     number = item.get("id")
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise InputError(f"Leak {position} in {where} has no id; expected a whole number from 1.")
+        raise InputError(f"Leak {position} in {where} has {_told(number, 'id')}; expected a whole number from 1.")
     try:
         kind = LeakType(str(item.get("type")))
     except ValueError:
         raise InputError(
-            f"Leak {number} in {where} has no known type; expected one of {', '.join(LeakType)}."
+            f"Leak {number} in {where} has {_told(item.get('type'), 'type')}; expected one of {', '.join(LeakType)}."
         ) from None
     try:
         level = VertebraLevel(str(item.get("level")))
     except ValueError:
-        raise InputError(f"Leak {number} in {where} has no known level; expected a name such as L1.") from None
+        raise InputError(
+            f"Leak {number} in {where} has {_told(item.get('level'), 'level')}; expected a name such as L1."
+        ) from None
     for name in _NUMBERS:
         value = item.get(name)
         if value is not None and (not _is_number(value)):
@@ -224,6 +231,14 @@ def _leak(item: Any, position: int, where: str) -> LeakEntry:
     if not 0 <= (item.get("confidence") or 0) <= 1:
         raise InputError(f"Leak {number} in {where}: confidence is not between 0 and 1.")
     return LeakEntry(number, kind, level, item)
+
+
+def _told(value: Any, name: str) -> str:
+    """What was found in place of a field's value, in a few words of one line."""
+    if value is None:
+        return f"no {name}"
+    text = repr(value)
+    return f"the {name} {text[:_MOST_TOLD]}{'…' * (len(text) > _MOST_TOLD)}"
 
 
 def _is_number(value: Any) -> bool:

@@ -60,8 +60,9 @@ def cases_not_done(told: Json) -> Table:
     rows += [(one, "no truth, not scored", None, None) for one in told["without_truth"]]
     counts = ", ".join(f"{told[status]} {status.replace('_', ' ')}" for status in _STATUSES if told[status])
     ways = ", ".join(f"{count} by {way}" for way, count in told["matched_by"].items() if count) or "none"
+    truth_cases = f"{told['truth']} truth case{'s' * (told['truth'] != 1)}"
     note = (
-        f"{told['truth']} truth cases, {told['scored']} scored: {counts or 'none'}. The table lists the others. "
+        f"{truth_cases}, {told['scored']} scored: {counts or 'none'}. The table lists the others. "
         f"Leaks matched: {ways}."
     )
     return Table("cases", "Cases", ("case_id", "status", "truth_leaks", "reason"), tuple(rows), note)

@@ -85,8 +85,12 @@ def test_refused_failed_and_missing_cases_count_and_are_listed(bench, leak):
         ("[]", "holds no JSON object"),
         ("{}", "has no list 'leaks'"),
         ('{"leaks": [{"type": "venous", "level": "L1"}]}', "Leak 1 in truth.json has no id"),
-        ('{"leaks": [{"id": 1, "type": "sideways", "level": "L1"}]}', "no known type"),
-        ('{"leaks": [{"id": 1, "type": "venous", "level": "26"}]}', "no known level"),
+        (
+            '{"leaks": [{"id": 1, "type": "sideways", "level": "L1"}]}',
+            "has the type 'sideways'; expected one of epidural",
+        ),
+        ('{"leaks": [{"id": 1, "type": "venous", "level": "26"}]}', "has the level '26'; expected a name such as L1"),
+        ('{"leaks": [{"id": "one", "type": "venous", "level": "L1"}]}', "has the id 'one'; expected a whole number"),
         ('{"leaks": [{"id": 1, "type": "venous", "level": "L1", "volume_mm3": "big"}]}', "volume_mm3 is not a number"),
         (
             '{"leaks": [{"id": 1, "type": "venous", "level": "L1"}, {"id": 1, "type": "venous", "level": "L1"}]}',
@@ -222,8 +226,19 @@ def test_folders_without_cases_are_told(bench, tmp_path):
     with pytest.raises(ConfigError, match="No case was found"):
         read_cohort(bench.truth, "truth")
     (bench.truth / "leaks.csv").write_text("case,kind\na,b\n")
-    with pytest.raises(ConfigError, match="needs the columns"):
+    with pytest.raises(ConfigError, match="needs the columns case_id, id, type and level; it has case, kind"):
         read_cohort(bench.truth, "truth")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_readers_table_as_spreadsheets_save_it(bench, leak, delimiter):
+    bench.truth.mkdir()
+    rows = ["case_id,id,type,level,side", "a,1,venous,L1,left", '"b",,,,']
+    text = "\ufeff" + "\r\n".join(rows).replace(",", delimiter) + "\r\n"
+    (bench.truth / "leaks.csv").write_bytes(text.encode())
+    a, b = read_cohort(bench.truth, "truth").cases
+    assert [(one.id, one.type, one.level) for one in a.leaks] == [(1, "venous", "L1")]
+    assert (b.case_id, b.leaks) == ("b", ())
 
 
 def test_results_set_aside_are_not_results(bench, leak):

@@ -113,10 +113,16 @@ def test_a_case_that_could_not_be_scored_ends_with_1_and_is_told(cohort, tmp_pat
 
 @pytest.mark.parametrize(
     ("results", "out", "told"),
-    [("nowhere", "out", "There is no folder"), ("results", "results", "holds the results of a run")],
+    [
+        ("nowhere", "out", "There is no folder"),
+        ("results", "results", "is what is to be scored"),
+        ("results", "other", "holds the results of a run"),
+    ],
 )
 def test_wrong_folders_are_one_sentence_and_end_with_2(cohort, tmp_path, capsys, results, out, told):
-    (cohort.results / "run.json").write_text('{"cases": []}')
+    (tmp_path / "other").mkdir()
+    for folder in (cohort.results, tmp_path / "other"):
+        (folder / "run.json").write_text('{"cases": []}')
     arguments = ["evaluate", str(tmp_path / results), str(cohort.truth), "-o", str(tmp_path / out)]
     assert run_command(arguments) == 2
     assert told in capsys.readouterr().err
@@ -136,3 +142,23 @@ def test_cells_that_hold_marks_break_no_table():
     table = Table("t", "T", ("a", "b"), (("x|y", 1), (None, 0.12345)))
     assert "| x\\|y | 1 |\n|  | 0.1235 |" in markdown([table], "H", {}, ())
     assert csv_text(table) == "a,b\nx|y,1\n,0.12345\n"
+
+
+def test_results_that_pair_with_no_truth_are_named(bench, leak, tmp_path, capsys):
+    bench.truth_case("case-1", [leak(1)], {1: BOX})
+    bench.told_case("scans-case-1", [leak(1)], {1: BOX})
+    assert run(bench, tmp_path / "out") == 1
+    told = capsys.readouterr().out
+    assert "case-1: no result: the results do not name this case" in told
+    assert "results without truth, not scored (1): scans-case-1" in told
+    assert "1 truth case, 1 scored" in told
+
+
+def test_what_is_scored_is_not_written_into(bench, leak, tmp_path, capsys):
+    bench.truth_case("a", [leak(1)], {1: BOX})
+    bench.told_case("a", [leak(1)], {1: BOX})
+    for out in (bench.truth, bench.results):
+        before = sorted(out.rglob("*"))
+        assert run(bench, out) == 2
+        assert sorted(out.rglob("*")) == before
+    assert "name another folder with -o" in capsys.readouterr().err
