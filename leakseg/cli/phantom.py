@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from leakseg.anatomy import VertebraLevel
+from leakseg.cli.room import make_room, others_in
 from leakseg.errors import ConfigError, InputError
 from leakseg.findings import LeakType, Side
 from leakseg.phantom.plan import Phantom
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _Name = TypeVar("_Name", VertebraLevel, LeakType, Side)
 LEAKLESS = "none"
+_NAMED = 5
 
 
 def make(
@@ -84,6 +86,7 @@ def _write_job(out: Path, job: Job) -> list[dict[str, Any]]:
 
     rows = []
     for made in make_job(job):
+        make_room(out, made.case_id)
         write_made(made, out)
         rows.append(_row(made.case_id, made.phantom))
     return rows
@@ -169,6 +172,7 @@ def implant(
     )
     rows = []
     for case in implant_cohort(volume, spine, cases, seed, mask_fault=fault, group=group, recipe=chosen):
+        make_room(out, case.case_id)
         write_made(case, out)
         rows.append(_row(case.case_id, case.phantom))
         _tell(rows[-1])
@@ -223,5 +227,8 @@ def _close(rows: Iterable[dict[str, Any]], out: Path, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps({"cases": made}, indent=2) + "\n")
     else:
-        sys.stdout.write(f"{len(made)} cases in {out}: scans/, masks/, truth/\n")
+        sys.stdout.write(f"{len(made)} case{'s' * (len(made) != 1)} in {out}: scans/, masks/, truth/\n")
+    if others := others_in(out, {str(row["case_id"]) for row in made}):
+        named = ", ".join(others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
+        sys.stderr.write(f"There too, made before ({len(others)}): {named}\n")
     return 0

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from leakseg.cli.options import Json
+from leakseg.cli.room import make_room
 
 
 def surgery(
@@ -23,6 +24,8 @@ def surgery(
 
     told = []
     for patient in make_patients(count, seed):
+        for name in patient.scans:
+            make_room(out, f"{patient.case_id}-{name}")
         write_patient(patient, out)
         told.append({"case_id": patient.case_id, **patient.truth})
         leak = patient.truth["leaks"][0]
@@ -33,5 +36,6 @@ def surgery(
     if as_json:
         sys.stdout.write(json.dumps({"cases": told}, indent=2) + "\n")
     else:
-        sys.stdout.write(f"{len(told)} patients in {out}: scans/<case>-pre, -post and -followup, masks/, truth/\n")
+        count = f"{len(told)} patient{'s' * (len(told) != 1)}"
+        sys.stdout.write(f"{count} in {out}: scans/<case>-pre, -post and -followup, masks/, truth/\n")
     return 0

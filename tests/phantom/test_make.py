@@ -28,3 +28,30 @@ def test_an_untreated_spine_has_no_cement(tmp_path):
     assert truth["leaks"] == []
     assert truth["cement"]["total_volume_mm3"] == 0
     assert truth["origin"]["spine"]["levels"] == ["L2", "L3", "L4"]
+
+
+def listed(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_second_making_leaves_nothing_of_the_first_among_its_slices(tmp_path, capsys):
+    made(tmp_path, UNTREATED.format("seed = 5\n"))
+    first = listed(tmp_path / "out")
+    (tmp_path / "out" / "scans" / "untreated" / "9999.dcm").write_bytes(b"a slice of a longer spine")
+    made(tmp_path, UNTREATED.format("seed = 5\n"))
+    assert listed(tmp_path / "out") == first
+    made(tmp_path, UNTREATED.format("seed = 5\n") + '[[case]]\nid = "other"\ntreated = []\n')
+    capsys.readouterr()
+    made(tmp_path, UNTREATED.format("seed = 5\n"))
+    assert "made before (1): other" in capsys.readouterr().err
+
+
+def test_a_scan_of_ones_own_is_not_written_over(tmp_path, capsys):
+    own = tmp_path / "out" / "scans" / "untreated"
+    own.mkdir(parents=True)
+    (own / "0001.dcm").write_bytes(b"my only copy")
+    (tmp_path / "recipe.toml").write_text(UNTREATED.format(""), encoding="utf-8")
+    command = ["phantom", "make", str(tmp_path / "out"), "--recipe", str(tmp_path / "recipe.toml")]
+    assert run_command(command) == 2
+    assert "a scan of your own" in capsys.readouterr().err
+    assert listed(tmp_path / "out") == {own.relative_to(tmp_path / "out") / "0001.dcm": b"my only copy"}
