@@ -65,7 +65,7 @@ def visit(chromium):
     contexts = []
 
     def start(**options):
-        contexts.append(chromium.new_context(viewport={"width": 1280, "height": 900}, **options))
+        contexts.append(chromium.new_context(**({"viewport": {"width": 1280, "height": 900}} | options)))
         return Visit(contexts[-1])
 
     yield start

@@ -200,6 +200,23 @@ def test_the_index_sorts_and_filters_with_the_worst_first(visit, results):
     assert not one.complaints
 
 
+def test_heads_stand_over_their_numbers(visit, results):
+    page = visit().open(results / "index.html")
+    ends = page.evaluate(
+        """() => ["leaks", "canal", "volume"].map(key => {
+            const head = document.querySelector(`th[data-key=${key}]`);
+            const style = element => [getComputedStyle(element).textAlign, element.getBoundingClientRect().right];
+            return [style(head), style(document.querySelector("#cases tbody tr").cells[head.cellIndex])];
+        })"""
+    )
+    assert all(head == number == ["right", number[1]] for head, number in ends)
+
+
+def test_a_case_fits_a_narrow_window(visit, case):
+    page = visit(viewport={"width": 420, "height": 900}).open(case)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
 def test_the_edits_file_is_copied_by_keyboard(visit, case):
     one = visit()
     page = opened(one, case)
