@@ -3,8 +3,9 @@
     python benchmarks/surgery_table.py [--count 6] [--seed 901] [--keep DIR]
 
 Prints a line a scan pair and the worst of each column. Errors are in percent of the true volume; ``registration`` is
-the worst vertebra's root mean square distance over its bone from where it truly lies, in voxels. Seeds of 900 and more
-are the examination's.
+the worst vertebra's root mean square distance over its bone from where it truly lies, in voxels. Where a leak was not
+found or a vertebra refused, there is no error (-), and the registration is infinite. Seeds of 900 and more are the
+examination's.
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ def measured(out: Path, count: int, seed: int) -> Any:
 def _errors(document: Any, truth: Any, name: str, masks: Path) -> list[float | None]:
     true, bone = truth["leaks"][0], truth["bone"]
     leaks = [leak for leak in document["leaks"] if leak["type"] == true["type"] and leak["level"] == true["level"]]
-    removed = sum(leak[f"removed_{name}_mm3"] or 0.0 for leak in leaks)
-    own = next(one for one in document["bone"] if one["level"] == bone["level"])
-    followed = name == "followup" and own["healed_percent"] is not None
+    told = [leak[f"removed_{name}_mm3"] for leak in leaks]
+    removed = sum(told) if told and None not in told else None
+    own = next((one for one in document["bone"] if one["level"] == bone["level"]), None)
+    healed = own["healed_percent"] if own and name == "followup" else None
     return [
-        100 * (removed / true["removed_mm3"] - 1),
-        100 * (own["resected_mm3"] / bone["resected_mm3"] - 1),
-        own["healed_percent"] - bone["healed_percent"] if followed else None,
+        None if removed is None else 100 * (removed / true["removed_mm3"] - 1),
+        None if own is None else 100 * (own["resected_mm3"] / bone["resected_mm3"] - 1),
+        None if healed is None else healed - bone["healed_percent"],
         max(_away(match, truth["poses"][name][match["level"]], masks) for match in document["registration"][name]),
     ]
 
