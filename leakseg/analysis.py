@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, VertebraLevel
+from leakseg.answers import judged_by
 from leakseg.criteria import Criteria
 from leakseg.errors import GeometryError
 from leakseg.findings import (
@@ -67,6 +68,8 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
         Where the masks show no vertebra or no canal.
     GeometryError
         Where the masks do not stand on the volume's grid.
+    PluginError
+        Where the classifier raises, or gives what is no answer.
     """
     if not masks.grid.same_as(volume.grid):
         raise GeometryError("The masks do not stand on the scan's own grid.")
@@ -220,7 +223,7 @@ def _candidate(
 
 
 def _judged(classifier: LeakClassifier, candidate: LeakCandidate, part: CementPart, measures: PartMeasures) -> Leak:
-    judgement = classifier.classify(candidate)
+    judgement = judged_by(classifier, candidate)
     return Leak(
         id=candidate.id,
         type=judgement.type,

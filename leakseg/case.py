@@ -21,7 +21,7 @@ from leakseg.anchor import Anchor, apply_anchor
 from leakseg.config import AnalysisConfig
 from leakseg.criteria import Criteria
 from leakseg.dicom_series import DicomSeries, read_series
-from leakseg.errors import InputError, LeaksegError, OutputError
+from leakseg.errors import InputError, LeaksegError, OutputError, PluginError
 from leakseg.findings import (
     CaseFindings,
     CaseReport,
@@ -299,4 +299,5 @@ def _places(error: BaseException) -> tuple[str, ...]:
         f"{frame.filename.rpartition(f'{os.sep}site-packages{os.sep}')[2]}:{frame.lineno} in {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    return (*places, type(error).__qualname__)
+    deeper = _places(error.__cause__) if isinstance(error, PluginError) and error.__cause__ else ()
+    return (*places, type(error).__qualname__, *deeper)

@@ -10,31 +10,18 @@ Use it in your own tests::
 
 from __future__ import annotations
 
-import math
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from leakseg.answers import judged_by
 from leakseg.errors import PluginError
-from leakseg.findings import Evidence, Judgement, LeakCandidate, LeakRoute, LeakSubtype, LeakType
+from leakseg.findings import Judgement, LeakCandidate, LeakType
 from leakseg.protocols import LeakClassifier
-
-SUBTYPES: Mapping[LeakType, tuple[LeakSubtype, ...]] = {
-    LeakType.EPIDURAL: (LeakSubtype.CENTRAL, LeakSubtype.PARACENTRAL, LeakSubtype.PEDICLE_BREACH),
-    LeakType.VENOUS: (
-        LeakSubtype.SEGMENTAL,
-        LeakSubtype.ANTERIOR_EXTERNAL,
-        LeakSubtype.ASCENDING_LUMBAR,
-        LeakSubtype.CAVAL,
-        LeakSubtype.OTHER,
-    ),
-    LeakType.PARAVERTEBRAL: (LeakSubtype.NEEDLE_TRACK, LeakSubtype.SOFT_TISSUE),
-}
-"""Subtypes that a type can have; null is always allowed."""
 
 
 def check_classifier(classifier: object, candidates: Sequence[LeakCandidate] | None = None) -> None:
@@ -119,54 +106,16 @@ def _with_gaps(candidates: Sequence[LeakCandidate]) -> Iterator[LeakCandidate]:
 def _judge(classifier: LeakClassifier, candidate: LeakCandidate, who: str) -> Judgement:
     before = _print_of(candidate)
     try:
-        judgement = classifier.classify(candidate)
-    except Exception as error:
-        gaps = sum(value is None for value in candidate.features.values())
-        raise PluginError(
-            f"{who} raised {type(error).__name__} for an ordinary candidate ({candidate.place}, {gaps} of "
-            f"{len(candidate.features)} features not measurable): {error}. Answer LeakType.UNDETERMINED instead."
-        ) from error
+        judgement = judged_by(classifier, candidate)
+    except PluginError as error:
+        raise PluginError(f"{error} It said: {error.__cause__}." if error.__cause__ else str(error)) from error
     if _print_of(candidate) != before:
         raise PluginError(f"{who} changed the candidate it was given; classify must be pure.")
-    problem = _problem(judgement)
-    if problem:
-        raise PluginError(f"{who} {problem}.")
     return judgement
 
 
 def _print_of(candidate: LeakCandidate) -> tuple[Any, ...]:
     return (dict(candidate.features), candidate.hu.tobytes(), candidate.mask.tobytes())
-
-
-def _problem(judgement: object) -> str | None:
-    """What is wrong with an answer."""
-    if not isinstance(judgement, Judgement):
-        return f"returned {type(judgement).__name__}, not a Judgement"
-    said = judgement.confidence
-    checks: tuple[tuple[bool, Callable[[], str]], ...] = (
-        (isinstance(judgement.type, LeakType), lambda: f"gave the type {judgement.type!r}, not a LeakType"),
-        (
-            judgement.subtype is None or judgement.subtype in SUBTYPES.get(judgement.type, ()),
-            lambda: f"gave the subtype {judgement.subtype!r}, which no {judgement.type} leak has",
-        ),
-        (
-            judgement.route is None or isinstance(judgement.route, LeakRoute),
-            lambda: f"gave the route {judgement.route!r}, neither a LeakRoute nor None",
-        ),
-        (
-            said is None or (_is_number(said) and 0 <= said <= 1),
-            lambda: f"gave the confidence {said!r}; expected a number from 0 to 1, or None",
-        ),
-        (
-            isinstance(judgement.evidence, tuple) and all(isinstance(one, Evidence) for one in judgement.evidence),
-            lambda: "gave evidence that is no tuple of Evidence",
-        ),
-    )
-    return next((told() for holds, told in checks if not holds), None)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _travel(classifier: LeakClassifier, who: str) -> LeakClassifier:

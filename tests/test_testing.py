@@ -1,14 +1,20 @@
 """The conformance test for plug-in authors: good classifiers pass, each broken promise is named."""
 
 import itertools
+import json
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+from leakseg.cli import run_command
 from leakseg.errors import PluginError
 from leakseg.findings import Judgement, LeakSubtype, LeakType
 from leakseg.stages.classify import RuleClassifier
 from leakseg.testing import check_classifier, phantom_candidates
+
+SAMPLES = Path(__file__).parents[1] / "sample_dicom"
 
 
 def test_the_candidates_cover_every_place_with_measured_and_unmeasured_features():
@@ -97,3 +103,29 @@ COUNTER = itertools.count()
 def test_a_broken_promise_is_named(classifier, told):
     with pytest.raises(PluginError, match=told):
         check_classifier(classifier, [replace(phantom_candidates()[0])])
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("Judgement(LeakType.VENOUS, confidence=7.0)", "Classifier 'loud' gave the confidence 7.0; expected a number"),
+        ("Judgement(LeakType.VENOUS, LeakSubtype.CENTRAL)", "which no venous leak has"),
+        ("'venous'", "returned str, not a Judgement"),
+        ("{}['Doe^Jane']", "Classifier 'loud' raised KeyError for an ordinary candidate"),
+    ],
+)
+def test_a_run_blames_the_classifier_and_writes_no_report(tmp_path, monkeypatch, answer, told):
+    (tmp_path / "loud.py").write_text(
+        "from leakseg.findings import Judgement, LeakSubtype, LeakType\n"
+        f"class Loud:\n    name, version = 'loud', '1'\n    def classify(self, candidate):\n        return {answer}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "loud", raising=False)
+    out = tmp_path / "out"
+    scan, choice = str(SAMPLES / "scans" / "three-leaks"), ["--classifier", "loud:Loud", "--workers", "0"]
+    assert run_command(["run", scan, "-o", str(out), "--write", "json", *choice]) == 1
+    (case,) = json.loads((out / "run.json").read_text(encoding="utf-8"))["cases"]
+    assert case["status"] == "failed"
+    assert told in case["reason"]
+    assert "Doe" not in case["reason"]
+    assert not (out / "three-leaks").exists()

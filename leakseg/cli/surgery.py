@@ -36,6 +36,6 @@ def surgery(
     if as_json:
         sys.stdout.write(json.dumps({"cases": told}, indent=2) + "\n")
     else:
-        count = f"{len(told)} patient{'s' * (len(told) != 1)}"
-        sys.stdout.write(f"{count} in {out}: scans/<case>-pre, -post and -followup, masks/, truth/\n")
+        made = f"{len(told)} patient{'s' * (len(told) != 1)}"
+        sys.stdout.write(f"{made} in {out}: scans/<case>-pre, -post and -followup, masks/, truth/\n")
     return 0

@@ -8,13 +8,13 @@ from typing import Any
 
 from leakseg.amendments import Amended, Edit
 from leakseg.anatomy import VertebraLevel
+from leakseg.answers import SUBTYPES
 from leakseg.criteria import LeakCriteria
 from leakseg.errors import ConfigError
 from leakseg.findings import (
     CaseReport,
     CementReport,
     Leak,
-    LeakSubtype,
     LeakType,
     LevelReport,
 )
@@ -24,18 +24,6 @@ from leakseg.studies.amend.edits import NONE, Edits, LeakEdits
 from leakseg.studies.amend.renaming import motion_segment, new_names, renamed_segment, root_of
 from leakseg.wording import leak_phrase
 
-SUBTYPES: Mapping[LeakType, tuple[LeakSubtype, ...]] = {
-    LeakType.EPIDURAL: (LeakSubtype.CENTRAL, LeakSubtype.PARACENTRAL, LeakSubtype.PEDICLE_BREACH),
-    LeakType.VENOUS: (
-        LeakSubtype.SEGMENTAL,
-        LeakSubtype.ANTERIOR_EXTERNAL,
-        LeakSubtype.ASCENDING_LUMBAR,
-        LeakSubtype.CAVAL,
-        LeakSubtype.OTHER,
-    ),
-    LeakType.PARAVERTEBRAL: (LeakSubtype.NEEDLE_TRACK, LeakSubtype.SOFT_TISSUE),
-}
-"""Subtypes of each type; the others have none."""
 _BETWEEN = (LeakType.FORAMINAL, LeakType.INTRADISCAL)
 """Types that lie in a motion segment."""
 _FIELDS = ("type", "subtype", "route", "level", "segment", "exiting_root", "side")
