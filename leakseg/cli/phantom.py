@@ -159,9 +159,17 @@ def implant(
     criteria = ReadingCriteria()
     sources = [entry.source for entry in take_inventory([scan], criteria).cases() if entry.analysable]
     if len(sources) != 1:
-        raise InputError(f"Cement is put into one scan at a time; {len(sources)} usable scans were found there.")
-    volume = read_volume(sources[0], criteria).volume
-    spine = load_masks(plan_masks(masks or ("auto",), sources[0], label_scheme), volume).masks
+        raise InputError(
+            f"Cement is put into one scan at a time, and {len(sources)} usable ones lie there: see `leakseg inspect`."
+        )
+    read = read_volume(sources[0], criteria)
+    volume = read.volume
+    plan = plan_masks(masks or ("auto",), sources[0], label_scheme)
+    drawn = load_masks(plan, volume)
+    spine = drawn.masks
+    sys.stderr.write(f"masks: {spine.provider}\n")
+    for note in dict.fromkeys((*read.notes, *plan.notes, *drawn.notes)):
+        sys.stderr.write(f"{note.severity}: {note.message}\n")
     words = tuple(SIDED) if types is None else _names(types, LeakType, "leak type", also=LEAKLESS)
     cases = grid_of_cases(
         treatable(spine) if levels is None else _names(levels, VertebraLevel, "level"),

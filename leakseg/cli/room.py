@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from leakseg.errors import ConfigError, OutputError
@@ -10,7 +11,7 @@ _PARTS = ("scans", "masks", "truth")
 
 
 def make_room(out: Path, case_id: str) -> None:
-    """Remove the case of that name that an earlier making left; its slices would stay among the new ones.
+    """Remove the case of that name that an earlier making left, and say so: its slices would stay among the new ones.
 
     Raises
     ------
@@ -28,6 +29,7 @@ def make_room(out: Path, case_id: str) -> None:
                 f"'{scan}' holds files and has no truth beside it: a scan of your own, or a making that did not end. "
                 "Remove it, or name another folder."
             )
+        sys.stderr.write(f"{case_id}: an earlier one is replaced\n")
         for part in _PARTS:
             for path in (out / part / case_id).glob("*"):
                 path.unlink()

@@ -1,10 +1,12 @@
-"""`leakseg phantom make` from a recipe: whose seed counts, and a spine that nobody treated."""
+"""`leakseg phantom make` from a recipe and `implant`: whose seed counts, what is said, and what is left alone."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from leakseg.cli import run_command
+from leakseg.nifti import read_image, write_nifti
 
 UNTREATED = '{}[[case]]\nid = "untreated"\ntreated = []\n[scanner]\nslice_mm = 3.0\npixel_mm = 1.5\n'
 
@@ -40,6 +42,7 @@ def test_a_second_making_leaves_nothing_of_the_first_among_its_slices(tmp_path, 
     (tmp_path / "out" / "scans" / "untreated" / "9999.dcm").write_bytes(b"a slice of a longer spine")
     made(tmp_path, UNTREATED.format("seed = 5\n"))
     assert listed(tmp_path / "out") == first
+    assert "untreated: an earlier one is replaced" in capsys.readouterr().err
     made(tmp_path, UNTREATED.format("seed = 5\n") + '[[case]]\nid = "other"\ntreated = []\n')
     capsys.readouterr()
     made(tmp_path, UNTREATED.format("seed = 5\n"))
@@ -55,3 +58,18 @@ def test_a_scan_of_ones_own_is_not_written_over(tmp_path, capsys):
     assert run_command(command) == 2
     assert "a scan of your own" in capsys.readouterr().err
     assert listed(tmp_path / "out") == {own.relative_to(tmp_path / "out") / "0001.dcm": b"my only copy"}
+
+
+def test_an_implant_says_which_masks_it_used_and_what_is_to_be_known_of_them(tmp_path, capsys):
+    samples = Path(__file__).parents[2] / "sample_dicom"
+    scan, masks = (samples / part / "treated-no-leak" for part in ("scans", "masks"))
+    grid, labels = read_image(masks / "vertebrae.nii.gz")
+    labels[:, :, 0] = 99
+    write_nifti(tmp_path / "vertebrae.nii.gz", grid, labels)
+    files = [f"vertebrae={tmp_path / 'vertebrae.nii.gz'}", f"canal={masks / 'canal.nii.gz'}"]
+    told = ["--masks", files[0], "--masks", files[1], "--label-scheme", str(masks / "labels.toml")]
+    wanted = ["--leaks", "none", "--levels", "L3", "--count", "1", "-o", str(tmp_path / "out")]
+    assert run_command(["phantom", "implant", str(scan), *told, *wanted]) == 0
+    said = capsys.readouterr().err
+    assert "masks: precomputed" in said
+    assert "warning: The vertebrae mask holds numbers that its scheme does not name: 99" in said
