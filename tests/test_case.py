@@ -217,3 +217,13 @@ def test_changed_masks_change_the_input_digest(tmp_path):
     canal.write_bytes(canal.read_bytes() + b"\0")
     assert request_for(folder, tmp_path).input_digest != first.input_digest
     assert Path(folder / "scan.nii.gz") in first.source.files
+
+
+def test_a_disk_that_fails_without_a_cause_is_told_in_words(request_one, monkeypatch):
+    def full(*_):
+        raise OSError  # as the encoders of image libraries do
+
+    monkeypatch.setattr("leakseg.case.write_case", full)
+    outcome = run_case(request_one, findings)
+    assert outcome.status == "failed"
+    assert outcome.reason == "The results could not be written: the disk did not take them, and may be full."

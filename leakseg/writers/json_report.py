@@ -17,6 +17,8 @@ _DECIMALS = {"mm": 2, "mm2": 2, "mm3": 2, "hu": 1, "fraction": 4, "confidence": 
 """Decimals by the unit that ends a field's name: more would claim what no CT can measure."""
 _EXACT = ("series", "criteria")
 """Parts whose numbers are not measures of ours."""
+_ROOTS = tuple(f"{part}{n}" for part, last in (("C", 8), ("T", 13), ("L", 6), ("S", 5)) for n in range(1, last + 1))
+"""Nerve roots: one more than vertebrae in the neck."""
 _OPTIONAL = "amended"
 """Stands in a report only where a reader corrected the case."""
 _FIRST = ("schema_version", "case_id", "status", "needs_review", "disclaimer")
@@ -56,6 +58,9 @@ def report_schema() -> dict[str, Any]:
     for part in (schema, *schema.get("$defs", {}).values()):
         if part.get("type") == "object" and "properties" in part:
             part["required"] = list(part["properties"])
+    leak = schema["$defs"]["Leak"]["properties"]
+    leak["exiting_root"]["anyOf"][0]["enum"] = list(_ROOTS)
+    leak["confidence"]["anyOf"][0] |= {"minimum": 0, "maximum": 1}
     ordered = {key: schema["properties"][key] for key in _FIRST} | schema["properties"]
     schema |= {"properties": ordered, "required": [key for key in ordered if key != _OPTIONAL]}
     return {

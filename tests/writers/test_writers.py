@@ -126,6 +126,8 @@ def test_the_report_stands_in_the_order_of_the_contract_and_fits_its_schema():
     [
         (("leaks", 0, "type"), "elsewhere"),
         (("leaks", 0, "volume_mm3"), "much"),
+        (("leaks", 0, "exiting_root"), "L1/L2"),
+        (("leaks", 0, "confidence"), 7.0),
         (("status",), "refused"),
         (("levels", 0), {}),
     ],
