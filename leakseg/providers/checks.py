@@ -186,6 +186,9 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
         )
     within = float(np.count_nonzero(masks.vertebrae[sparse][tube[sparse]]) / len(points))
     if within > criteria.max_canal_bone_fraction:
-        text = f"{within:.0%} of the {name} mask lies inside vertebra masks; one of them is off."
+        text = (
+            f"{within:.0%} of the {name} mask lies inside vertebra masks: one of them is off, and cement in the bone "
+            "may be called a leak into the canal. Look at both, and give masks drawn on this scan."
+        )
         return [QualityNote("mask_canal_in_bone", "warning", text)]
     return []
