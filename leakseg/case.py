@@ -201,8 +201,8 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
         _make_room(request.out, case_id)
         unfinished.rename(request.out / case_id)
     except OSError as error:
-        told = error.strerror or "the disk did not take them, and may be full"  # image libraries name no cause
-        raise OutputError(f"The results could not be written: {told}.") from error
+        why = error.strerror or "the disk did not take them, and may be full"  # image libraries name no cause
+        raise OutputError(f"The results could not be written: {why}.") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return request.out / case_id
