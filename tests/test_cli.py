@@ -245,7 +245,7 @@ def test_nothing_found_says_what_lies_there_instead(tmp_path):
         (["merge", "scans", "-o", "out"], "no results folder"),
         (["show", "labels", "guess"], "no label scheme 'guess'"),
         (["dance"], "No such command"),
-        (["runn"], "No such command 'runn'. Did you mean 'run'? See `leakseg --help`."),
+        (["runs"], "No such command 'runs'. Did you mean 'run'? See `leakseg --help`."),
         (["phantom", "make", "out", "--seed", "-1"], "Invalid value for '--seed'"),
         (["phantom", "surgery", "out", "--seed", "-1"], "Invalid value for '--seed'"),
     ],
