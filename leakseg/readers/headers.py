@@ -27,6 +27,7 @@ _TAGS = [
     "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer", "ManufacturerModelName",
     "VolumetricProperties", "VolumeBasedCalculationTechnique", "AccessionNumber", "PatientName", "PatientID",
     "PatientBirthDate", "PatientIdentityRemoved", "KVP", "SliceThickness", "ConvolutionKernel",
+    "ContrastBolusAgent", "ContrastBolusAgentSequence",
     "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "AcquisitionNumber", "InstanceNumber",
     "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID", "SamplesPerPixel",
     "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit",
@@ -38,6 +39,7 @@ _TAGS = [
 OWN_TAGS = frozenset({0x00080018, 0x00200013, 0x00200012, 0x00200032})
 """Of these a slice has its own; an `ImageHeader` holds none: SOP instance, instance and acquisition number, place."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+_NO_AGENT = frozenset({"", "NONE", "NO", "N", "0", "NATIVE", "NATIV", "WITHOUT", "OHNE", "UNENHANCED", "NA", "N/A"})
 _ARCHIVES = {b"PK\x03\x04": "ZIP", b"7z\xbc\xaf": "7z", b"Rar!": "RAR", b"\x1f\x8b": "gzip"}
 """First bytes of files in which scans are sent, and by what name people know them."""
 
@@ -90,6 +92,7 @@ class ImageHeader:
     kernel: str
     kvp: float | None
     lossy: bool
+    contrast: bool
     identity: Identity
 
 
@@ -283,8 +286,15 @@ def _image(dataset: Any, items: list[Any], syntax: str, identity: Identity) -> I
         kernel="\\".join(parts(kernel)),
         kvp=number(layers, "KVP"),
         lossy=text(dataset, "LossyImageCompression") == "01",
+        contrast=_contrast(dataset),
         identity=identity,
     )
+
+
+def _contrast(dataset: Any) -> bool:
+    """Whether the header names a contrast agent; some scanners write there that none was given."""
+    agent = text(dataset, "ContrastBolusAgent").upper()
+    return (agent not in _NO_AGENT) or bool(sequence(dataset, "ContrastBolusAgentSequence"))
 
 
 def _padding(dataset: Any, *, signed: bool) -> tuple[int, int] | None:

@@ -119,6 +119,15 @@ def _kind_notes(slices: Sequence[SliceHeader]) -> list[QualityNote]:
         notes.append(
             QualityNote("lossy_compression", "warning", "The images were compressed with loss; densities are altered.")
         )
+    if any(one.image.contrast for one in slices):
+        notes.append(
+            QualityNote(
+                "contrast_agent",
+                "info",
+                "The header names a contrast agent: where it stands densely (vessels, ureters, the dural sac), it may "
+                "look like cement.",
+            )
+        )
     if any(one.image.rescale_type == "HU_MOD" for one in slices):
         notes.append(
             QualityNote("hu_modified", "warning", "RescaleType is HU_MOD: the densities are modified Hounsfield units.")

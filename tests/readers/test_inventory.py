@@ -161,6 +161,12 @@ class TestChoice:
         (case,) = bench.inventory(tmp_path).cases()
         assert [(note.code, note.severity) for note in case.notes] == [("series_unusable", "info")]
 
+    @pytest.mark.parametrize(("agent", "codes"), [("Iomeron 300", ["contrast_agent"]), ("None", []), ("", [])])
+    def test_a_contrast_agent_is_told(self, bench, tmp_path, agent, codes):
+        series(bench, tmp_path, change={"ContrastBolusAgent": agent})
+        (case,) = bench.inventory(tmp_path).cases()
+        assert [(note.code, note.severity) for note in case.notes] == [(code, "info") for code in codes]
+
     def test_scouts_captures_and_the_watch_on_a_bolus_are_not_missed(self, bench, tmp_path):
         series(bench, tmp_path / "scan", 2)
         series(bench, tmp_path / "scout", 1, change={"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]})
