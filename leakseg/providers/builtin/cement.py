@@ -12,6 +12,7 @@ from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, Straight
 from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.lumps import cement_lumps, thick
 from leakseg.providers.builtin.working import Block
 
 SEED_ABOVE_SOFT_HU = 650.0
@@ -29,6 +30,14 @@ DENSEST_PERCENT, BEYOND_BONE = 99.0, 1.3
 """What is so much denser than the densest hundredth of the bone is cement, however thin.
 
 Of verse005's bone, 1 voxel in 15,000 is so dense; of totalsegmentator_ct's, none."""
+LUMP_SHARE = 0.55
+"""A lump that no cement joins is cement of at least this share of the density of the cement in the bodies."""
+STRAND_SHARE = 0.9
+"""Thin cement is followed from lump to lump where cement is denser than this share of the densest hundredth of the
+bone: less dense, cortex would be followed as well (thoracic_dicom with cement of 1100 HU: 88 mL of it)."""
+MOST_STRANDS = 1.4
+"""Less dense cement is followed where the whole piece holds no more than this many times its lumps."""
+LUMP_RIM_VOXELS = 2
 BLOOM_VOXELS = 3
 CLEAR_OF_DISC_MM = 6.0
 MARROW_ABOVE_SOFT_HU = 120.0
@@ -62,29 +71,62 @@ def find_bone_cement(
     index = np.rint(block.to_index(places + straight.v_mm[across, None] * frames.left[rows])).astype(np.int64)
     index = np.clip(index, 0, np.array(block.hu.shape) - 1)
     strong_hu = densities.soft_hu + STRONG_SHARE * (plateau - densities.soft_hu)
-    found = _followed(block, index, strong_hu, core_hu=np.inf)
-    reached_hu = _bone_reaches(block, found, densities)
+    found = _joined_lumps(block, index, strong_hu)
+    least_hu = densities.soft_hu + LUMP_SHARE * (plateau - densities.soft_hu)
+    plain = found | cement_lumps(block, frames, wall, signals, densities, least_hu, 0.0)
+    reached_hu = _bone_reaches(block, plain, densities)
+    found |= cement_lumps(block, frames, wall, signals, densities, least_hu, reached_hu)
+    found |= _with_strands(block, index, strong_hu, found, limited=strong_hu < STRAND_SHARE * reached_hu)
+    core_hu = max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached_hu)
     if CORE_DENSITY * plateau > PLAINLY_DENSER * reached_hu:
-        found |= _followed(block, index, strong_hu, core_hu=CORE_DENSITY * plateau)
-        reached_hu = _bone_reaches(block, found, densities)
-    beyond_bone_hu = max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached_hu)
-    if beyond_bone_hu < strong_hu:
-        found |= _followed(block, index, beyond_bone_hu, core_hu=beyond_bone_hu)
+        core_hu = min(core_hu, CORE_DENSITY * plateau)
+    found |= _dense_pieces(block, strong_hu, core_hu)
+    if core_hu < strong_hu:
+        found |= _dense_pieces(block, core_hu, core_hu)
     dense = block.hu > (plateau + densities.soft_hu + 250) / 2
     rim = dense & binary_dilation(found, iterations=2)
     return np.asarray(binary_dilation(found | rim), dtype=bool)
 
 
-def _followed(block: Block, seeds: NDArray[np.int64], least_hu: float, *, core_hu: float) -> NDArray[np.bool_]:
-    """Pieces as dense as ``least_hu`` that hold seeds ``(M, 3)``, or enough of what is as dense as ``core_hu``."""
+def _joined_lumps(block: Block, seeds: NDArray[np.int64], least_hu: float) -> NDArray[np.bool_]:
+    """Lumps as dense as ``least_hu`` that hold seeds ``(M, 3)``, with what is as dense at their rim."""
+    import cc3d
+
+    dense = block.hu > least_hu
+    pieces = cc3d.connected_components(thick(dense), connectivity=6)
+    held = _with_seeds(pieces, seeds, block)[pieces]
+    return np.asarray(binary_dilation(held, iterations=LUMP_RIM_VOXELS) & dense, dtype=bool)
+
+
+def _with_strands(
+    block: Block, seeds: NDArray[np.int64], least_hu: float, lumps: NDArray[np.bool_], *, limited: bool
+) -> NDArray[np.bool_]:
+    """Pieces as dense as ``least_hu`` that hold seeds ``(M, 3)``; where ``limited``, none that is far more than lumps."""
     import cc3d
 
     pieces = cc3d.connected_components(block.hu > least_hu, connectivity=26)
-    count = int(pieces.max()) + 1
-    kept = np.bincount(pieces[tuple(seeds.T)], minlength=count) * block.step_mm**3 >= LEAST_SEED_MM3 / 4
-    size = np.bincount(pieces.ravel(), minlength=count)
-    core = np.bincount(pieces[block.hu > core_hu], minlength=count)
-    kept |= (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
+    kept = _with_seeds(pieces, seeds, block)
+    if limited:
+        kept &= np.bincount(pieces.ravel()) <= MOST_STRANDS * np.bincount(pieces[lumps], minlength=len(kept))
+    return np.asarray(kept[pieces], dtype=bool)
+
+
+def _with_seeds(pieces: NDArray[np.unsignedinteger], seeds: NDArray[np.int64], block: Block) -> NDArray[np.bool_]:
+    """``(count,)`` which of the numbered pieces hold enough of the seeds."""
+    held = np.bincount(pieces[tuple(seeds.T)], minlength=int(pieces.max()) + 1)
+    kept = held * block.step_mm**3 >= LEAST_SEED_MM3 / 4
+    kept[0] = False
+    return np.asarray(kept, dtype=bool)
+
+
+def _dense_pieces(block: Block, least_hu: float, core_hu: float) -> NDArray[np.bool_]:
+    """Pieces as dense as ``least_hu`` that hold enough of what is as dense as ``core_hu``."""
+    import cc3d
+
+    pieces = cc3d.connected_components(block.hu > least_hu, connectivity=26)
+    size = np.bincount(pieces.ravel())
+    core = np.bincount(pieces[block.hu > core_hu], minlength=len(size))
+    kept = (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
     kept[0] = False
     return np.asarray(kept[pieces], dtype=bool)
 

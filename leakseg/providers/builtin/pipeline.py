@@ -18,16 +18,16 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.assemble import onto_grid
 from leakseg.providers.builtin.bodies import find_endplates, trace_outline
-from leakseg.providers.builtin.canal import carry_to_ends, find_cement, trace_wall
+from leakseg.providers.builtin.canal import Wall, carry_to_ends, find_cement, trace_wall
 from leakseg.providers.builtin.cement import find_bone_cement, without_cement
 from leakseg.providers.builtin.centreline import find_centreline
 from leakseg.providers.builtin.contrast import dim_sac
-from leakseg.providers.builtin.densities import measure_densities
+from leakseg.providers.builtin.densities import Densities, measure_densities
 from leakseg.providers.builtin.ends import find_ends
 from leakseg.providers.builtin.fine import trim_rim
-from leakseg.providers.builtin.frames import Frames, make_frames, robust_smooth, straighten
+from leakseg.providers.builtin.frames import Frames, Straight, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
-from leakseg.providers.builtin.levels import continue_cuts, find_cuts, measure_signals, trusted_levels
+from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals, trusted_levels
 from leakseg.providers.builtin.naming import Naming, name_levels, rib_bearing
 from leakseg.providers.builtin.notes import describe
 from leakseg.providers.builtin.posterior import level_heights
@@ -85,13 +85,15 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     frames, wall = trace_wall(block, make_frames(robust_smooth(line.points_mm)), densities, cement)
     wall = carry_to_ends(wall, frames, 0.0, (volume.grid.shape[0] - 1) * volume.grid.spacing_mm[0])
     straight = straighten(block, frames, U_MM, V_MM)
-    signals = measure_signals(straight, wall, densities, _straight_cement(block, frames, cement))
-    cuts = continue_cuts(find_cuts(signals), signals)
+    signals, cuts = _find_levels(straight, wall, densities, _straight_cement(block, frames, cement))
     if len(cuts.s_mm) == 0:
         raise AnatomyError(_NO_SPINE.format("a canal, but no disc between two vertebral bodies"))
     filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities)
-    outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
     hidden = _straight_cement(block, frames, filling)
+    if hidden.any():  # the first look hides only the densest cement, and what fills a disc hides its cut
+        again = _find_levels(straight, wall, densities, hidden)
+        signals, cuts = again if len(again[1].s_mm) else (signals, cuts)
+    outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
     ends = find_ends(straight, wall, cuts, densities, hidden)
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities, ends)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling))
@@ -124,6 +126,14 @@ def _window(volume: Volume, points_mm: FloatArray) -> Block:
     high = np.minimum((ahead / spacing).astype(int) + 2, volume.grid.shape)
     part = volume.hu[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
     return resample(part, volume.grid.spacing_mm, FINE_MM, tuple(int(start) for start in low))
+
+
+def _find_levels(
+    straight: Straight, wall: Wall, densities: Densities, hidden: NDArray[np.bool_]
+) -> tuple[Signals, Cuts]:
+    """The cuts between levels, and the signals they were found by; ``hidden`` (as the straightened scan) tells nothing."""
+    signals = measure_signals(straight, wall, densities, hidden)
+    return signals, continue_cuts(find_cuts(signals), signals)
 
 
 def _straight_cement(block: Block, frames: Frames, cement: NDArray[np.bool_]) -> NDArray[np.bool_]:
