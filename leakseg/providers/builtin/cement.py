@@ -101,7 +101,7 @@ def _joined_lumps(block: Block, seeds: NDArray[np.int64], least_hu: float) -> ND
 def _with_strands(
     block: Block, seeds: NDArray[np.int64], least_hu: float, lumps: NDArray[np.bool_], *, limited: bool
 ) -> NDArray[np.bool_]:
-    """Pieces as dense as ``least_hu`` that hold seeds ``(M, 3)``; where ``limited``, none that is far more than lumps."""
+    """Pieces as dense as ``least_hu`` that hold seeds ``(M, 3)``; if ``limited``, none that is far more than lumps."""
     import cc3d
 
     pieces = cc3d.connected_components(block.hu > least_hu, connectivity=26)

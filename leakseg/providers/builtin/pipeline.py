@@ -131,7 +131,7 @@ def _window(volume: Volume, points_mm: FloatArray) -> Block:
 def _find_levels(
     straight: Straight, wall: Wall, densities: Densities, hidden: NDArray[np.bool_]
 ) -> tuple[Signals, Cuts]:
-    """The cuts between levels, and the signals they were found by; ``hidden`` (as the straightened scan) tells nothing."""
+    """The cuts between levels, and their signals; what is ``hidden`` (as the straightened scan) tells nothing."""
     signals = measure_signals(straight, wall, densities, hidden)
     return signals, continue_cuts(find_cuts(signals), signals)
 

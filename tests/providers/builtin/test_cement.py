@@ -27,14 +27,27 @@ CORTEX = BODY & ((np.hypot(Y + 26, X) > 14) | (np.abs(X) < 2))
 """A shell, with a plate that reaches the lump."""
 
 
+BESIDE = np.sqrt((Y + 26) ** 2 + (X - 26) ** 2 + (Z - 45) ** 2) < 5
+"""A lump beside the body, apart from the cement within it."""
+FORAMEN = np.sqrt((Y + 5) ** 2 + (X + 15) ** 2 + (Z - 45) ** 2) < 3.5
+"""A lump beside the canal, before the facets."""
+SHEET = (np.abs(X) < 17) & (Y > -45) & (Y < 12) & (Z == 45)
+"""Bone a millimetre thin that runs through the cement in the body and far beyond."""
+
+
 def found(
-    body_hu: float, arch_hu: float, lump_hu: float | None = None, *, cortex_hu: float | None = None
+    body_hu: float,
+    arch_hu: float,
+    lump_hu: float | None = None,
+    *,
+    cortex_hu: float | None = None,
+    more: tuple[tuple[NDArray[np.bool_], float], ...] = (),
 ) -> NDArray[np.bool_]:
-    """Cement in a body, an arch behind the canal, a lump within the body, and a strand of 1000 HU beside it."""
+    """Cement in a body, an arch behind the canal, a lump within the body, a strand of 1000 HU beside it, and more."""
     hu = np.full(SHAPE, 40.0, np.float32)
     strand_hu = None if lump_hu is None else 1000.0
     for where, value in (
-        (BODY, body_hu), (CORTEX, cortex_hu), (ARCH, arch_hu), (LUMP, lump_hu), (STRAND, strand_hu),
+        (BODY, body_hu), (CORTEX, cortex_hu), (ARCH, arch_hu), (STRAND, strand_hu), *more, (LUMP, lump_hu),
     ):  # fmt: skip
         if value is not None:
             hu[where] = value
@@ -73,6 +86,23 @@ def test_facets_as_dense_as_cement_with_little_barium_are_bone() -> None:
     cement = found(200, 1250, 1350)
     assert cement[LUMP].all()
     assert not cement[ARCH].any()
+
+
+def test_lumps_before_the_facets_are_cement_though_facets_are_as_dense() -> None:
+    cement = found(200, 1150, 1350, more=((BESIDE, 1100), (FORAMEN, 1100)))
+    assert cement[BESIDE].all()
+    assert cement[FORAMEN].mean() > 0.9
+    assert not cement[ARCH].any()
+
+
+def test_a_lump_half_as_dense_as_the_cement_in_the_body_is_left() -> None:
+    assert not found(200, 500, 2800, more=((BESIDE, 1200),))[BESIDE].any()
+
+
+def test_thin_bone_as_dense_as_cement_with_little_barium_is_not_followed_out_of_it() -> None:
+    cement = found(200, 1300, 1200, more=((SHEET, 1000),))
+    assert cement[LUMP].all()
+    assert cement[SHEET & (np.hypot(Y + 26, X) > 11)].mean() < 0.05
 
 
 def test_an_ivory_vertebra_holds_no_cement() -> None:
