@@ -78,3 +78,46 @@ def test_half_a_spine_is_told() -> None:
     window = (slice(None), slice(None), slice(0, 55))
     drawn = segment(Volume(grid.crop(window), np.ascontiguousarray(hu[window].astype(np.int16))))
     assert {"spine_cut_off", "level_uncertain"} <= {note.code for note in drawn.notes if note.severity == "warning"}
+
+
+def ball(grid: Any, centre: NDArray[Any], radii_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """``centre`` in voxels ``(k, j, i)``."""
+    away = [
+        (np.arange(size) - middle) * step / radius
+        for size, middle, step, radius in zip(grid.shape, centre, grid.spacing_mm, radii_mm, strict=True)
+    ]
+    return np.asarray(away[0][:, None, None] ** 2 + away[1][:, None] ** 2 + away[2] ** 2 < 1)
+
+
+def body_middle(vertebra: NDArray[np.bool_], canal: NDArray[np.bool_]) -> NDArray[Any]:
+    """The middle, in voxels, of what lies before the canal."""
+    rows = np.flatnonzero(vertebra.any(axis=(1, 2)))
+    front = np.argwhere(canal[rows]).min(axis=0)[1]
+    return np.median(np.argwhere(vertebra[:, :front]), axis=0)
+
+
+def test_cement_with_little_barium_in_a_disc_hides_no_disc_and_is_no_bone() -> None:
+    grid, hu = read_image(DATA / "totalsegmentator_ct/ct.nii.gz")
+    _, truth = read_image(DATA / "totalsegmentator_ct/seg_total_v2.nii.gz")
+    upper, lower = (body_middle(truth == number, truth == 79) for number in (31, 30))
+    inner = ball(grid, upper, (8, 9, 10)) & (truth == 31)
+    leak = ball(grid, (upper + lower) / 2, (9, 11, 13)) & (truth == 0)
+    hu = np.where(inner | leak, 1100, hu).astype(np.int16)
+    masks = segment(Volume(grid, hu)).masks
+    for name, number in (("L1", 31), ("L2", 30)):
+        assert dice(masks.vertebrae == VertebraLevel(name).number, truth == number) > 0.87
+    assert (masks.vertebrae[leak] > 0).mean() < 0.4
+    assert (masks.vertebrae[inner] > 0).mean() > 0.98
+
+
+def test_a_lump_beside_a_body_that_no_cement_joins_is_left_out() -> None:
+    grid, hu = read_image(DATA / "verse005/ct.nii.gz")
+    truth, canal = (read_image(DATA / f"verse005/{name}.nii.gz")[1] for name in ("vertebrae", "canal_derived"))
+    middle = body_middle(truth == 22, canal > 0)
+    half = np.ptp(np.flatnonzero((truth == 22)[round(middle[0]), round(middle[1])])) / 2
+    inner = ball(grid, middle, (8, 8, 8))
+    leak = ball(grid, middle + [0, 0, half + 3], (5, 5, 5)) & (truth == 0)
+    hu = np.where(inner | leak, 1100, hu).astype(np.int16)
+    masks = segment(Volume(grid, hu)).masks
+    assert (masks.vertebrae[leak] > 0).mean() < 0.25
+    assert (masks.vertebrae[inner] > 0).mean() > 0.98
