@@ -30,10 +30,6 @@ FARTHEST_BEYOND_MM = 25.0
 """A scan that goes on farther than this beyond the last ring of bone shows the end of the canal, or another part."""
 SIDEWAYS, FORWARD = 0.64, 0.26
 """Sine and cosine of the rays on which foramina lie: 75 to 140 degrees from straight back."""
-SPARE_HU = 200.0
-TOO_DENSE, DENSE_DENT, DENT_MM = 1.0, 0.65, 0.75
-"""A hit is none where what follows it is so many times denser than its direction allows, this many HU spared;
-the second share holds where it also dents the wall so much: cement with little barium before the posterior wall."""
 INWARD_PLAY_MM, OUTWARD_PLAY_MM = 2.5, 2.5
 
 
@@ -142,9 +138,7 @@ def _polar_wall(
     hit = radii[first] - RAY_STEP_MM * np.clip((at - level) / np.maximum(at - before, 1), 0, 1)
     hit[~dense.any(axis=2)] = np.nan
     hit[hit < SHORTEST_RAY_MM] = np.nan
-    denser = _denser_than_wall(hu, first, densities)
-    hit[denser > TOO_DENSE] = np.nan
-    doubted = denser > DENSE_DENT
+    hit[_too_dense(hu, first, densities)] = np.nan
     if cement.any():
         index = np.rint(block.to_index(points)).astype(np.int32)
         index = np.clip(index, 0, np.array(cement.shape) - 1)
@@ -152,22 +146,20 @@ def _polar_wall(
         first_cement = np.where(in_cement.any(axis=2), in_cement.argmax(axis=2), len(radii))
         hidden = first_cement <= first
         hit[hidden] = np.nan
-        doubted &= ~hidden
         if mirror:
             hit = np.where(hidden, hit[:, -np.arange(RAYS) % RAYS], hit)
     base = _base(hit)
-    hit[doubted & (hit < base - DENT_MM)] = np.nan
     return _follow(angles, hit, base)
 
 
-def _denser_than_wall(hu: Image, first: NDArray[np.int64], densities: Densities) -> FloatArray:
-    """Density beyond each hit, as a share of what the wall in that direction may have along the canal: a thin leak."""
+def _too_dense(hu: Image, first: NDArray[np.int64], densities: Densities) -> NDArray[np.bool_]:
+    """Hits on something much denser than the wall in that direction is farther along the canal: a thin leak."""
     ahead = np.minimum(first[..., None] + np.arange(7), hu.shape[2] - 1)
     peak = np.take_along_axis(hu, ahead, axis=2).max(axis=2) - densities.soft_hu
     size = min(2 * (3 * MEMORY_MM) + 1, 2 * (len(peak) // 2) + 1)
     usual = median_filter(peak, (size, 1), mode="nearest")
     spread = median_filter(np.abs(peak - usual), (size, 1), mode="nearest")
-    return np.asarray((peak - SPARE_HU) / np.maximum(np.maximum(usual + 4 * spread, 2 * usual), 1), dtype=np.float64)
+    return np.asarray(peak > np.maximum(usual + 4 * spread, 2 * usual) + 200, dtype=bool)
 
 
 def _base(hit: FloatArray) -> FloatArray:

@@ -77,12 +77,11 @@ def find_bone_cement(
     reached_hu = _bone_reaches(block, plain, densities)
     found |= cement_lumps(block, frames, wall, signals, densities, least_hu, reached_hu)
     found |= _with_strands(block, index, strong_hu, found, limited=strong_hu < STRAND_SHARE * reached_hu)
-    core_hu = max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached_hu)
     if CORE_DENSITY * plateau > PLAINLY_DENSER * reached_hu:
-        core_hu = min(core_hu, CORE_DENSITY * plateau)
-    found |= _dense_pieces(block, strong_hu, core_hu)
-    if core_hu < strong_hu:
-        found |= _dense_pieces(block, core_hu, core_hu)
+        found |= _dense_pieces(block, strong_hu, CORE_DENSITY * plateau)
+    beyond_bone_hu = max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached_hu)
+    if beyond_bone_hu < strong_hu:
+        found |= _dense_pieces(block, beyond_bone_hu, beyond_bone_hu)
     dense = block.hu > (plateau + densities.soft_hu + 250) / 2
     rim = dense & binary_dilation(found, iterations=2)
     return np.asarray(binary_dilation(found | rim), dtype=bool)

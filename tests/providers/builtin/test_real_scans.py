@@ -116,7 +116,7 @@ def test_a_lump_beside_a_body_that_no_cement_joins_is_left_out() -> None:
     middle = body_middle(truth == 22, canal > 0)
     half = np.ptp(np.flatnonzero((truth == 22)[round(middle[0]), round(middle[1])])) / 2
     inner = ball(grid, middle, (8, 8, 8))
-    leak = ball(grid, middle + [0, 0, half + 3], (5, 5, 5)) & (truth == 0)
+    leak = ball(grid, middle + np.array([0, 0, half + 3]), (5, 5, 5)) & (truth == 0)
     hu = np.where(inner | leak, 1100, hu).astype(np.int16)
     masks = segment(Volume(grid, hu)).masks
     assert (masks.vertebrae[leak] > 0).mean() < 0.25

@@ -31,15 +31,6 @@ def test_a_wall_under_cement_is_as_the_other_sides() -> None:
     assert left < wall.towards(np.pi / 2)[15] - 0.8
 
 
-@pytest.mark.parametrize(("dent_hu", "lost_mm"), [(1100.0, 0.0), (700.0, 2.0)])
-def test_what_dents_the_wall_is_bone_unless_far_denser_than_the_wall(dent_hu: float, lost_mm: float) -> None:
-    hu = np.where(RING, np.float32(500), np.float32(40))
-    hu[(np.abs(X) < 5) & (Y < -6) & (Y > -12) & (np.abs(Z - 40) < 5)] = dent_hu
-    _, wall = trace_wall(Block(hu, np.array([0.0, -35, -35]), 1.0), FRAMES, DENSITIES, np.zeros(RING.shape, bool))
-    lost = wall.front_mm[[15, 65]].mean() - wall.front_mm[40]
-    assert lost == pytest.approx(lost_mm, abs=0.3)
-
-
 @pytest.mark.parametrize(("below", "reach"), [(12.0, 12.0), (60.0, 0.0)])
 def test_the_canal_goes_on_to_a_near_end_of_the_scan_and_to_no_far_one(below: float, reach: float) -> None:
     block = Block(np.where(RING, np.float32(700), np.float32(40)), np.array([0.0, -35, -35]), 1.0)
