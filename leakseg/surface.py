@@ -24,15 +24,13 @@ _ROUGHNESS = 10.0
 
 Measured on masks of phantoms: within 6 mm of trusted surface the carried one errs by 0.5 mm (root mean square)."""
 _FEWEST = 50
-_AT_ONCE = 1 << 20
-"""Ways between points and nodes that are measured at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class CarriedSurface:
     """The surface of one bone on an array's voxels; ``spline`` and ``seen`` are in millimetres along its axes."""
 
-    spline: Callable[[FloatArray], FloatArray]
+    spline: Any
     seen: Any
     spacing_mm: tuple[float, float, float]
 
@@ -56,6 +54,7 @@ def carry_surface(
         ``(K, J, I)``; the array reaches a few millimetres beyond the bone where the scan does.
     """
     from scipy import spatial
+    from scipy.interpolate import RBFInterpolator
 
     scale = np.array(spacing_mm)
     rim = voxels_of(bone & ~worn_by(bone, 1.0, (1.0, 1.0, 1.0)))
@@ -76,7 +75,7 @@ def carry_surface(
     if len(nodes) < _FEWEST or not on_surface.any():
         return None
     try:
-        spline = smooth_spline(nodes * scale, heights.astype(np.float64), _ROUGHNESS)
+        spline = RBFInterpolator(nodes * scale, heights, kernel="cubic", smoothing=_ROUGHNESS, degree=1)
     except np.linalg.LinAlgError:  # nodes of a single plane carry nothing
         return None
     return CarriedSurface(spline, spatial.cKDTree(nodes[on_surface] * scale), spacing_mm)
@@ -103,41 +102,6 @@ def _heights_mm(
             far, _ = tree.query(nodes[own] * scale, distance_upper_bound=_SHELL_MM + half_voxel + 1e-3)
             heights[own] = sign * np.maximum(far - half_voxel, 0.0)
     return heights
-
-
-def smooth_spline(nodes: FloatArray, values: FloatArray, roughness: float) -> Callable[[FloatArray], FloatArray]:
-    """The spline of least third derivatives near values ``(N,)`` at nodes ``(N, 3)``: cubes of distances, and a plane.
-
-    As `scipy.interpolate.RBFInterpolator` has it (cubic, of degree 1), whose import takes longer than its work.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        Where the nodes lie in a single plane.
-    """
-    from scipy.spatial.distance import cdist
-
-    low, high = nodes.min(axis=0), nodes.max(axis=0)
-    half = np.where(high > low, high - low, 2.0) / 2
-
-    def table(points: FloatArray) -> FloatArray:
-        away = cdist(points, nodes)
-        plane = np.column_stack([np.ones(len(points)), (points - (high + low) / 2) / half])
-        return np.hstack([away * away * away, plane])
-
-    size = len(nodes)
-    system = np.zeros((size + 4, size + 4))
-    system[:size] = table(nodes)
-    system[size:, :size] = system[:size, size:].T
-    system[np.arange(size), np.arange(size)] += roughness
-    factors = np.linalg.solve(system, np.append(values, np.zeros(4)))
-    step = max(1, _AT_ONCE // size)
-
-    def spline(points: FloatArray) -> FloatArray:
-        parts = [table(points[first : first + step]) @ factors for first in range(0, len(points), step)]
-        return np.concatenate([np.zeros(0), *parts])
-
-    return spline
 
 
 def second_order_surface(points: FloatArray) -> Callable[[FloatArray], FloatArray]:

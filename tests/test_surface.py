@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from leakseg.geometry import distance_to_surface_mm
-from leakseg.surface import _heights_mm, carry_surface, smooth_spline
+from leakseg.surface import _heights_mm, carry_surface
 
 SPACING = (1.5, 0.8, 0.8)
 RADIUS_MM = 14.0
@@ -35,18 +35,6 @@ def test_a_swallowed_lump_lies_as_far_beyond_the_carried_surface_as_beyond_the_b
     assert np.abs(surface.height_mm(index) - beyond[lump]).max() < 1.0
     assert np.abs(surface.height_mm(index) - beyond[lump]).mean() < 0.4
     assert 3.0 < surface.away_mm(index).max() < 7.0
-
-
-def test_the_spline_is_scipys():
-    from scipy.interpolate import RBFInterpolator
-
-    rng = np.random.default_rng(3)
-    nodes, values, points = rng.uniform(-40, 300, (300, 3)), rng.normal(size=300), rng.uniform(-60, 320, (5000, 3))
-    theirs = RBFInterpolator(nodes, values, kernel="cubic", smoothing=10.0, degree=1)
-    assert np.allclose(smooth_spline(nodes, values, 10.0)(points), theirs(points), rtol=0, atol=1e-6)
-    nodes[:, 1] = 7.0
-    with pytest.raises(np.linalg.LinAlgError):
-        smooth_spline(nodes, values, 10.0)
 
 
 def test_nothing_is_carried_from_bone_that_is_doubted_all_over(points):
