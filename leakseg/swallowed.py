@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ def cement_in_masks(
     criteria: CementCriteria,
     outline: OutlineCriteria,
 ) -> NDArray[np.bool_]:
-    """Cement beyond doubt, what is as dense and near to it, and before the canal what is as dense and large.
+    """Cement beyond doubt, what is as dense and near to it, and what is as dense and large.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def cement_in_masks(
     dense = (labels > 0) & (volume.hu[densities.window] > _limit_hu(densities, criteria, outline)) & ~densities.metal
     sure = pieces_with(dense, densities.seeds)
     beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    return beside | _large_before_wall(dense & ~beside, densities, spine, outline)
+    return beside | _large(dense & ~beside, volume.hu[densities.window], densities, spine, criteria, outline)
 
 
 def _limit_hu(densities: ScanDensities, criteria: CementCriteria, outline: OutlineCriteria) -> float:
@@ -71,7 +73,8 @@ def doubt_dense_matter(
     dense = denser_than(volume.hu[window], _limit_hu(densities, criteria, outline))
     dense &= vertebrae[window] > 0
     dense &= ~densities.metal
-    alone = _large_before_wall(dense & ~pieces_with(dense, inner), densities, spine, outline)
+    apart = dense & ~pieces_with(dense, inner)
+    alone = _large(apart, volume.hu[window], densities, spine, criteria, outline)
     index = np.argwhere(alone)
     if not len(index):
         return ()
@@ -92,13 +95,19 @@ def _note(levels: NDArray[np.uint8], points: FloatArray, densities: ScanDensitie
     )
 
 
-def _large_before_wall(
-    alone: NDArray[np.bool_], densities: ScanDensities, spine: SpineAnatomy, outline: OutlineCriteria
+def _large(
+    alone: NDArray[np.bool_],
+    hu: NDArray[Any],
+    densities: ScanDensities,
+    spine: SpineAnatomy,
+    criteria: CementCriteria,
+    outline: OutlineCriteria,
 ) -> NDArray[np.bool_]:
-    """Large pieces before the posterior walls: behind them facets are as dense, before them little bone is."""
-    large = pieces_of(alone, outline.alone_mm3, densities.grid.voxel_volume_mm3)
-    index = np.argwhere(large)
+    """Large pieces: before the posterior walls little bone is denser than cortex; behind, nearer to cement than it."""
+    index = np.argwhere(pieces_of(alone, outline.alone_mm3, densities.grid.voxel_volume_mm3))
+    found = np.zeros(alone.shape, np.bool_)
     if len(index):
-        behind = spine.behind_wall_mm(spine.axis.to_canal(densities.grid.to_patient(index))) > 0
-        large[tuple(index[behind].T)] = False
-    return pieces_of(large, outline.alone_mm3, densities.grid.voxel_volume_mm3)
+        before = spine.behind_wall_mm(spine.axis.to_canal(densities.grid.to_patient(index))) <= 0
+        denser = hu[tuple(index.T)] > densities.edge(densities.cortex, criteria.edge_share)
+        found[tuple(index[before | denser].T)] = True
+    return pieces_of(found, outline.alone_mm3, densities.grid.voxel_volume_mm3)

@@ -160,9 +160,13 @@ class OutlineCriteria:
         float,
         Gt(0),
         Unit("mm3"),
-        Source("measured here: bone before the canal denser than cortex: verse005 to 13, totalsegmentator_ct to 81"),
+        Source(
+            "measured here in verse005 and totalsegmentator_ct: bone before the canal denser than cortex to 13 and 81, "
+            "facets half way to cement of 1500 HU to 90 and 54"
+        ),
     ] = 100.0
-    """... and, far from other cement, where at least this much of it hangs together before the canal."""
+    """... and, far from other cement, where at least this much of it hangs together before the canal; behind it, as
+    much that is nearer to cement than to cortex."""
     trust_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """A mask's outline within this of anything as dense as cement is not trusted but rebuilt."""
     min_trusted_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.4
