@@ -103,11 +103,15 @@ def _large(
     criteria: CementCriteria,
     outline: OutlineCriteria,
 ) -> NDArray[np.bool_]:
-    """Large pieces: before the posterior walls little bone is denser than cortex; behind, nearer to cement than it."""
+    """Large pieces: before the posterior walls little bone is denser than cortex; behind them facets and laminae are.
+
+    There pieces count that are nearer to cement than to cortex, in scans whose cement is plainly denser than cortex.
+    """
     index = np.argwhere(pieces_of(alone, outline.alone_mm3, densities.grid.voxel_volume_mm3))
     found = np.zeros(alone.shape, np.bool_)
     if len(index):
         before = spine.behind_wall_mm(spine.axis.to_canal(densities.grid.to_patient(index))) <= 0
-        denser = hu[tuple(index.T)] > densities.edge(densities.cortex, criteria.edge_share)
-        found[tuple(index[before | denser].T)] = True
+        edge = densities.edge(densities.cortex, criteria.edge_share)
+        plainly = edge <= densities.edge(densities.soft, criteria.detached_core_share)
+        found[tuple(index[before | (plainly & (hu[tuple(index.T)] > edge))].T)] = True
     return pieces_of(found, outline.alone_mm3, densities.grid.voxel_volume_mm3)

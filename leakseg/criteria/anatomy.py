@@ -161,12 +161,12 @@ class OutlineCriteria:
         Gt(0),
         Unit("mm3"),
         Source(
-            "measured here in verse005 and totalsegmentator_ct: bone before the canal denser than cortex to 13 and 81, "
-            "facets half way to cement of 1500 HU to 90 and 54"
+            "measured here: bone before the canal denser than cortex in verse005 to 13, totalsegmentator_ct 81, "
+            "thoracic_dicom 24; arches half way to cement of 1500 HU to 90, 54 and 159 (there not plainly denser)"
         ),
     ] = 100.0
     """... and, far from other cement, where at least this much of it hangs together before the canal; behind it, as
-    much that is nearer to cement than to cortex."""
+    much that is nearer to cement than to cortex, where cement is plainly denser (see `detached_core_share`)."""
     trust_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.5
     """A mask's outline within this of anything as dense as cement is not trusted but rebuilt."""
     min_trusted_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.4
