@@ -71,7 +71,8 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     plainly_denser = scan.plainly_denser(criteria)
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
     if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan, criteria)):
-        return (scan.thick or _even(piece, criteria, plain=plain)) and piece.spread <= criteria.max_spread_touching
+        even = scan.thick or _even(piece, criteria, plain=plain)
+        return even and piece.spread <= criteria.max_spread_touching and not _goes_into_bone(piece, scan, criteria)
     beyond_bone = scan.thick and plainly_denser and piece.dense_end >= criteria.thick_beyond_bone * scan.cortex
     led = is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off
     no_bone = plainly_denser and piece.middle >= scan.cortex_edge
@@ -102,6 +103,12 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
         and piece.dense_end <= criteria.detached_max_core_share
         and piece.spread <= (criteria.max_spread_touching if vein else criteria.max_spread)
     )
+
+
+def _goes_into_bone(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a piece goes on into more bone than it holds, no denser than cortex that is as dense as the cement."""
+    as_dense = not scan.plainly_denser(criteria) and piece.middle < scan.cortex
+    return as_dense and piece.rooted > criteria.touching_max_rooted
 
 
 def _reach_mm(piece: DensePiece, criteria: CementCriteria) -> float:

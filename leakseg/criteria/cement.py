@@ -185,6 +185,10 @@ class CementCriteria:
     ] = 0.3
     """Dense bone that a detached piece in canal or foramina goes on into: at most this share of the piece; a facet that
     a mask cuts goes on."""
+    touching_max_rooted: Annotated[
+        float, Gt(0), Unit("1"), Source("measured here: leaks put into three real scans to 0.1, a rib's head 3.3")
+    ] = 1.0
+    """... of one that touches inner cement this much, where cement is hardly denser than cortex and it no denser."""
     max_walled: Annotated[
         float,
         Gt(0),

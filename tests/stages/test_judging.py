@@ -219,3 +219,12 @@ def test_what_is_walled_in_by_bone_counts_where_no_bone_is_as_dense():
     assert not judged(lump, middle=0.6)
     assert not judged(lump, size_mm3=90.0)
     assert not judged(lump, FAINT_CEMENT)
+
+
+def test_a_ribs_head_beside_inner_cement_is_bone_where_cement_is_hardly_denser_than_cortex():
+    head = replace(VEIN, size_mm3=258.0, middle=0.585, dense_end=0.878, to_inner_mm=1.3, spread=0.7, rooted=3.3)
+    weak = replace(FAINT_CEMENT, cortex=0.85, cortex_edge=0.93)
+    assert not judged(head, weak)  # as measured beside T8 of thoracic_dicom
+    assert judged(head, weak, rooted=0.1)
+    assert judged(head, weak, middle=0.88)
+    assert judged(head, FINE)
