@@ -226,14 +226,15 @@ def _pedicle(
     across = np.abs(v[0, 0])
     medial, lateral = [], []
     for row in core:
-        columns = slab[row].sum(axis=0) >= 2
-        reach = np.flatnonzero(columns)
+        held = slab[row].sum(axis=0)
+        reach = np.flatnonzero(held >= 2)
         if len(reach) == 0:
             continue
-        values = np.sort(across[reach])
-        medial.append(values[0] - 0.5)
-        breaks = np.flatnonzero(np.diff(values) > 2.0)
-        lateral.append(values[breaks[0]] + 0.5 if len(breaks) else values[-1] + 0.5)
+        reach = reach[np.argsort(across[reach])]
+        parts = np.split(reach, np.flatnonzero(np.diff(across[reach]) > 2.0) + 1)
+        largest = max(parts, key=lambda part: int(held[part].sum()))  # slivers of facet and lamina lie beside it
+        medial.append(across[largest[0]] - 0.5)
+        lateral.append(across[largest[-1]] + 0.5)
     if not medial:
         return None
     inner = float(np.median(medial))

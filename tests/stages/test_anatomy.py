@@ -123,3 +123,16 @@ def test_a_line_is_smoothed_as_scipy_does_it(rows, window):
 def test_half_way_between_voxels_the_even_one_is_taken():
     along, offsets = np.arange(6), np.array([0.5, -0.5, 1.5, 0.49999999999999994, 0.3, -2.7])
     assert np.array_equal(_nearest(along, offsets), np.rint(np.add.outer(offsets, along)))
+
+
+def test_a_sliver_of_bone_beside_a_pedicle_is_not_taken_for_it(spine):
+    """A facet's edge or a lamina's stands medial of it in some sections; the foramina lie between whole pedicles."""
+    z = spine.middle_z("L3")
+    sliver = spine.box((5, 7), (-5, 2), (z + 1, z + 11))
+    masks = spine.masks()
+    labels = np.where(sliver & (masks.vertebrae == 0), VertebraLevel.L3.number, masks.vertebrae)
+    anatomy = describe_anatomy(SpineMasks(spine.grid, labels, canal=masks.canal), Criteria())
+    for side in ("left", "right"):
+        pedicle = anatomy.vertebra(VertebraLevel.L3).pedicles[side]
+        assert pedicle.medial_mm == pytest.approx(10.0, abs=1.0)
+        assert pedicle.lateral_mm == pytest.approx(18.0, abs=1.0)
