@@ -188,14 +188,15 @@ def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) ->
 
 
 def _is_bare_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether a thin round strand follows the bone, goes on into nothing else and is denser than cortex: a vein.
+    """Whether a thin round strand follows the bone, goes on into nothing else and is dense, denser than cortex: a vein.
 
     However little denser, and even where the view cuts it off: ribs, spurs and calcified vessels go on into less.
     """
     thin = piece.section_mm2 <= criteria.strand_max_section_mm2 and piece.flat <= criteria.strand_max_flat
     bare = piece.spread <= criteria.bare_max_spread and piece.rooted <= criteria.max_rooted
     follows = piece.to_bone_mm <= criteria.halo_mm and piece.off_bone_mm <= criteria.bare_off_mm
-    dense = scan.cortex < piece.dense_end <= criteria.detached_max_core_share
+    least = max(scan.cortex, criteria.strand_core_share)
+    dense = least < piece.dense_end <= criteria.detached_max_core_share
     return thin and bare and follows and dense and piece.to_inner_mm <= criteria.detached_reach_mm
 
 

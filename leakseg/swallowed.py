@@ -39,7 +39,9 @@ def cement_in_masks(
     dense = (labels > 0) & (volume.hu[densities.window] > _limit_hu(densities, criteria, outline)) & ~densities.metal
     sure = pieces_with(dense, densities.seeds)
     beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    return beside | _large(dense & ~beside, volume.hu[densities.window], densities, spine, criteria, outline)
+    hu = volume.hu[densities.window]
+    alone = dense & ~beside & (hu > densities.edge(densities.cortex, criteria.edge_share))
+    return beside | _large(alone, hu, densities, spine, criteria, outline)
 
 
 def _limit_hu(densities: ScanDensities, criteria: CementCriteria, outline: OutlineCriteria) -> float:

@@ -210,6 +210,8 @@ def test_a_bare_strand_along_the_bone_is_a_vein_though_hardly_denser_than_cortex
     assert not judged(vein, FAINT_CEMENT, off_bone_mm=3.5)
     assert not judged(vein, FAINT_CEMENT, section_mm2=14.0)
     assert not judged(vein, FAINT_CEMENT, flat=0.3)
+    rim = replace(vein, middle=0.45, dense_end=0.55, size_mm3=40.0)  # of bone, where a mask of 3 mm voxels ends
+    assert not judged(rim, replace(FINE, cortex=0.47, cortex_edge=0.735))
 
 
 def test_what_is_walled_in_by_bone_counts_where_no_bone_is_as_dense():
