@@ -36,15 +36,16 @@ def cement_in_masks(
     numpy.ndarray
         ``(k, j, i)`` mask.
     """
-    dense = (labels > 0) & (volume.hu[densities.window] > _limit_hu(densities, criteria, outline)) & ~densities.metal
+    hu = volume.hu[densities.window]
+    dense = (labels > 0) & (hu > _limit_hu(densities, criteria, outline)) & ~densities.metal
     sure = pieces_with(dense, densities.seeds)
     beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    hu = volume.hu[densities.window]
     alone = dense & ~beside & (hu > densities.edge(densities.cortex, criteria.edge_share))
     return beside | _large(alone, hu, densities, spine, criteria, outline)
 
 
 def _limit_hu(densities: ScanDensities, criteria: CementCriteria, outline: OutlineCriteria) -> float:
+    """What is denser than this is denser than cancellous bone and cortex, if only by little."""
     deep_hu = densities.edge(densities.cancellous, criteria.edge_share)
     return max(deep_hu, densities.edge(densities.cortex, outline.denser_share))
 
