@@ -38,8 +38,11 @@ def levels_in_view(treated: Sequence[VertebraLevel], neighbours: int = 1) -> tup
     if not treated:
         return _UNTREATED
     known = [level for level in SIZES if level not in VARIANTS or level in treated]
-    if any(level not in known or level is VertebraLevel.S1 for level in treated):
-        raise ConfigError(f"Phantoms are built from {', '.join(SIZES)}, and S1 is not treated; a case treats another.")
+    buildable = [level for level in known if level is not VertebraLevel.S1]
+    if others := [level for level in treated if level not in buildable]:
+        raise ConfigError(
+            f"A case treats {', '.join(others)}: phantoms are treated at {', '.join(buildable)}; choose among these."
+        )
     places = [known.index(level) for level in treated]
     return tuple(known[max(min(places) - neighbours, 0) : max(places) + neighbours + 1])
 

@@ -170,7 +170,7 @@ def test_levels_in_view(treated, seen):
 
 @pytest.mark.parametrize("treated", ["S1", "T4"])
 def test_levels_that_cannot_be_treated_are_refused(treated):
-    with pytest.raises(ConfigError, match="Phantoms are built from"):
+    with pytest.raises(ConfigError, match="choose among these"):
         levels_in_view(names(treated))
 
 
