@@ -38,17 +38,20 @@ def closed_in(mask: Bits) -> NDArray[np.bool_] | None:
 
 def _seeing_no_border(mask: Bits) -> tuple[Window, NDArray[np.bool_], NDArray[np.bool_]] | None:
     """A block, where in it voxels outside the mask see it along all axes, both ways, and where the mask is."""
-    between = mask.upward() & mask.downward() & ~mask
+    between = ~mask.words
     for axis in (0, 1):
         for way in _WAYS:
             turned = (way, slice(None)) if axis == 0 else (slice(None), way)
-            between &= Bits(np.bitwise_or.accumulate(mask.words[turned], axis)[turned], mask.length)
-    where = between.words != 0
+            between &= np.bitwise_or.accumulate(mask.words[turned], axis)[turned]
+    rows = np.nonzero(between.any(axis=2))
+    some = Bits(mask.words[rows][None], mask.length)  # few rows are left to be looked along
+    between[rows] &= (some.upward() & some.downward()).words[0]
+    where = between != 0
     if not where.any():
         return None
     k, j, word = (np.flatnonzero(where.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
     box = (slice(int(k[0]) - 1, int(k[-1]) + 2), slice(int(j[0]) - 1, int(j[-1]) + 2), slice(None))
-    unseen, here = (Bits(one.words[box[:2]], mask.length).mask() for one in (between, mask))
+    unseen, here = (Bits(words[box[:2]], mask.length).mask() for words in (between, mask.words))
     columns = slice(max(0, int(word[0]) * WORD - 1), int(word[-1] + 1) * WORD + 1)
     return (*box[:2], columns), unseen[..., columns], here[..., columns]
 
