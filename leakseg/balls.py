@@ -41,38 +41,46 @@ def worn_by(
 def grown_bits(mask: Bits, reach_mm: float, spacing_mm: tuple[float, float, float], surface_mm: float = 0.0) -> Bits:
     """As `grown_by`."""
     widths = _half_widths(reach_mm, spacing_mm, surface_mm)
-    words = mask.words.shape[2]
-    lacking = max(0, -(-(mask.length + int(widths.max())) // WORD) - words)
-    roomy = np.pad(mask.words, ((0, 0), (0, 0), (0, lacking))) if lacking else mask.words
-    return Bits(_grown(roomy, widths)[..., :words], mask.length) & mask.whole()
+    return Bits(_grown(mask, mask, widths), mask.length) & mask.whole()
 
 
 def worn_bits(mask: Bits, reach_mm: float, spacing_mm: tuple[float, float, float], surface_mm: float = 0.0) -> Bits:
     """As `worn_by`."""
-    return ~grown_bits(~mask, reach_mm, spacing_mm, surface_mm)
+    return mask - Bits(_grown(~mask, mask, _half_widths(reach_mm, spacing_mm, surface_mm)), mask.length)
 
 
-def _grown(rows: NDArray[np.uint64], widths: NDArray[np.signedinteger]) -> NDArray[np.uint64]:
-    """A few slices at a time, which stay in the processor's cache with all that is made of them."""
+def _grown(mask: Bits, asked: Bits, widths: NDArray[np.signedinteger]) -> NDArray[np.uint64]:
+    """A mask's words grown, right wherever ``asked`` has a voxel or is within reach.
+
+    A few slices at a time, and of them the rows that matter, which stay in the processor's cache with all that is made
+    of them.
+    """
+    words = mask.words.shape[2]
+    lacking = max(0, -(-(mask.length + int(widths.max())) // WORD) - words)
+    rows = np.pad(mask.words, ((0, 0), (0, 0), (0, lacking))) if lacking else mask.words
     grown = np.zeros_like(rows)
+    far_most, aside_most = len(widths) - 1, widths.shape[1] - 1
     size = max(1, _AT_ONCE // max(1, rows[:1].size))
     for first in range(0, len(rows), size):
-        some = rows[first : first + size]
-        if not some.any():
+        held = np.bitwise_or.reduce(asked.words[max(0, first - far_most) : first + size + far_most], axis=0)
+        held = np.flatnonzero(held.any(axis=1))
+        if not len(held):
             continue
-        wider = [some]
+        across = slice(max(0, int(held[0]) - aside_most), int(held[-1]) + 1 + aside_most)
+        wider = [rows[first : first + size, across]]
         for _ in range(int(widths.max())):
             wider.append(_one_wider(wider[-1]))
-        layer = np.empty_like(some)
+        layer = np.empty_like(wider[0])
         for far, row_widths in enumerate(widths):
             np.copyto(layer, wider[row_widths[0]])
             for aside, width in enumerate(row_widths[row_widths >= 0][1:], start=1):
                 layer[:, aside:] |= wider[width][:, :-aside]
                 layer[:, :-aside] |= wider[width][:, aside:]
             for start in {first - far, first + far}:
-                there = slice(max(0, start), max(0, start + len(some)))
-                grown[there] |= layer[there.start - start :][: max(0, len(grown) - there.start)]
-    return grown
+                there = slice(max(0, start), max(0, start + len(layer)))
+                into = grown[there, across]
+                into |= layer[there.start - start :][: len(into)]
+    return grown[..., :words]
 
 
 @lru_cache(maxsize=64)
