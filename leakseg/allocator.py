@@ -13,13 +13,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+T = TypeVar("T", bound=np.generic)
 _MMAP_THRESHOLD, _TOP_PAD, _TRIM_THRESHOLD = -3, -2, -1
 """Names of glibc's ``mallopt``."""
-_MOST_KEPT_BYTES = 64 << 20
+_MOST_KEPT_BYTES = 96 << 20
 """What lies free at the end of the heap and does not go back to the system: more does, and so much stays."""
 _HUGE_FROM_BYTES = 8 << 20
 """Smaller masks are not worth a mapping of their own."""
@@ -28,17 +30,25 @@ _LARGE_BYTES = 32 << 20
 
 
 def untouched(shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """A mask without any voxel, of which few will be set: what is only read of it takes no memory and hardly time.
+    """A mask without any voxel, of which few will be set: what is only read of it takes no memory and hardly time."""
+    return in_huge_pages(shape, np.bool_)
 
-    Where the system has huge pages it maps one page of zeros for every 2 MB that are read, else one for every 4 KB.
+
+def in_huge_pages(shape: tuple[int, ...], kind: type[T]) -> NDArray[T]:
+    """Zeros that are few to be written, or all of them.
+
+    Where the system has huge pages it maps one page for every 2 MB that are touched, else one for every 4 KB.
     """
-    size = math.prod(shape)
+    size = math.prod(shape) * np.dtype(kind).itemsize
     if size < _HUGE_FROM_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return np.zeros(shape, np.bool_)
-    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return np.zeros(shape, kind)
+    try:
+        pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError from error
     with suppress(OSError):  # a system built without them
         pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, np.bool_).reshape(shape)
+    return np.frombuffer(pages, kind).reshape(shape)
 
 
 @cache

@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-from leakseg.allocator import keep_freed_memory, making_what_lasts, untouched
+from leakseg.allocator import in_huge_pages, keep_freed_memory, making_what_lasts, untouched
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4), (40, 512, 512)])
@@ -16,6 +16,20 @@ def test_an_untouched_mask_holds_nothing_and_takes_what_is_set(shape):
     assert not mask.any()
     mask[1, 2, 3] = True
     assert np.argwhere(mask).tolist() == [[1, 2, 3]]
+
+
+def test_an_array_in_huge_pages_holds_zeros_of_its_kind():
+    array = in_huge_pages((9, 700, 701), np.int16)
+    assert array.dtype == np.int16
+    assert array.shape == (9, 700, 701)
+    assert not array.any()
+    array[...] = -5
+    assert array.min() == array.max() == -5
+
+
+def test_more_memory_than_there_is_is_refused_as_such():
+    with pytest.raises(MemoryError):
+        in_huge_pages((1 << 20, 1 << 20, 1 << 10), np.int16)
 
 
 def test_keeping_memory_says_whether_it_could():

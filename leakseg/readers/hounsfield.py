@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.allocator import in_huge_pages
 from leakseg.errors import GeometryError
 from leakseg.findings import QualityNote
 from leakseg.readers.headers import ImageHeader
@@ -47,7 +48,7 @@ def densities_of(stack: Stack) -> Densities:
     images = {one.image for one in stack.slices}
     whole = all(image.slope == 1 and float(image.intercept or 0).is_integer() for image in images)
     first = stack.slices[0].image
-    hu = np.empty((stack.count, first.rows, first.columns), dtype=np.int16 if whole else np.float32)
+    hu = in_huge_pages((stack.count, first.rows, first.columns), np.int16 if whole else np.float32)
     padding = np.zeros(hu.shape, dtype=np.bool_) if any(image.padding for image in images) else None
     reader = PixelReader()
     out_of_range = 0
