@@ -172,7 +172,7 @@ def find_cement(
     inner = cement.segment_inner_cement(volume, masks, read, read.metal, criteria.cement)
     leaked_cement = leaked.find_leaked_cement(volume, masks, read, read.metal, inner, anatomy, criteria.cement)
     found = cement.map_cement(volume, masks, read, read.metal, inner, leaked_cement, criteria.cement)
-    doubts = doubt_dense_matter(volume, masks.vertebrae, read, anatomy, inner, criteria.cement, criteria.outline)
+    doubts = doubt_dense_matter(volume, masks, read, anatomy, inner, criteria.cement, criteria.outline)
     return replace(found, notes=(*found.notes, *doubts))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.anatomy import SpineAnatomy, VertebraLevel
+from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray, bounding_box
+from leakseg.geometry import FloatArray
 from leakseg.pieces import ScanDensities
 from leakseg.reach import connected_pieces, near, pieces_of, pieces_with
 from leakseg.volume import Volume, denser_than
@@ -37,10 +37,12 @@ def cement_in_masks(
         ``(k, j, i)`` mask.
     """
     hu = volume.hu[densities.window]
-    dense = (labels > 0) & (hu > _limit_hu(densities, criteria, outline)) & ~densities.metal
+    dense = denser_than(hu, _limit_hu(densities, criteria, outline))
+    dense &= labels > 0
+    dense &= ~densities.metal
     sure = pieces_with(dense, densities.seeds)
     beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    alone = dense & ~beside & (hu > densities.edge(densities.cortex, criteria.edge_share))
+    alone = dense & ~beside & denser_than(hu, densities.edge(densities.cortex, criteria.edge_share))
     return beside | _large(alone, hu, densities, spine, criteria, outline)
 
 
@@ -52,7 +54,7 @@ def _limit_hu(densities: ScanDensities, criteria: CementCriteria, outline: Outli
 
 def doubt_dense_matter(
     volume: Volume,
-    vertebrae: NDArray[np.uint8],
+    masks: SpineMasks,
     densities: ScanDensities,
     spine: SpineAnatomy,
     inner: NDArray[np.bool_],
@@ -63,16 +65,14 @@ def doubt_dense_matter(
 
     Parameters
     ----------
-    vertebrae
-        ``(k, j, i)`` vertebra masks of the whole scan.
+    masks
+        On the volume's grid.
     inner
         Cement inside bone in the window of ``densities``.
     """
-    box = bounding_box(vertebrae[densities.window])
-    if box is None:
-        return ()
+    box = masks.block_in(densities.window)
     densities, inner = densities.crop(box), inner[box]
-    window = densities.window
+    window, vertebrae = densities.window, masks.vertebrae
     dense = denser_than(volume.hu[window], _limit_hu(densities, criteria, outline))
     dense &= vertebrae[window] > 0
     dense &= ~densities.metal

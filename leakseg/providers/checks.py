@@ -137,7 +137,7 @@ def _sizes(shapes: list[LevelShape], criteria: MaskCriteria) -> list[QualityNote
 
 
 def _place(masks: SpineMasks, volume: Volume, criteria: MaskCriteria) -> list[QualityNote]:
-    fit = measure_fit(masks.vertebrae, volume)
+    fit = measure_fit(masks, volume)
     if fit is None:
         text = "Too little of the masks lies within the scan to tell whether they lie on its bone."
         return [QualityNote("mask_place_unknown", "warning", text)]

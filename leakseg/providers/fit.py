@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.anatomy import SpineMasks
 from leakseg.balls import grown_by
-from leakseg.geometry import bounding_box, voxels_of
+from leakseg.geometry import voxels_of
 from leakseg.volume import Volume
 
 _STRIDE_MM = 1.2
@@ -45,13 +46,13 @@ class Fit:
     mirrored: float
 
 
-def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
+def measure_fit(masks: SpineMasks, volume: Volume) -> Fit | None:
     """How well the masks fit the scan; None where too little of them lies in view to tell.
 
     Parameters
     ----------
-    vertebrae
-        ``(K, J, I)``, 0 outside vertebrae, on the volume's grid.
+    masks
+        On the volume's grid, with a vertebra at least.
     volume
         The scan.
     """
@@ -59,8 +60,8 @@ def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
 
     strides = [max(1, round(_STRIDE_MM / step)) for step in volume.grid.spacing_mm]
     spacing = np.array([step * stride for step, stride in zip(volume.grid.spacing_mm, strides, strict=True)])
-    window = _window(vertebrae, strides, spacing)
-    mask = np.ascontiguousarray(vertebrae[window] != 0)
+    window = _window(masks, strides, spacing)
+    mask = np.ascontiguousarray(masks.vertebrae[window] != 0)
     size = [max(1, round(_SMOOTHING_MM / step)) for step in spacing]
     hu = ndimage.uniform_filter(volume.hu[window].astype(np.float32), size)
     steps = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
@@ -85,12 +86,10 @@ def measure_fit(vertebrae: NDArray[np.uint8], volume: Volume) -> Fit | None:
     return Fit(here, *near, *far, _mirrored(hu, rim, shell, spacing))
 
 
-def _window(
-    vertebrae: NDArray[np.uint8], strides: list[int], spacing: NDArray[np.float64]
-) -> tuple[slice, slice, slice]:
+def _window(masks: SpineMasks, strides: list[int], spacing: NDArray[np.float64]) -> tuple[slice, slice, slice]:
     """Every so many voxels of the block round the masks, with room for the shifts."""
     parts = []
-    box = bounding_box(vertebrae)
+    box = masks.block
     assert box is not None
     for axis in range(3):
         room = int((_SHIFTS_MM[-1] + _SHELL_MM[1]) / spacing[axis] + 1) * strides[axis]

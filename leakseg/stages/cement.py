@@ -51,8 +51,7 @@ def segment_inner_cement(
 ) -> NDArray[np.bool_]:
     """Cement inside bone: connected to a seed, above the threshold of its depth."""
     inner = untouched(densities.grid.shape)
-    spine = bounding_box(masks.vertebrae[densities.window], 1)  # a border of the block would be no surface
-    assert spine is not None
+    spine = masks.block_in(densities.window, 1)  # a border of the block would be no surface
     deep = densities.edge(densities.cancellous, criteria.edge_share)
     rim = max(deep, densities.edge(densities.cortex, criteria.edge_share))
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm

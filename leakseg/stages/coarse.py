@@ -31,7 +31,7 @@ def smooth_coarse_masks(
     volume: Volume, masks: SpineMasks, criteria: SpineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks without the stairs of coarse voxels, and a note where they had some."""
-    block = _block_size(masks.vertebrae)
+    block = None if masks.block is None else _block_size(masks.vertebrae[masks.block])
     if block is None:
         return masks, ()
     coarse = [
@@ -88,12 +88,8 @@ def _take_cortex(
     labels[taken] = labels[tuple(nearest)][taken]
 
 
-def _block_size(vertebrae: NDArray[np.uint8]) -> list[float] | None:
+def _block_size(labels: NDArray[np.uint8]) -> list[float] | None:
     """Along each axis, from how many planes to the next a surface goes on; None where that is not regular."""
-    box = bounding_box(vertebrae)
-    if box is None:
-        return None
-    labels = vertebrae[box]
     sizes = []
     for axis in range(3):
         gaps = np.diff(np.flatnonzero(_steps_between_planes(labels, axis)))

@@ -55,8 +55,7 @@ def free_swallowed_cement(
     """The masks without the swallowed cement and its margin, and a note for each vertebra that swallowed some."""
     if not densities.has_cement:
         return masks, ()
-    block = bounding_box(masks.vertebrae[densities.window])
-    assert block is not None
+    block = masks.block_in(densities.window)
     densities = densities.crop(widened(block, densities.grid.shape, _ROOM_MM, densities.grid.spacing_mm))
     labels = masks.vertebrae[densities.window]
     cement = cement_in_masks(volume, labels, densities, spine, cement_criteria, criteria)

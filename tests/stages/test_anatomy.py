@@ -12,6 +12,8 @@ from leakseg.anatomy import Place, SpineMasks, VertebraLevel
 from leakseg.coordinates import CanalAxis
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
+from leakseg.geometry import bounding_box
+from leakseg.reach import widened
 from leakseg.stages.axis import _savitzky_golay
 from leakseg.stages.holes import _nearest
 
@@ -102,6 +104,15 @@ def test_ways_to_the_canal_are_those_of_the_distance_map(spine):
     for some in (suv[distance > 3.0], suv, suv[distance > 3.0][:1]):
         assert found.lattice.shortest_way_mm(found.canal, some) == found.lattice.lookup(whole, some).min()
     assert found.lattice.shortest_way_mm(found.canal, np.array([[1e4, 0.0, 0.0]])) == np.inf
+
+
+@pytest.mark.parametrize("margin", [0, 1, 200])
+@pytest.mark.parametrize("room", [0, 3])
+def test_the_block_in_a_window_is_the_one_found_there(spine, room: int, margin: int):
+    masks = spine.masks()
+    assert masks.block is not None
+    window = widened(masks.block, masks.grid.shape, float(room), (1.0, 1.0, 1.0), spare=0)
+    assert masks.block_in(window, margin) == bounding_box(masks.vertebrae[window], margin)
 
 
 def test_masks_filled_inside_their_blocks_keep_them(spine):
