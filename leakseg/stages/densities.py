@@ -52,8 +52,7 @@ def read_densities(
     grid = volume.grid.crop(window)
     hu = volume.hu[window]
     soft = _soft_tissue_hu(hu, masks.vertebrae[window])
-    box = bounding_box(masks.vertebrae[window], 1)  # a border of the block would be no surface
-    assert box is not None
+    box = masks.block_in(window, 1)  # a border of the block would be no surface
     there = within(box, window)
     bony = _Bone(volume.hu[there], masks.vertebrae[there], Bits.of(metal[box]), masks.grid.crop(there))
     sure, cancellous, plateau = _seeds(bony, spine, criteria)
@@ -76,15 +75,14 @@ def search_window(masks: SpineMasks, margin_mm: float) -> Window:
 
 def _soft_tissue_hu(hu: NDArray[Any], vertebrae: NDArray[np.uint8]) -> float:
     """Mode of the soft tissue between fat and contrast (-20 to 120 HU), smoothed."""
-    counts = np.zeros(256)
+    pairs = np.zeros((256, 256), np.int64)
     for first in range(0, len(hu), _SECTIONS):
         there = slice(first, first + _SECTIONS)
-        section = hu[there]
-        values = (section[(section > -40) & (section < 140) & (vertebrae[there] == 0)] + 40).astype(np.uint8)
-        even = len(values) // 2 * 2
-        pairs = np.bincount(values[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)  # two in one look
-        counts += pairs.sum(axis=0) + pairs.sum(axis=1) + np.bincount(values[even:], minlength=256)
-    counts = counts[:180]
+        values = (np.clip(hu[there], -40, 140) + 40).astype(np.uint8)
+        values |= np.negative(((hu[there] <= -40) | (vertebrae[there] > 0)).view(np.uint8))  # 255 is not counted
+        even = np.append(values, np.full(values.size % 2, 255, np.uint8))
+        pairs += np.bincount(even.view(np.uint16), minlength=1 << 16).reshape(256, 256)  # two in one look
+    counts = (pairs.sum(axis=0) + pairs.sum(axis=1))[:180].astype(np.float64)
     if counts.sum() < 100:
         return 40.0
     smooth = ndimage.gaussian_filter1d(counts, 10.0)
