@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import DistantCriteria
 from leakseg.findings import QualityNote
@@ -31,10 +34,7 @@ def find_distant_cement(
     if cement.plateau_hu is None:
         return ()
     soft, span, hu = cement.soft_hu, cement.plateau_hu - cement.soft_hu, volume.hu
-    dense = denser_than(hu, soft + _DENSE_SHARE * span)
-    dense[cement.window] &= ~grown(grown(cement.labels > 0, 1), 1)
-    if masks.block is not None:
-        dense[masks.block] &= masks.vertebrae[masks.block] == 0
+    dense = _dense_elsewhere(hu, soft + _DENSE_SHARE * span, masks, cement)
     window = bounding_box(dense)
     if window is None:
         return ()
@@ -75,6 +75,23 @@ def find_distant_cement(
             )
         )
     return tuple(notes)
+
+
+def _dense_elsewhere(hu: NDArray[Any], least_hu: float, masks: SpineMasks, cement: CementMap) -> NDArray[np.bool_]:
+    """Where the scan is denser than that and holds neither bone nor the cement that is known, with its rim."""
+    dense = untouched(hu.shape)
+    known = grown(grown(cement.labels > 0, 1), 1)
+    upright, *across = cement.window
+    for number, section in enumerate(hu):
+        here = denser_than(section, least_hu)
+        if not here.any():
+            continue
+        if upright.start <= number < upright.stop:
+            here[tuple(across)] &= ~known[number - upright.start]
+        here &= masks.vertebrae[number] == 0
+        if here.any():
+            dense[number] = here
+    return dense
 
 
 def _before_the_spine(centre: NDArray[np.float64], spine: SpineAnatomy, criteria: DistantCriteria) -> bool:
