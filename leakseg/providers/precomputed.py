@@ -19,6 +19,7 @@ from leakseg.providers.labelmap import read_labelmap
 from leakseg.providers.names import VERTEBRAE, Structure
 from leakseg.providers.placing import place, share_inside
 from leakseg.providers.values import Drawing, MaskFile, MaskPlan, MasksRead
+from leakseg.reach import Window
 from leakseg.volume import Volume
 
 _EDGE_MM = 0.01
@@ -35,6 +36,7 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
     """
     notes: list[QualityNote] = list(plan.notes)
     vertebrae = np.zeros(volume.grid.shape, np.uint8)
+    laid: list[Window] = []
     parts: dict[Structure, NDArray[np.bool_]] = {}
     overlaps: dict[tuple[int, int], int] = {}
     for mask in plan.masks:
@@ -43,7 +45,7 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
         drawing, told = read_seg(mask) if mask.role == "seg" else read_labelmap(mask)
         notes.extend(told)
         notes.extend(_check_place(drawing, mask, volume.grid))
-        _lay(drawing, volume.grid, vertebrae, parts, overlaps)
+        _lay(drawing, volume.grid, vertebrae, laid, parts, overlaps)
     notes.extend(_told_overlaps(overlaps))
     if not any(section.any() for section in vertebrae):
         outside = next((f" {note.message}" for note in notes if note.code == "mask_outside_scan"), "")
@@ -70,27 +72,36 @@ def _lay(
     drawing: Drawing,
     grid: Grid,
     vertebrae: NDArray[np.uint8],
+    laid: list[Window],
     parts: dict[Structure, NDArray[np.bool_]],
     overlaps: dict[tuple[int, int], int],
 ) -> None:
-    """Put one drawing onto the scan's grid; a voxel that has a level already keeps it."""
+    """Put one drawing onto the scan's grid; a voxel that has a level already keeps it.
+
+    ``laid`` are the blocks into which levels were put before.
+    """
     if drawing.levels is not None:
         placed = place(drawing.grid, drawing.levels, grid)
         if placed is not None:
             window, levels = placed
             there = vertebrae[window]
-            if there.any():
+            if laid:
                 clash = (levels != 0) & (there != 0) & (levels != there)
                 pairs, counts = np.unique(np.stack([there[clash], levels[clash]]), axis=1, return_counts=True)
                 for (first, second), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
                     overlaps[first, second] = overlaps.get((first, second), 0) + count
                 np.copyto(there, levels, where=there == 0)
-            else:
+            else:  # not read before it is written: memory would be mapped twice
                 there[...] = levels
+            laid.append(window)
     for structure, part in drawing.parts.items():
         placed = place(drawing.grid, part, grid)
         if placed is not None and placed[1].any():
-            parts.setdefault(structure, np.zeros(grid.shape, np.bool_))[placed[0]] |= placed[1]
+            if structure in parts:
+                parts[structure][placed[0]] |= placed[1]
+            else:
+                parts[structure] = np.zeros(grid.shape, np.bool_)
+                parts[structure][placed[0]] = placed[1]
 
 
 def _check_place(drawing: Drawing, mask: MaskFile, grid: Grid) -> list[QualityNote]:
