@@ -115,12 +115,12 @@ def _contrast(
     """Chance that a rim voxel is denser than a shell voxel, both moved by so many voxels."""
     values = []
     for points in (rim, shell):
-        moved = points + offset
-        moved = moved[np.all((moved >= 0) & (moved < hu.shape), axis=1)]
-        if len(moved) < max(_FEWEST, len(points) // 3):
+        moved = points.T + offset[:, None]
+        inside = ((moved >= 0) & (moved < np.array(hu.shape)[:, None])).all(axis=0)
+        if np.count_nonzero(inside) < max(_FEWEST, len(points) // 3):
             return None
-        values.append(hu[tuple(moved.T)])
-    lower, higher = np.sort(values[1]), values[0]
+        values.append(hu[tuple(moved[:, inside])])
+    higher, lower = np.sort(values[0]), np.sort(values[1])  # what is sorted is looked up quickly
     ranks = np.searchsorted(lower, higher, "left") + np.searchsorted(lower, higher, "right")
     return float(ranks.mean() / (2 * len(lower)))
 
