@@ -18,6 +18,7 @@ from leakseg.balls import worn_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid
+from leakseg.reach import widened
 
 _SHARES = (1 / 3, 2 / 3, 1.0)
 """Of the thickest bridge: what hangs on by a thin one is told first."""
@@ -32,17 +33,13 @@ def unmix_neighbours(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineM
         neighbours.setdefault(upper, []).append(lower)
         neighbours.setdefault(lower, []).append(upper)
     for level, beside in neighbours.items():
-        low = [max(0, part.start - 1) for part in masks.windows[level]]
-        box = tuple(slice(start, part.stop + 1) for start, part in zip(low, masks.windows[level], strict=True))
+        near_by = [other for other in beside if _touching_mm2(masks, level, other) >= criteria.mixed_min_contact_mm2]
+        if not near_by:  # no piece of it can be grown onto a neighbour more broadly than the whole
+            continue
+        box = widened(masks.windows[level], masks.grid.shape, 0.0, masks.grid.spacing_mm)
         labels = masks.vertebrae[box]
         own = labels == level.number
-        touching = {
-            other: bone
-            for other in beside
-            if _contact_mm2(own, bone := labels == other.number, masks.grid) >= criteria.mixed_min_contact_mm2
-        }
-        if not touching:  # no piece of it can be grown onto a neighbour more broadly than the whole
-            continue
+        touching = {other: labels == other.number for other in near_by}
         given = np.zeros(labels.shape, np.bool_)
         for parted, left in _pieces(own, masks.grid, criteria):
             piece = parted & ~given
@@ -92,6 +89,14 @@ def _parted(
     parts = np.where(own, cores[tuple(nearest)], 0)
     largest = int(np.argmax(sizes))
     return [(parts == number, own & (parts != number)) for number in np.unique(parts) if number not in (0, largest)]
+
+
+def _touching_mm2(masks: SpineMasks, one: VertebraLevel, other: VertebraLevel) -> float:
+    """Area of the voxel faces that two levels share: they lie where both levels' blocks are, or beside them."""
+    blocks = (widened(masks.windows[level], masks.grid.shape, 0.0, masks.grid.spacing_mm) for level in (one, other))
+    k, j, i = (slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(*blocks, strict=True))
+    labels = masks.vertebrae[k, j, i]
+    return _contact_mm2(labels == one.number, labels == other.number, masks.grid)
 
 
 def _contact_mm2(one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid) -> float:
