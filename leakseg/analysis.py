@@ -147,9 +147,10 @@ def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
     """The spine in canal coordinates; the canal's axis is moved once to the middle of the traced wall."""
     source = axis.canal_source(masks)
     tube = masks.canal if source in ("mask", "builtin") else None
-    line = axis.find_canal_axis(masks, criteria.spine)
+    columns = axis.columns_of(masks)
+    line = axis.find_canal_axis(masks, columns, criteria.spine)
     wall = canal.trace_canal_wall(masks, line, tube, criteria.spine)
-    line = axis.recentre(line, wall, masks)
+    line = axis.recentre(line, wall, columns)
     wall = canal.trace_canal_wall(masks, line, tube, criteria.spine)
     bony = vertebrae.find_vertebrae(masks, line, wall, criteria.spine)
     return places.assign_places(bony, source, criteria.spine)

@@ -151,10 +151,7 @@ class SpineMasks:
         return k, j, i
 
     def block_in(self, window: tuple[slice, slice, slice], margin: int = 0) -> tuple[slice, slice, slice]:
-        """The block of all vertebrae, grown by so many voxels, as a part of a window that holds it.
-
-        What `leakseg.geometry.bounding_box` finds of the window, without going through it.
-        """
+        """What `bounding_box` finds of the vertebrae in a window that holds them all, without going through it."""
         assert self.block is not None
         k, j, i = (
             slice(max(side.start - outer.start - margin, 0), min(side.stop + margin, outer.stop) - outer.start)

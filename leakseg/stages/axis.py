@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from leakseg.geometry import FloatArray, bounding_box
 _PIXEL_MM = 1.5
 _MAX_TURN_DEG = 60.0
 _MIN_OFFSET_MM = 3.0
+Columns: TypeAlias = tuple[tuple[FloatArray, NDArray[np.int64]], ...]
+"""For each vertebra where voxels of it lie, ``(N, 3)`` patient mm, and how many at each place."""
 
 
 def canal_source(masks: SpineMasks) -> CanalSource:
@@ -30,7 +32,7 @@ def canal_source(masks: SpineMasks) -> CanalSource:
     return "vertebrae"
 
 
-def find_canal_axis(masks: SpineMasks, criteria: SpineCriteria) -> CanalAxis:
+def find_canal_axis(masks: SpineMasks, columns: Columns, criteria: SpineCriteria) -> CanalAxis:
     """The canal's centreline over all vertebrae in view, with a frame at every millimetre.
 
     Raises
@@ -56,10 +58,10 @@ def find_canal_axis(masks: SpineMasks, criteria: SpineCriteria) -> CanalAxis:
     line = _smooth_line(points, criteria.axis_smoothing_mm)
     line = _extend(line, low - criteria.axis_margin_mm, high + criteria.axis_margin_mm)
     line = _resample(line)
-    return _with_frames(line, masks)
+    return _with_frames(line, columns)
 
 
-def recentre(axis: CanalAxis, wall: CanalWall, masks: SpineMasks) -> CanalAxis:
+def recentre(axis: CanalAxis, wall: CanalWall, columns: Columns) -> CanalAxis:
     """The axis moved to the middle of the canal traced round it: a cord or a ring may lie off it."""
     x = wall.radius_mm * np.cos(wall.angles_rad)
     y = wall.radius_mm * np.sin(wall.angles_rad)
@@ -68,7 +70,7 @@ def recentre(axis: CanalAxis, wall: CanalWall, masks: SpineMasks) -> CanalAxis:
     v = (2 / 3) * (y * weight).sum(axis=1) / weight.sum(axis=1)
     u, v = (ndimage.gaussian_filter1d(part, 8.0, mode="nearest") for part in (u, v))
     line = axis.points_mm + u[:, None] * axis.posterior + v[:, None] * axis.left
-    return _with_frames(_resample(line[np.argsort(line[:, 2])]), masks)
+    return _with_frames(_resample(line[np.argsort(line[:, 2])]), columns)
 
 
 def _tube_sections(tube: NDArray[np.bool_]) -> FloatArray:
@@ -160,6 +162,12 @@ def _voxels(masks: SpineMasks, level: VertebraLevel) -> NDArray[np.int64]:
     return np.asarray(np.argwhere(masks.vertebrae[window] == level.number) + [part.start for part in window])
 
 
+def columns_of(masks: SpineMasks) -> Columns:
+    """Where the bone of each vertebra above the sacrum lies."""
+    sacrum = (VertebraLevel.S1, VertebraLevel.S2)
+    return tuple(_columns(masks, level) for level in masks.levels() if level not in sacrum)
+
+
 def _columns(masks: SpineMasks, level: VertebraLevel) -> tuple[FloatArray, NDArray[np.int64]]:
     """Where the vertebra's voxels lie, ``(N, 3)`` patient mm, and how many lie there.
 
@@ -238,25 +246,22 @@ def _resample(line: FloatArray) -> FloatArray:
     return np.stack([np.interp(at, arc, line[:, a]) for a in range(3)], axis=1)
 
 
-def _with_frames(line: FloatArray, masks: SpineMasks) -> CanalAxis:
+def _with_frames(line: FloatArray, columns: Columns) -> CanalAxis:
     """Frames along the line: backward runs from the body's side to the canal, so that a turned spine turns them."""
     superior = _unit(ndimage.gaussian_filter1d(np.gradient(line, axis=0), 6.0, axis=0, mode="nearest"))
-    backward = _backward(line, masks)
+    backward = _backward(line, columns)
     backward = _unit(backward - np.sum(backward * superior, axis=1, keepdims=True) * superior)
     left = np.cross(superior, -backward)
     return CanalAxis(line, superior, backward, _unit(left))
 
 
-def _backward(line: FloatArray, masks: SpineMasks) -> FloatArray:
+def _backward(line: FloatArray, columns: Columns) -> FloatArray:
     """Backward direction at each point, smooth along the line, from each vertebra's centre of mass to the canal.
 
     The bodies outweigh the arch, so the centre of a vertebra lies in front of the canal.
     """
     stations, directions, middles = [], [], []
-    for level in masks.levels():
-        if level in (VertebraLevel.S1, VertebraLevel.S2):
-            continue
-        points, count = _columns(masks, level)
+    for points, count in columns:
         if count.sum() < 50:
             continue
         middle = np.average(points, axis=0, weights=count)
