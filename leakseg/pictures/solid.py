@@ -10,6 +10,7 @@ from PIL import Image, ImageColor
 from scipy import ndimage
 
 from leakseg.findings import CaseResult
+from leakseg.geometry import bounding_box
 from leakseg.pictures import canvas
 from leakseg.pictures.planes import CANAL_COLOUR, METAL_COLOUR
 from leakseg.pictures.region import Region, bounds, level_boxes, widened
@@ -23,6 +24,8 @@ _VIEWS = (("from the left and behind", 50.0), ("from the front", 180.0), ("from 
 """Turns about the body's long axis; 0 looks from behind."""
 _MAX_MM = 260.0
 _OUTLINE = 0.45
+_SOFT_EDGE, _SOFT_LOOK = 3, 9
+"""Voxels, and pixels of a look, beyond which smoothing brings nothing of a thing."""
 
 Field = NDArray[np.float32]
 
@@ -92,10 +95,13 @@ def _thinned(region: Region) -> tuple[Region, float]:
 
 def _field(mask: NDArray[np.bool_]) -> Field:
     """A soft-edged mask, at least half where the mask is: small things do not melt away."""
-    if not mask.any():
+    box = bounding_box(mask, _SOFT_EDGE)
+    if box is None:
         return np.zeros((0, 0, 0), np.float32)
-    soft = ndimage.gaussian_filter(mask.astype(np.float32), 0.8, truncate=2.0)
-    return np.asarray(soft / max(0.5, min(1.0, 2 * float(soft[mask].mean()))), dtype=np.float32)
+    own, field = mask[box], np.zeros(mask.shape, np.float32)
+    soft = ndimage.gaussian_filter(own.astype(np.float32), 0.8, truncate=2.0)
+    field[box] = soft / max(0.5, min(1.0, 2 * float(soft[own].mean())))
+    return field
 
 
 def _look(
@@ -165,7 +171,21 @@ def _first_met(values: Field, rays: NDArray[np.int64]) -> tuple[Field, NDArray[n
 
 
 def _lit(depth: Field, hit: NDArray[np.bool_]) -> Surface:
-    """Depth and brightness on the picture's finer pixels, light coming from the looker's upper left."""
+    """Depth and brightness on the picture's finer pixels, light coming from the looker's upper left.
+
+    Made where something is met and a little round it; the rest is empty.
+    """
+    size = (hit.shape[0] * _ZOOM, hit.shape[1] * _ZOOM)
+    surface = Surface(np.full(size, np.nan, np.float32), np.zeros(size, np.float32))
+    box = bounding_box(hit[None], _SOFT_LOOK)
+    if box is not None:
+        part = _lit_part(depth[box[1:]], hit[box[1:]])
+        down, right = (slice(side.start * _ZOOM, side.stop * _ZOOM) for side in box[1:])
+        surface.depth[down, right], surface.light[down, right] = part.depth, part.light
+    return surface
+
+
+def _lit_part(depth: Field, hit: NDArray[np.bool_]) -> Surface:
     weight = ndimage.gaussian_filter(hit.astype(np.float32), 0.9)
     filled = ndimage.gaussian_filter(np.where(hit, depth, 0.0).astype(np.float32), 0.9) / np.maximum(weight, 1e-3)
     down, right = np.gradient(filled)
