@@ -161,7 +161,9 @@ def _leakseg(case: Path, write: str) -> Callable[[], Any]:
 
     for name in ("analysis", "readers.dicom", "providers.precomputed"):
         __import__(f"leakseg.{name}")
-    for name in ("cc3d", "edt", "scipy.ndimage", "scipy.spatial", "scipy.interpolate", "pydicom", "nibabel", "isal.igzip"):
+    for name in ("ndimage", "spatial", "interpolate"):
+        __import__(f"scipy.{name}")
+    for name in ("cc3d", "edt", "pydicom", "nibabel", "isal.igzip"):
         __import__(name)
     for name in ("highdicom.seg", "highdicom.sr", "jinja2", "PIL.Image") if write == FULL else ():
         __import__(name)
