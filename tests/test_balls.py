@@ -27,6 +27,18 @@ def test_growing_goes_on_over_the_blocks_that_are_grown_at_a_time():
     assert np.array_equal(grown_by(mask, 2.0, SPACINGS[0]), expected)
 
 
+@pytest.mark.parametrize("reach_mm", [0.4, 2.0, 9.0])
+def test_what_fills_few_rows_of_each_slice_is_grown_and_worn_as_a_distance_map_says(reach_mm):
+    mask = np.zeros((40, 90, 700), bool)
+    for section in range(3, 34):  # a slanting beam, and a ball at the array's corner
+        mask[section, section + 20 : section + 45, 60:330] = True
+    mask[-6:, -9:, -9:] = True
+    outward = edt.edt(~mask, anisotropy=SPACINGS[0], black_border=False) <= reach_mm
+    inward = edt.edt(mask, anisotropy=SPACINGS[0], black_border=False) > reach_mm
+    assert np.array_equal(grown_by(mask, reach_mm, SPACINGS[0]), outward)
+    assert np.array_equal(worn_by(mask, reach_mm, SPACINGS[0]), inward)
+
+
 @pytest.mark.parametrize("reach_mm", [0.4, 3.0])
 @pytest.mark.parametrize("length", [63, 64, 131])
 def test_worn_is_what_growing_the_outside_leaves(length, reach_mm):

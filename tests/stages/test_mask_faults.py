@@ -13,7 +13,7 @@ from leakseg.findings import LeakType
 from leakseg.geometry import Grid
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
-from leakseg.stages.mixed import unmix_neighbours
+from leakseg.stages.mixed import _contact_mm2, _touching_mm2, unmix_neighbours
 from leakseg.stages.repair import fill_cavities
 from leakseg.volume import Volume
 
@@ -270,3 +270,17 @@ def test_masks_of_coarse_voxels_are_smoothed_towards_the_bone(spine):
     assert np.count_nonzero((smooth.vertebrae > 0) != bone) < 0.6 * np.count_nonzero(blocks != bone)
     fine = SpineMasks(grid, bone.astype(np.uint8))
     assert smooth_coarse_masks(volume, fine, Criteria().spine) == (fine, ())
+
+
+def test_levels_touch_by_the_faces_that_they_share_in_the_whole_scan():
+    rng = np.random.default_rng(4)
+    grid = Grid((30, 20, 25), np.array([[0, 0, 0.5, 0], [0, 0.5, 0, 0], [2.0, 0, 0, 0], [0, 0, 0, 1.0]]))
+    vertebrae = np.zeros(grid.shape, np.uint8)
+    numbers = {level: VertebraLevel(level).number for level in ("L1", "L2", "L3")}
+    vertebrae[12:22, 2:14, 3:20] = rng.choice([0, numbers["L1"], numbers["L2"]], (10, 12, 17))
+    vertebrae[2:5, 2:14, 3:20] = numbers["L3"]
+    masks = SpineMasks(grid, vertebrae)
+    l1, l2, l3 = (VertebraLevel(level) for level in numbers)
+    expected = _contact_mm2(vertebrae == l1.number, vertebrae == l2.number, grid)
+    assert _touching_mm2(masks, l1, l2) == expected > 0
+    assert _touching_mm2(masks, l2, l3) == 0
