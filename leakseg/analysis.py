@@ -42,6 +42,7 @@ from leakseg.stages import (
     places,
     quality,
     repair,
+    unexplained,
     vertebrae,
     width,
 )
@@ -169,7 +170,8 @@ def find_cement(
 ) -> CementMap:
     """All cement and metal of the scan in a window round the spine."""
     if not read.has_cement:
-        return cement.no_cement(read)
+        doubts = unexplained.doubt_unexplained_matter(volume, masks, read, anatomy, criteria.cement)
+        return replace(cement.no_cement(read), notes=doubts)
     inner = cement.segment_inner_cement(volume, masks, read, read.metal, criteria.cement)
     leaked_cement = leaked.find_leaked_cement(volume, masks, read, read.metal, inner, anatomy, criteria.cement)
     found = cement.map_cement(volume, masks, read, read.metal, inner, leaked_cement, criteria.cement)

@@ -47,15 +47,18 @@ class DensePiece:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What pieces are held against: how near they touch, whether voxels blur them all, and cortex in their shares.
+    """What pieces are held against: how near they touch, whether voxels blur them all, and densities in their shares.
 
-    ``cortex_edge`` lies half way from cortex to cement.
+    ``cortex_edge`` lies half way from cortex to cement; what is denser than ``densest`` is metal or calcification.
+    What is no farther from bone than ``root_mm`` comes out of it.
     """
 
     touching_mm: float
+    root_mm: float
     thick: bool
     cortex: float
     cortex_edge: float
+    densest: float
 
     def plainly_denser(self, criteria: CementCriteria) -> bool:
         """Whether the scan's cement is so much denser than cortex that density tells them apart."""
@@ -96,11 +99,11 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     lump = dense and piece.middle >= criteria.detached_middle_share and (plainly_denser or _solid(piece, criteria))
     return (
         (strand or beyond_bone or lump)
-        and not piece.cut_off
+        and (_is_solid_cement(piece, scan, criteria) or not piece.cut_off)
         and (scan.thick or not _is_sheet(piece, criteria))
         and piece.to_inner_mm <= (_reach_mm(piece, criteria) if plain else criteria.detached_reach_mm)
-        and _on_bone(piece, criteria)
-        and piece.dense_end <= criteria.detached_max_core_share
+        and _on_bone(piece, scan, criteria)
+        and piece.dense_end <= scan.densest
         and piece.spread <= (criteria.max_spread_touching if vein else criteria.max_spread)
     )
 
@@ -121,9 +124,18 @@ def _is_sheet(piece: DensePiece, criteria: CementCriteria) -> bool:
     return piece.flat > criteria.max_flat and piece.middle < criteria.detached_core_share
 
 
-def _on_bone(piece: DensePiece, criteria: CementCriteria) -> bool:
+def _is_solid_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a piece is as dense as cement to its middle, denser than cortex, and goes on into no bone.
+
+    Ribs, spurs and plaques that the view cuts off are none; what is so dense all through is a lump of cement there too.
+    """
+    middle = max(scan.cortex_edge, criteria.detached_core_share)
+    return piece.middle >= middle and piece.flat <= criteria.max_flat and piece.rooted <= criteria.max_rooted
+
+
+def _on_bone(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a detached piece lies on the bone, or comes out of it: ureters and vessels only pass by."""
-    leaves = piece.to_bone_mm <= criteria.detached_root_mm
+    leaves = piece.to_bone_mm <= scan.root_mm
     return piece.to_bone_mm <= criteria.detached_bone_mm and (leaves or piece.off_bone_mm <= criteria.detached_off_mm)
 
 
@@ -132,7 +144,7 @@ def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     return (
         scan.plainly_denser(criteria)
         and (scan.cortex < piece.dense_end or (scan.thick and piece.faint and piece.neural))
-        and piece.dense_end <= criteria.detached_max_core_share
+        and piece.dense_end <= scan.densest
         and piece.to_channel_mm <= scan.touching_mm
         and (scan.thick or not _across_gap(replace(piece, to_inner_mm=piece.to_channel_mm), scan, criteria))
         and not _is_sheet(piece, criteria)
@@ -170,7 +182,7 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
 def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a core is nearer to cement than to cortex, and no denser than cement, as clips are."""
     least = max(scan.cortex_edge, criteria.strand_core_share)
-    return least <= core.dense_end <= criteria.detached_max_core_share
+    return least <= core.dense_end <= scan.densest
 
 
 def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
@@ -196,7 +208,7 @@ def _is_bare_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteria
     bare = piece.spread <= criteria.bare_max_spread and piece.rooted <= criteria.max_rooted
     follows = piece.to_bone_mm <= criteria.halo_mm and piece.off_bone_mm <= criteria.bare_off_mm
     least = max(scan.cortex, criteria.strand_core_share)
-    dense = least < piece.dense_end <= criteria.detached_max_core_share
+    dense = least < piece.dense_end <= scan.densest
     return thin and bare and follows and dense and piece.to_inner_mm <= criteria.detached_reach_mm
 
 

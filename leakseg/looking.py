@@ -20,6 +20,8 @@ from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near
 
 LEAST_MM3 = 2.0
 """Smaller pieces are noise."""
+DENSE_END_PERCENTILE = 90
+"""A piece's dense end: most of it is no denser."""
 _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
 _SAMPLE, _FEWEST = 150, 8
@@ -112,7 +114,7 @@ class Look:
         stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
         if size_mm3 < LEAST_MM3 or not stands_out:
             return None
-        middle, dense_end = np.percentile(share[own], [50, 90])
+        middle, dense_end = np.percentile(share[own], [50, DENSE_END_PERCENTILE])
         faint = bool(dense_end < (criteria.coarse_core_share if self.coarse else criteria.min_core_share))
         if faint and not self._may_be_strand(own, whole, over_halo):
             return None

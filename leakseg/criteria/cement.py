@@ -131,20 +131,22 @@ class CementCriteria:
     """... or, nearer to cement than to cortex, this near behind the posterior wall: a needle's track goes on behind the
     pedicle, and nothing there but metal is as dense; ..."""
     detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
-    """... this near to bone, as the veins of the vertebrae run, and whole within the view (ureters, vessels with
-    contrast and calcified walls lie farther out), ..."""
+    """... this near to bone, as the veins of the vertebrae run, and whole within the view or as dense to their middle
+    as a drop's dense end (ureters, vessels with contrast and calcified walls lie farther out), ..."""
     detached_off_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 6.0
     """... the median of their voxels so near to it, ..."""
     detached_root_mm: Annotated[
         float, Gt(0), Unit("mm"), Source("measured here: detached phantom leaks to 0.8, a ureter on the sacrum 1.8")
     ] = 1.5
-    """... or one end: what lies on no bone comes out of it, or passes by as ureters and vessels do ..."""
+    """... or one end (with thick voxels half a voxel): what lies on no bone comes out of it, or passes by as ureters
+    and vessels do ..."""
     detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
     """... in canal and foramina, where nothing else is dense, this near."""
     detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
     """The dense end of a detached piece reaches this share of the cement's density ..."""
     detached_max_core_share: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.15
-    """... and not more than this: denser ones are calcification, clips or teeth."""
+    """... and not more than this, or than as much of the dense end of the cement inside bone where that is denser than
+    its plateau: denser ones are calcification, clips or teeth."""
     detached_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
     """The median of a detached piece reaches this share: a drop is even, a plaque is not."""
     detached_solid_share: Annotated[
@@ -198,6 +200,8 @@ class CementCriteria:
     ] = 0.5
     """Of what lies round a detached piece at most this share is bone: else it is bone that the mask leaves out (unless
     thick voxels show it denser than bone, and a strand through the bone leads to it)."""
+    unexplained_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 30.0
+    """Where no vertebra holds cement, as much in canal or foramina as dense as that in deep bone would be is told."""
     metal_min_hu: Annotated[float, Gt(0), Unit("HU"), Source("titanium exceeds a 12-bit CT's range (3071 HU)")] = 3000.0
     """Metal is sought from here up (or at the stored range's upper end, where that is lower) ..."""
     metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0

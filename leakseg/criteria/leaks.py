@@ -42,7 +42,18 @@ class ClassifyCriteria:
     """How the rules name type, subtype and route of a leak (definitions and literature: Yeom 2003, Lee zones)."""
 
     vein_min_elongation: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 2.5
-    """A strand is at least this many times as long as wide."""
+    """A strand is at least this many times as long as wide, ..."""
+    vein_thin_mm: Annotated[
+        float,
+        Gt(0),
+        Unit("mm"),
+        Source("lumbar veins are 2 to 4 mm wide; measured here: phantom veins but the cava to 4.3"),
+    ] = 4.5
+    """... or, wider than this, as only the large veins before and beside the spine are, ..."""
+    wide_vein_elongation: Annotated[
+        float, Gt(0), Unit("1"), Source("measured here: phantom veins as wide from 7; lumps put into real scans to 4.3")
+    ] = 5.0
+    """... this many times: short and thick is a lump."""
     vein_max_width_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 7.0
     """Wider cement is a lump, no vein."""
     segmental_max_rise: Annotated[float, Gt(0), Unit("1"), CONVENTION] = 0.6

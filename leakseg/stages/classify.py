@@ -108,10 +108,11 @@ class RuleClassifier:
         behind = rules.at_least("behind_wall_fraction", limit.track_min_behind_fraction, "1")
         if behind and self._between_the_pedicles(rules):
             return LeakType.EPIDURAL, self._epidural_subtype(rules), _OVERRULED
-        strand = rules.at_least("elongation", limit.vein_min_elongation, "1")
+        least = limit.vein_min_elongation if rules.get("width_mm") <= limit.vein_thin_mm else limit.wide_vein_elongation
+        strand = rules.at_least("elongation", least, "1")
         thin = rules.at_most("width_mm", limit.vein_max_width_mm, "mm")
         away = min(
-            math.log(max(rules.get("elongation"), 0.1) / limit.vein_min_elongation),
+            math.log(max(rules.get("elongation"), 0.1) / least),
             2 * math.log(limit.vein_max_width_mm / max(rules.get("width_mm"), 0.1)),
         )
         if behind:

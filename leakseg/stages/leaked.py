@@ -24,7 +24,7 @@ from leakseg.judging import (
     is_dense_as_cement,
     looks_like_cement,
 )
-from leakseg.looking import LEAST_MM3, Look, Matter, Scene, rim_of
+from leakseg.looking import DENSE_END_PERCENTILE, LEAST_MM3, Look, Matter, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import Window, boxes_of, connected_pieces, cut_out, near, widened, window_round, within
 from leakseg.volume import Volume, denser_than
@@ -53,7 +53,10 @@ def find_leaked_cement(
         (hounsfield - densities.soft) / (densities.plateau - densities.soft)
         for hounsfield in (densities.cortex, densities.edge(densities.cortex, criteria.edge_share))
     )
-    yardstick = Yardstick(touching_mm, max(spacing) >= criteria.thick_voxel_mm, cortex, cortex_edge)
+    root_mm = max(criteria.detached_root_mm, 1.01 * half_voxel_mm(spacing))
+    densest = _densest_share(hu[inner], densities, criteria)
+    thick = max(spacing) >= criteria.thick_voxel_mm
+    yardstick = Yardstick(touching_mm, root_mm, thick, cortex, cortex_edge, densest)
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
@@ -90,6 +93,16 @@ def find_leaked_cement(
     mask = _mask_of(taken, scene, metal, criteria)
     told = tuple(note for _, note in sorted(notes, key=lambda note: note[0]))
     return LeakedCement(mask, touching_mm, told, channels)
+
+
+def _densest_share(inner_hu: NDArray[Any], densities: ScanDensities, criteria: CementCriteria) -> float:
+    """How dense leaked cement may be, as a share of the plateau: somewhat denser than the dense end of inner cement.
+
+    Where inner cement is thin for the voxels, uneven, or sharpened by the kernel, its plateau lies below its own end.
+    """
+    dense_end = float(np.percentile(inner_hu, DENSE_END_PERCENTILE)) if inner_hu.size else densities.plateau
+    own = (dense_end - densities.soft) / (densities.plateau - densities.soft)
+    return criteria.detached_max_core_share * max(1.0, own)
 
 
 def _without_what_stands_alone(matter: Matter, look: Look) -> NDArray[np.bool_]:

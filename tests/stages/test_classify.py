@@ -133,3 +133,10 @@ def test_confidence_falls_near_borders_without_contact_and_on_coarse_voxels():
     assert judged("disc", WAIST_EXIT, disc_fraction=1.0, coarsest_spacing_mm=5.0).confidence < 0.9
     doubtful = judged("disc", disc_fraction=0.5, coarsest_spacing_mm=3.0)
     assert doubtful.confidence < Criteria().review.min_confidence
+
+
+def test_a_short_thick_strand_is_a_lump_and_a_long_one_as_thick_the_caval_vein():
+    short = judged("paravertebral", LUMP, elongation=3.9, width_mm=5.7)
+    assert (short.type, short.subtype) == (LeakType.PARAVERTEBRAL, LeakSubtype.SOFT_TISSUE)
+    assert judged("paravertebral", LUMP, elongation=9.0, width_mm=5.2).type == LeakType.VENOUS
+    assert judged("paravertebral", LUMP, elongation=3.9, width_mm=4.0).type == LeakType.VENOUS

@@ -9,9 +9,9 @@ import pytest
 from leakseg.criteria import CementCriteria
 from leakseg.judging import DensePiece, Yardstick, is_cement, is_core_of_cement
 
-FINE = Yardstick(touching_mm=5.0, thick=False, cortex=0.35, cortex_edge=0.675)
-THICK = Yardstick(touching_mm=8.1, thick=True, cortex=0.4, cortex_edge=0.7)
-FAINT_CEMENT = Yardstick(touching_mm=5.0, thick=False, cortex=0.7, cortex_edge=0.85)
+FINE = Yardstick(touching_mm=5.0, root_mm=1.5, thick=False, cortex=0.35, cortex_edge=0.675, densest=1.15)
+THICK = replace(FINE, touching_mm=8.1, root_mm=1.53, thick=True, cortex=0.4, cortex_edge=0.7)
+FAINT_CEMENT = replace(FINE, cortex=0.7, cortex_edge=0.85)
 VEIN = DensePiece(
     size_mm3=90.0,
     middle=0.55,
@@ -230,3 +230,27 @@ def test_a_ribs_head_beside_inner_cement_is_bone_where_cement_is_hardly_denser_t
     assert judged(head, weak, rooted=0.1)
     assert judged(head, weak, middle=0.88)
     assert judged(head, FINE)
+
+
+LUMP = replace(VEIN, size_mm3=700.0, middle=0.95, dense_end=1.0, flat=0.3, section_mm2=45.0, off_bone_mm=4.5)
+"""Of a lump before the body, apart from the cement in it."""
+
+
+def test_a_lump_that_the_view_cuts_off_counts_where_it_is_as_dense_as_cement_to_its_middle():
+    assert judged(LUMP, FAINT_CEMENT)
+    assert judged(LUMP, FAINT_CEMENT, cut_off=True)
+    assert not judged(LUMP, FAINT_CEMENT, cut_off=True, middle=0.75)  # a rib: its shell is denser than its marrow
+    assert not judged(LUMP, FAINT_CEMENT, cut_off=True, flat=0.5)  # a plaque in the aorta's wall
+    assert not judged(LUMP, FAINT_CEMENT, cut_off=True, rooted=0.6)  # bone that the mask leaves out
+
+
+def test_a_lump_may_be_as_dense_as_the_densest_cement_inside_bone():
+    denser = replace(LUMP, dense_end=1.3)
+    assert not judged(denser)
+    assert judged(denser, replace(FINE, densest=1.4))
+
+
+def test_a_large_lump_counts_where_it_lies_on_the_bone_within_half_a_thick_voxel():
+    large = replace(LUMP, off_bone_mm=8.0, to_bone_mm=1.65)
+    assert judged(large, replace(THICK, root_mm=1.67))
+    assert not judged(large, THICK)

@@ -46,6 +46,16 @@ def test_no_cement_no_leak(spine):
     assert not any(level.treated for level in found.levels)
 
 
+def test_dense_matter_in_the_canal_is_told_where_no_vertebra_holds_cement(spine):
+    """The cemented vertebra may lie beyond the scan: no leak is told, but nor is the finding passed over."""
+    found = run(spine, epidural(spine))
+    assert found.leaks == ()
+    (told,) = [note for note in found.notes if note.code == "dense_matter_unexplained"]
+    assert float(told.message.split(" mm3")[0]) == pytest.approx(float(epidural(spine).sum()), rel=0.1)
+    assert found.needs_review
+    assert "dense_matter_unexplained" not in [note.code for note in run(spine).notes]
+
+
 def test_cement_inside_bone_is_no_leak(spine):
     found = run(spine, spine.fill("L3"))
     assert found.leaks == ()
