@@ -169,13 +169,15 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
     """Whether the densest part of a piece that is none as a whole counts: contrast, bone or streaks hang on it.
 
     Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex. Where cement
-    is not plainly denser than cortex, only a strand that goes on from inner cement.
+    is not plainly denser than cortex, only a strand that goes on from inner cement, and in canal and foramina what is
+    nearer to cement than to cortex to its middle: a rib's head lies beside the foramen.
     """
+    apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     if not scan.plainly_denser(criteria):
         goes_on = core.to_inner_mm <= criteria.gap_mm and _is_long_strand(core, scan, criteria)
-        return is_dense_as_cement(core, scan, criteria) and goes_on
+        drop = apart and core.middle >= scan.cortex_edge and core.size_mm3 >= criteria.drop_core_mm3
+        return is_dense_as_cement(core, scan, criteria) and (goes_on or drop)
     touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, scan, criteria)
-    apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     return is_dense_as_cement(core, scan, criteria) and (touches or apart)
 
 

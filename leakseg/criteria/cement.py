@@ -172,6 +172,9 @@ class CementCriteria:
     neural_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
     """In canal and foramina, where nothing else is dense, the dense end reaches this share, nearer to cement than to
     cortex."""
+    drop_core_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 15.0
+    """Of a piece that hangs together with bone, a core there in scans whose cement is hardly denser than cortex is at
+    least so large, and to its middle nearer to cement than to cortex."""
     thick_beyond_bone: Annotated[
         float, Gt(1), Unit("1"), Source("measured here: osteophytes of verse005 averaged to 3 mm, to 1.36")
     ] = 1.45

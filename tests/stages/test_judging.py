@@ -182,7 +182,7 @@ def test_where_cement_is_hardly_denser_than_cortex_only_a_strand_out_of_inner_ce
     assert not is_core_of_cement(replace(core, to_inner_mm=4.0), FAINT_CEMENT, criteria)
     assert not is_core_of_cement(replace(core, section_mm2=14.0), FAINT_CEMENT, criteria)  # a rib's shell
     assert not is_core_of_cement(replace(core, dense_end=0.8), FAINT_CEMENT, criteria)
-    assert not is_core_of_cement(replace(core, neural=True, to_inner_mm=9.0), FAINT_CEMENT, criteria)
+    assert not is_core_of_cement(replace(core, neural=True, to_inner_mm=9.0, rooted=0.5), FAINT_CEMENT, criteria)
 
 
 def test_few_thick_voxels_between_bones_are_cement_where_a_strand_leads_to_what_no_bone_is_as_dense_as():
@@ -254,3 +254,11 @@ def test_a_large_lump_counts_where_it_lies_on_the_bone_within_half_a_thick_voxel
     large = replace(LUMP, off_bone_mm=8.0, to_bone_mm=1.65)
     assert judged(large, replace(THICK, root_mm=1.67))
     assert not judged(large, THICK)
+
+
+def test_a_core_in_a_foramen_counts_beside_a_rib_where_it_is_nearer_to_cement_than_to_cortex_to_its_middle():
+    scan = replace(FAINT_CEMENT, cortex=0.865, cortex_edge=0.9325)
+    core = replace(VEIN, size_mm3=27.0, middle=0.943, dense_end=0.998, spread=13.7, neural=True, rooted=0.0, walled=0.0)
+    assert is_core_of_cement(core, scan, CementCriteria())
+    for other in ({"neural": False}, {"middle": 0.9}, {"size_mm3": 8.0}, {"rooted": 0.5}, {"walled": 0.6}):
+        assert not is_core_of_cement(replace(core, **other), scan, CementCriteria())
