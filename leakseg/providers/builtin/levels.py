@@ -36,7 +36,7 @@ WEAK = 0.4
 """Clearness of a cut that only the spacing tells, at the most."""
 LEAST_CLOSING = 0.4
 """Sides of the canal whose share of bone varies less along it tell nothing."""
-CLOSED_COST = 2.0
+CLOSED_COST = 1.5
 """Marrow darker than the discs makes the middle of a body look like a disc; but the canal is closed there."""
 TILT_COST = 0.06
 """HU for every square degree of a cut's tilt."""
@@ -89,7 +89,7 @@ def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement
 def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
     """The best sequence of cuts: second-order dynamic programming over (position, gap to the cut below)."""
     N = len(signals.disc)
-    at_cut = 1.3 * signals.disc - 0.7 * signals.pedicle - CLOSED_COST * np.maximum(signals.closed - 0.5, 0) - 0.4
+    at_cut = 1.3 * _disc_in_open(signals) - 0.7 * signals.pedicle - 0.4
     gaps = np.arange(SMALLEST_GAP_MM, largest_gap_mm + 1)
     change = -np.minimum(0.006 * (gaps[:, None] - gaps[None, :]) ** 2 * (25 / gaps[:, None]) ** 2, TOLERANCE)
     total = np.full((N, len(gaps)), -np.inf)
@@ -191,12 +191,17 @@ def _cuts(positions: list[int], signals: Signals, total: float) -> Cuts:
     return Cuts(index.astype(np.float64), signals.tilt_deg[index], np.clip(signals.disc[index], 0, 1), total)
 
 
+def _disc_in_open(signals: Signals) -> FloatArray:
+    """``(N,)`` how much a place looks like a disc, less what a canal closed there speaks against one."""
+    return np.asarray(signals.disc - CLOSED_COST * np.maximum(signals.closed - 0.5, 0), dtype=np.float64)
+
+
 def _interval_maxima(signals: Signals, gaps: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
     """For the level of each gap below each position: best pedicle of its upper half, best disc of its middle."""
     N = len(signals.disc)
     pedicle, disc = np.zeros((N, len(gaps))), np.zeros((N, len(gaps)))
     for number, gap in enumerate(gaps):
-        for out, values, near, far in ((pedicle, signals.pedicle, 0.12, 0.55), (disc, signals.disc, 0.32, 0.70)):
+        for out, values, near, far in ((pedicle, signals.pedicle, 0.12, 0.55), (disc, _disc_in_open(signals), 0.32, 0.70)):
             start, stop = round(near * gap), max(round(far * gap), round(near * gap) + 1)
             size = stop - start + 1
             running = maximum_filter1d(values, size, mode="nearest", origin=-(size // 2))

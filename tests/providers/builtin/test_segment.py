@@ -122,3 +122,17 @@ def test_the_middle_of_a_dark_body_is_no_disc_where_pedicles_close_the_canal() -
         disc[real - 2 : real + 3] = 1.0
     cuts = find_cuts(Signals(disc, np.zeros(160), 0.6 * closed, closed, np.full(160, 22.0)))
     assert [round(s / 10) * 10 for s in cuts.s_mm] == [20, 50, 80, 110, 140]
+
+
+def test_two_low_dark_bodies_are_not_one_though_their_disc_is_faint() -> None:
+    """Marrow as dark as discs, cushioned discs: between pedicles it tells of no level passed over."""
+    at = np.arange(170)
+    real = np.array([20, 44, 70, 94, 120, 144])
+    disc, closed = np.zeros(170), np.ones(170)
+    for place in real:
+        closed = np.minimum(closed, np.clip((np.abs(at - place) - 4) / 4, 0, 1))
+        disc[place - 2 : place + 3] = 0.5 if place in (44, 94) else 1.0
+    for middle in (real[1:] + real[:-1]) // 2:
+        disc[middle - 2 : middle + 3] = 1.0
+    cuts = find_cuts(Signals(disc, np.zeros(170), 0.8 * closed, closed, np.full(170, 21.0)))
+    assert [int(real[np.abs(real - s).argmin()]) for s in cuts.s_mm] == list(real)
