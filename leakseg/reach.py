@@ -101,8 +101,11 @@ def grown(mask: NDArray[np.bool_], connectivity: int) -> NDArray[np.bool_]:
     return result
 
 
-def connected_pieces(mask: NDArray[np.bool_]) -> NDArray[np.unsignedinteger[Any]]:
-    """Number of each voxel's piece, 0 outside the mask; pieces hang together over faces, edges and corners."""
+def connected_pieces(mask: NDArray[np.bool_ | np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
+    """Number of each voxel's piece, 0 outside the mask; pieces hang together over faces, edges and corners.
+
+    Of a mask with several numbers, no piece goes on from one number to another.
+    """
     import cc3d
 
     padded = np.pad(mask, 1)  # cc3d gives up on some blocks of a few voxels whose border their pieces touch
@@ -124,16 +127,16 @@ def boxes_of(pieces: NDArray[np.integer[Any]], mask: NDArray[np.bool_]) -> list[
     ]
 
 
-def pieces_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected pieces of a mask that hold a seed."""
+def pieces_with(mask: NDArray[np.bool_ | np.uint8], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The `connected_pieces` of a mask that hold a seed."""
     result = np.zeros(mask.shape, np.bool_)
     window = bounding_box(mask)
     if window is not None:
-        pieces = connected_pieces(mask[window])
+        pieces, there = connected_pieces(mask[window]), mask[window] > 0
         keep = np.zeros(int(pieces.max()) + 1, np.bool_)
         keep[pieces[seeds[window]]] = True
         keep[0] = False
-        result[window][mask[window]] = keep[pieces[mask[window]]]
+        result[window][there] = keep[pieces[there]]
     return result
 
 

@@ -49,7 +49,10 @@ def no_cement(densities: ScanDensities) -> CementMap:
 def segment_inner_cement(
     volume: Volume, masks: SpineMasks, densities: ScanDensities, metal: NDArray[np.bool_], criteria: CementCriteria
 ) -> NDArray[np.bool_]:
-    """Cement inside bone: connected to a seed, above the threshold of its depth."""
+    """Cement inside bone: connected to a seed, above the threshold of its depth.
+
+    Where cortex is as dense as cement it is followed within a vertebra only: facets touch, and lead up the spine.
+    """
     inner = untouched(densities.grid.shape)
     spine = masks.block_in(densities.window, 1)  # a border of the block would be no surface
     deep = densities.edge(densities.cancellous, criteria.edge_share)
@@ -65,7 +68,8 @@ def segment_inner_cement(
     if room is not None:
         inside = deeper(bone[room], criteria.rim_mm, spacing)
         sure = dense[room] & (volume.hu[window][room] > np.where(inside, deep, rim))
-        inner[within(room, spine)][pieces_with(sure, seeds[room])] = True
+        parted = sure * masks.vertebrae[window][room] if _hardly_denser(densities) else sure
+        inner[within(room, spine)][pieces_with(parted, seeds[room])] = True
     return inner
 
 
@@ -160,8 +164,12 @@ def _surroundings(
     return background
 
 
+def _hardly_denser(densities: ScanDensities) -> bool:
+    return densities.plateau < densities.cortex + _HARDLY_DENSER_HU
+
+
 def _notes(densities: ScanDensities) -> tuple[QualityNote, ...]:
-    if densities.plateau < densities.cortex + _HARDLY_DENSER_HU:
+    if _hardly_denser(densities):
         return (
             QualityNote(
                 "cement_like_bone",
