@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening
 
+from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, Straight
 from leakseg.providers.builtin.levels import Cuts, Signals
-from leakseg.providers.builtin.lumps import cement_lumps, thick
+from leakseg.providers.builtin.lumps import cement_lumps, places_without_facets, thick
 from leakseg.providers.builtin.working import Block
+from leakseg.volume import Volume
+
+Places = Callable[[FloatArray], NDArray[np.bool_]]
+"""Which of points ``(M, 3)`` in grid mm lie in some place."""
 
 SEED_ABOVE_SOFT_HU = 650.0
 LEAST_PLATEAU_ABOVE_SOFT_HU = 800.0
@@ -30,6 +36,10 @@ DENSEST_PERCENT, BEYOND_BONE = 99.0, 1.3
 """What is so much denser than the densest hundredth of the bone is cement, however thin.
 
 Of verse005's bone, 1 voxel in 15,000 is so dense; of totalsegmentator_ct's, none."""
+BEYOND_FACETS = 1.8
+"""The same where facets are; pieces of 15 mm3 and more reach 1.7 in those of totalsegmentator_ct."""
+LEAST_THICK_VOXELS = 3
+"""So many of the scan's own voxels that hang together are cement if as dense; single ones of 3 mm are cortex, too."""
 LUMP_SHARE = 0.55
 """A lump that no cement joins is cement of at least this share of the density of the cement in the bodies."""
 STRAND_SHARE = 0.9
@@ -44,12 +54,19 @@ MARROW_ABOVE_SOFT_HU = 120.0
 
 
 def find_bone_cement(
-    block: Block, straight: Straight, frames: Frames, wall: Wall, signals: Signals, cuts: Cuts, densities: Densities
+    block: Block,
+    straight: Straight,
+    frames: Frames,
+    wall: Wall,
+    signals: Signals,
+    cuts: Cuts,
+    densities: Densities,
+    volume: Volume,
 ) -> NDArray[np.bool_]:
     """Cement on the fine block, wherever it lies, with the rim that its blur brightens; empty where none was given.
 
     Cement is sought deep in the bodies, where no cortex is, and followed out of them; what is as dense elsewhere is
-    cement too where no bone of this scan is.
+    cement too where no bone of this scan is. ``volume`` is the scan that the block is made of.
     """
     N = len(frames)
     s, u, v = np.arange(N)[:, None, None], straight.u_mm[None, :, None], straight.v_mm[None, None, :]
@@ -81,7 +98,13 @@ def find_bone_cement(
         found |= _dense_pieces(block, strong_hu, CORE_DENSITY * plateau)
     beyond_bone_hu = max(densities.soft_hu + SEED_ABOVE_SOFT_HU, BEYOND_BONE * reached_hu)
     if beyond_bone_hu < strong_hu:
-        found |= _dense_pieces(block, beyond_bone_hu, beyond_bone_hu)
+        facets_hu = max(beyond_bone_hu, BEYOND_FACETS * reached_hu)
+
+        def no_facets(points_mm: FloatArray) -> NDArray[np.bool_]:
+            return places_without_facets(points_mm, frames, wall, signals)[0]
+
+        found |= _beyond_bone(block, beyond_bone_hu, facets_hu, no_facets)
+        found |= _thick_voxels(volume, block, beyond_bone_hu, no_facets)
     dense = block.hu > (plateau + densities.soft_hu + 250) / 2
     rim = dense & binary_dilation(found, iterations=2)
     return np.asarray(binary_dilation(found | rim), dtype=bool)
@@ -126,6 +149,42 @@ def _dense_pieces(block: Block, least_hu: float, core_hu: float) -> NDArray[np.b
     size = np.bincount(pieces.ravel())
     core = np.bincount(pieces[block.hu > core_hu], minlength=len(size))
     kept = (core * block.step_mm**3 >= LEAST_PIECE_MM3) & (core >= CORE_SHARE * size)
+    kept[0] = False
+    return np.asarray(kept[pieces], dtype=bool)
+
+
+def _beyond_bone(block: Block, least_hu: float, facets_hu: float, no_facets: Places) -> NDArray[np.bool_]:
+    """Pieces as dense as ``least_hu``, and where facets may be as ``facets_hu``."""
+    dense = block.hu > least_hu
+    index = np.argwhere(dense & (block.hu <= facets_hu))
+    dense[tuple(index.T)] = no_facets(index * block.step_mm + block.origin_mm)
+    return _large_pieces(dense, LEAST_PIECE_MM3 / block.step_mm**3)
+
+
+def _thick_voxels(volume: Volume, block: Block, least_hu: float, no_facets: Places) -> NDArray[np.bool_]:
+    """Pieces as dense as ``least_hu`` by the scan's own voxels, where no facets are.
+
+    Of a thick voxel, interpolation leaves little that is so dense, and it parts those that touch by a corner.
+    """
+    spacing = volume.grid.spacing_mm
+    window, onto = [], []
+    for axis, size in enumerate(block.hu.shape):
+        at = np.rint((block.origin_mm[axis] + np.arange(size) * block.step_mm) / spacing[axis]).astype(np.int64)
+        at = np.clip(at, 0, volume.grid.shape[axis] - 1)
+        window.append(slice(int(at[0]), int(at[-1]) + 1))
+        onto.append(at - at[0])
+    dense = volume.hu[tuple(window)] > least_hu
+    index = np.argwhere(dense)
+    dense[tuple(index.T)] = no_facets((index + [part.start for part in window]) * np.array(spacing))
+    least = max(LEAST_THICK_VOXELS, LEAST_PIECE_MM3 / volume.grid.voxel_volume_mm3)
+    return _large_pieces(dense, least)[np.ix_(*onto)]
+
+
+def _large_pieces(mask: NDArray[np.bool_], least_voxels: float) -> NDArray[np.bool_]:
+    import cc3d
+
+    pieces = cc3d.connected_components(mask, connectivity=26)
+    kept = np.bincount(pieces.ravel()) >= least_voxels
     kept[0] = False
     return np.asarray(kept[pieces], dtype=bool)
 

@@ -201,7 +201,10 @@ def _interval_maxima(signals: Signals, gaps: NDArray[np.int64]) -> tuple[FloatAr
     N = len(signals.disc)
     pedicle, disc = np.zeros((N, len(gaps))), np.zeros((N, len(gaps)))
     for number, gap in enumerate(gaps):
-        for out, values, near, far in ((pedicle, signals.pedicle, 0.12, 0.55), (disc, _disc_in_open(signals), 0.32, 0.70)):
+        for out, values, near, far in (
+            (pedicle, signals.pedicle, 0.12, 0.55),
+            (disc, _disc_in_open(signals), 0.32, 0.70),
+        ):
             start, stop = round(near * gap), max(round(far * gap), round(near * gap) + 1)
             size = stop - start + 1
             running = maximum_filter1d(values, size, mode="nearest", origin=-(size // 2))

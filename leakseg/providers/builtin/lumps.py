@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening, find_objects
 
+from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, to_canal
@@ -66,6 +67,18 @@ def _rounded(lumps: NDArray[np.bool_], dense: NDArray[np.bool_]) -> NDArray[np.b
     return out
 
 
+def places_without_facets(
+    points_mm: FloatArray, frames: Frames, wall: Wall, signals: Signals
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """``(M,)`` whether points ``(M, 3)`` lie before or inside the canal, and with what lies beside its front half."""
+    suv = to_canal(frames, points_mm)
+    row = np.clip(np.rint(suv[:, 0]).astype(np.int64), 0, len(frames) - 1)
+    half, ahead = signals.half_width_mm[row], -suv[:, 1] - wall.front_mm[row]
+    beside = (ahead < 1.5 * half + CLOSE_MM) & (np.abs(suv[:, 2]) < half + CLOSE_MM)
+    in_open = (beside & (ahead > -BEHIND_WALL_MM)) | (wall.depth(suv) > 0)
+    return in_open, beside & (ahead > -FORAMEN_MM)
+
+
 def cement_lumps(
     block: Block,
     frames: Frames,
@@ -87,12 +100,7 @@ def cement_lumps(
     index = np.argwhere(lumps)
     if not len(index):
         return lumps
-    suv = to_canal(frames, index * block.step_mm + block.origin_mm)
-    row = np.clip(np.rint(suv[:, 0]).astype(np.int64), 0, len(frames) - 1)
-    half, ahead = signals.half_width_mm[row], -suv[:, 1] - wall.front_mm[row]
-    beside = (ahead < 1.5 * half + CLOSE_MM) & (np.abs(suv[:, 2]) < half + CLOSE_MM)
-    in_open = (beside & (ahead > -BEHIND_WALL_MM)) | (wall.depth(suv) > 0)
-    in_foramen = beside & (ahead > -FORAMEN_MM)
+    in_open, in_foramen = places_without_facets(index * block.step_mm + block.origin_mm, frames, wall, signals)
     lumps[tuple(index[~in_open].T)] = False
     rounded = np.zeros_like(lumps)
     rounded[tuple(index[in_foramen].T)] = True

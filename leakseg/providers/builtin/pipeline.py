@@ -37,6 +37,8 @@ from leakseg.providers.builtin.working import Block, resample
 from leakseg.volume import Volume
 
 COARSE_MM, FINE_MM = 2.0, 1.0
+SPILL_MM, SPILL_VOXELS = 1.0, 0.5
+"""Cement brightens what lies beside it so far (standard deviation), or by this many of the scan's own voxels."""
 MARGIN_MM = (26.0, 66.0, 62.0)
 BACK_MARGIN_MM = 80.0
 U_MM, V_MM = np.arange(-60.0, 72.0), np.arange(-50.0, 51.0)
@@ -88,7 +90,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     signals, cuts = _find_levels(straight, wall, densities, _straight_cement(block, frames, cement))
     if len(cuts.s_mm) == 0:
         raise AnatomyError(_NO_SPINE.format("a canal, but no disc between two vertebral bodies"))
-    filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities)
+    filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities, volume)
     hidden = _straight_cement(block, frames, filling)
     if hidden.any():  # the first look hides only the densest cement, and what fills a disc hides its cut
         again = _find_levels(straight, wall, densities, hidden)
@@ -101,8 +103,9 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     trusted = trusted_levels(cuts, signals) | plain_sacra(landmarks, level_heights(cuts))
     naming = name_levels(landmarks, signals.half_width_mm[middle], trusted)
     ribbed = rib_bearing(naming, landmarks)
+    blur_mm = tuple(max(SPILL_MM, SPILL_VOXELS * spacing) for spacing in volume.grid.spacing_mm)
     shapes = draw_vertebrae(
-        block, filling, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
+        block, filling, blur_mm, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
     )
     sight = measure_sight(straight, wall, signals, cuts, contrast=line.through_contrast)
     levels = onto_grid(shapes.levels, block, volume.grid)

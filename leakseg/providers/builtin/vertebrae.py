@@ -24,7 +24,6 @@ SIDE_MM, FRONT_MM, BACK_MM = 60.0, 62.0, 75.0
 LEAK_AT_WALL_MM = 1.8
 """The wall between sections is interpolated and may be off by this much."""
 LEAK_ABOVE_SOFT_HU = 900.0
-SPILL_MM = 1.0
 PLATE_ABOVE_BONE_HU = 120.0
 LONGEST_WAY = 420
 """In thirds of a millimetre of dense bone."""
@@ -47,6 +46,7 @@ class Shapes:
 def draw_vertebrae(
     block: Block,
     cement: NDArray[np.bool_],
+    spill_mm: tuple[float, ...],
     straight: Straight,
     frames: Frames,
     wall: Wall,
@@ -59,7 +59,8 @@ def draw_vertebrae(
 ) -> Shapes:
     """Every vertebra with its posterior elements, the canal, the bodies and the discs.
 
-    ``cement`` is vertebra only where it lies in the outline of a body, or enclosed by bone.
+    ``cement`` is vertebra only where it lies in the outline of a body, or enclosed by bone; it brightens what lies
+    beside it as far as ``spill_mm``, a standard deviation an axis.
     """
     suv = canal_field(block, frames)
     s, u, v = (suv[..., axis] for axis in range(3))
@@ -73,7 +74,7 @@ def draw_vertebrae(
     del suv, s, u, v, near
     hu = smooth.ravel()[at]
     floor = bone_floor(smooth, cement, densities, (block.step_mm,) * 3).ravel()[at]
-    bone = (hu - _spill(smooth, cement, densities).ravel()[at] > floor) & ~cement.ravel()[at]
+    bone = (hu - _spill(smooth, cement, spill_mm, densities).ravel()[at] > floor) & ~cement.ravel()[at]
     deep = wall.depth(points)
     canal = deep > 0
     canal |= _leaks_at_wall(block, at, deep, densities)
@@ -104,12 +105,12 @@ def draw_vertebrae(
     return Shapes(labels, canal_mask, bodies, disc_mask & (labels == 0), np.asarray(whole(bone), bool))
 
 
-def _spill(smooth: Image, cement: NDArray[np.bool_], densities: Densities) -> Image:
+def _spill(smooth: Image, cement: NDArray[np.bool_], spill_mm: tuple[float, ...], densities: Densities) -> Image:
     """How much cement brightens what lies beside it, in HU: without this, leaked cement wears a shell of bone."""
     if not cement.any():
         return np.zeros_like(smooth)
     excess: Image = np.where(cement, smooth - np.float32(densities.soft_hu), np.float32(0))
-    return np.asarray(gaussian_filter(excess, SPILL_MM), dtype=np.float32)
+    return np.asarray(gaussian_filter(excess, spill_mm), dtype=np.float32)
 
 
 def _leaks_at_wall(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.geometry import Grid
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.cement import find_bone_cement
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import make_frames, straighten
 from leakseg.providers.builtin.levels import Cuts, Signals
-from leakseg.providers.builtin.working import Block
+from leakseg.providers.builtin.working import resample
+from leakseg.volume import Volume
 
 DENSITIES = Densities(40.0, 170.0)
 SHAPE = (100, 100, 100)
@@ -42,8 +44,12 @@ def found(
     *,
     cortex_hu: float | None = None,
     more: tuple[tuple[NDArray[np.bool_], float], ...] = (),
+    voxel: int = 1,
 ) -> NDArray[np.bool_]:
-    """Cement in a body, an arch behind the canal, a lump within the body, a strand of 1000 HU beside it, and more."""
+    """Cement in a body, an arch behind the canal, a lump within the body, a strand of 1000 HU beside it, and more.
+
+    Seen in voxels of so many mm.
+    """
     hu = np.full(SHAPE, 40.0, np.float32)
     strand_hu = None if lump_hu is None else 1000.0
     for where, value in (
@@ -51,15 +57,19 @@ def found(
     ):  # fmt: skip
         if value is not None:
             hu[where] = value
-    block = Block(hu, np.array([0.0, -60.0, -50.0]), 1.0)
-    frames = make_frames(np.stack([np.arange(99.0), np.zeros(99), np.zeros(99)], axis=1))
+    scan = np.ascontiguousarray(hu[::voxel, ::voxel, ::voxel])
+    affine = np.array([[0.0, 0, voxel, 0], [0, voxel, 0, 0], [voxel, 0, 0, 0], [0, 0, 0, 1]])
+    volume = Volume(Grid(scan.shape, affine), scan)
+    block = resample(scan, (float(voxel),) * 3, 1.0)
+    last = block.hu.shape[0] - 1  # the scan's own zero lies at the corner
+    frames = make_frames(np.stack([np.arange(float(last)), np.full(last, 60.0), np.full(last, 50.0)], axis=1))
     count = len(frames)
     wall = Wall(2 * np.pi * np.arange(72) / 72, np.full((count, 72), 9.0), np.ones(count), np.ones(count))
     flat = np.zeros(count)
     signals = Signals(flat, flat, flat, flat, np.full(count, 20.0))
     cuts = Cuts(np.array([30.0, 60.0]), np.zeros(2), np.ones(2), 0.0)
     straight = straighten(block, frames, np.arange(-50.0, 30.0), np.arange(-40.0, 41.0))
-    return find_bone_cement(block, straight, frames, wall, signals, cuts, DENSITIES)
+    return find_bone_cement(block, straight, frames, wall, signals, cuts, DENSITIES, volume)
 
 
 def test_a_lump_and_a_thin_strand_denser_than_any_bone_are_cement() -> None:
@@ -111,3 +121,17 @@ def test_an_ivory_vertebra_holds_no_cement() -> None:
 
 def test_plain_bone_holds_no_cement() -> None:
     assert not found(200, 600).any()
+
+
+def test_single_thick_voxels_that_touch_by_a_corner_are_cement_before_the_canal_and_bone_behind_it() -> None:
+    steps = [(45, 24, 69), (48, 27, 72), (51, 30, 75)]
+    behind = [(k, j + 54, 51) for k, j, _ in steps]
+    voxels = [tuple(slice(at - 1, at + 2) for at in centre) for centre in (*steps, *behind)]
+    more = []
+    for where in voxels:
+        mask = np.zeros(SHAPE, bool)
+        mask[where] = True
+        more.append((mask, 1300.0))
+    cement = found(200, 500, 1900, more=tuple(more), voxel=3)
+    assert all(cement[where].mean() > 0.8 for where in voxels[:3])
+    assert not any(cement[where].any() for where in voxels[3:])
