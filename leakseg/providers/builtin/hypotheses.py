@@ -58,6 +58,8 @@ _LOG_PRIOR = {(5, 12): np.log(0.90), (6, 12): np.log(0.04), (4, 12): np.log(0.04
 """Lumbar and rib-bearing vertebrae; convention, after the 8 to 12 % of unusual counts that series report."""
 _LOG_BEYOND = np.log(0.6)
 """Price of every level below the first sacral one, or above C1: the canal is rarely followed so far."""
+MOST_ABOVE_C1, ABSURD = 2, 50.0
+"""Above C1 lies the skull: more levels than a canal followed into it may show cost so much each."""
 _SACRAL = 4
 _USUAL_HALF_WIDTH_MM = (26, 24.5, 23.5, 22, 21, 20, 18.5, 17, 16, 15, 14, 13.5, 13, 13, 13.5, 14.5, 15)
 """Half the width of the bodies from L5 up to T1, rounded from Panjabi et al. 1991 and 1992 (Spine 16:888, 17:299)."""
@@ -96,7 +98,8 @@ class Hypothesis:
 
     def explain(self, evidence: FloatArray) -> float:
         """Log-likelihood of the evidence of every level, ``(L, kinds)``."""
-        total = 0.0
+        too_many = max(self.start + len(evidence) - len(self.sequence) - MOST_ABOVE_C1, 0)
+        total = -ABSURD * too_many
         for level, row in enumerate(evidence):
             at = self.start + level
             kind = self.sequence[at][1] if at < len(self.sequence) else "head"

@@ -104,3 +104,16 @@ def test_a_doubtful_disc_makes_the_names_beyond_it_doubtful() -> None:
     found = name_levels(marks, LUMBAR_MM[:5], [True, True, True, False, True])
     assert names(found) == ["S1", "L5", "L4", "L3", "L2"]
     assert [value > 0.7 for value in found.confidence] == [True, True, True, False, False]
+
+
+def test_a_long_spine_whose_landmarks_contradict_each_other_keeps_its_vertebrae() -> None:
+    """In much noise: bone beside every body. Levels beyond the head have no name and would not be drawn."""
+    found = name_levels(landmarks([20.0, 60.0] * 6, [0.3, 0.0, 0.15] * 4), np.full(12, 14.0), [False] * 12)
+    assert names(found).count(None) <= 2
+    assert max(sure for name, sure in zip(found.levels, found.confidence, strict=True) if name) < 0.7
+
+
+def test_more_levels_than_any_spine_has_are_doubted() -> None:
+    found = name_levels(landmarks([20.0] * 40, [0.0] * 40), np.full(40, 20.0))
+    assert np.isfinite(found.confidence).all()
+    assert max(found.confidence) < 0.7
