@@ -44,7 +44,7 @@ def measure_part(
         level=level,
         segment=segment,
         exiting_root=root,
-        side=_side(suv, weight, in_canal, segment_vertebra, spine, criteria),
+        side=_side(suv, weight, in_canal, spine, criteria),
         centroid_mm=(float(centroid[0]), float(centroid[1]), float(centroid[2])),
         extent_mm=(float(extent[0]), float(extent[1]), float(extent[2])),
         mean_hu=float(volume.hu[cement.window][tuple(part.index.T)].mean()),
@@ -186,12 +186,11 @@ def _side(
     suv: FloatArray,
     weight: FloatArray,
     in_canal: bool,
-    vertebra: Vertebra,
     spine: SpineAnatomy,
     criteria: LeakCriteria,
 ) -> Side:
-    """Left or right of the midline of the canal (for leaks in it) or of the body."""
-    across = suv[:, 2] - (0.0 if in_canal else vertebra.body_centre_suv_mm[2])
+    """Left or right of the midline of the canal (for leaks in it) or of the bodies."""
+    across = suv[:, 2] - (0.0 if in_canal else _middle_of_bodies(suv[:, 0], spine))
     left = float(weight[across > 0].sum() / weight.sum())
     if left >= criteria.side_share:
         return Side.LEFT
@@ -204,6 +203,13 @@ def _side(
         if min(lateral) >= criteria.bilateral_share:
             return Side.BILATERAL
     return Side.MIDLINE
+
+
+def _middle_of_bodies(s_mm: FloatArray, spine: SpineAnatomy) -> FloatArray:
+    """Where the bodies' midline lies across at each height; it runs straight from one body's centre to the next."""
+    upward = sorted(spine.vertebrae, key=lambda vertebra: vertebra.s_middle_mm)
+    heights = [vertebra.s_middle_mm for vertebra in upward]
+    return np.interp(s_mm, heights, [vertebra.body_centre_suv_mm[2] for vertebra in upward])
 
 
 def _sagittal_diameter(part: CementPart, cement: CementMap, spine: SpineAnatomy) -> float | None:

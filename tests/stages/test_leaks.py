@@ -134,6 +134,19 @@ def test_intradiscal_leak(spine):
     assert (leak.type, leak.route, leak.segment) == (LeakType.INTRADISCAL, LeakRoute.DISC, "L3/L4")
 
 
+def test_the_midline_of_a_disc_runs_from_one_bodys_middle_to_the_others(spine):
+    edge, below = spine.body_half_width_mm, z(spine, "L4")
+    wider = spine.box((edge, edge + 8), (WALL_Y - 30, WALL_Y), (below - 12, below + 12))
+    labels = spine.masks().vertebrae.copy()
+    labels[wider] = VertebraLevel.L4.number
+    through = spine.box((3, 6), (WALL_Y - 18, WALL_Y - 12), (z(spine) - 16, z(spine)))
+    pool = spine.box((1, 10), (WALL_Y - 22, WALL_Y - 8), (z(spine) - 21, z(spine) - 16))
+    volume = spine.volume(spine.fill("L3"), through, pool, other=((wider, 150),))
+    masks = SpineMasks(spine.grid, labels, canal=spine.masks().canal)
+    (leak,) = analyse(volume, masks, Criteria(), RuleClassifier()).leaks
+    assert (leak.type, leak.side) == (LeakType.INTRADISCAL, Side.LEFT)
+
+
 def test_segmental_vein_and_soft_tissue_lump(spine):
     edge = spine.body_half_width_mm
     vein = spine.box((edge - 12, edge + 1.5), (WALL_Y - 16, WALL_Y - 14), (z(spine) - 1, z(spine) + 1))
