@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 
 from leakseg.criteria.marks import CONVENTION, Source, Unit
 
@@ -147,7 +147,9 @@ class SpineCriteria:
     max_disc_height_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 22.0
     """A wider space between two bodies is no disc: a level is missing from the masks."""
     foramen_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 16.0
-    """A foramen reaches at most this far behind the posterior wall where no facet closes it."""
+    """A foramen reaches at most this far behind the posterior wall where no facet closes it ..."""
+    foramen_play_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0
+    """... and this far beside the pedicles' height, up to the bone: their borders are as sure as a mask's rim."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,24 +239,18 @@ class OutlineCriteria:
     """... bone still lies this share of the way from soft tissue to cortex, soft tissue does not."""
     soft_max_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 120.0
     """Soft tissue lies under this."""
-    wide_soft_share: Annotated[
+    wide_share: Annotated[
         float,
         Gt(0),
-        Le(1),
+        Lt(1),
         Unit("1"),
         Source(
-            "measured here: true masks 0.14 and 0.17 on verse005 and totalsegmentator_ct, a voxel wide 0.53 and 0.65"
+            "half maximum: the edge of a blurred step; measured: masks a voxel wide to 0.46, true ones from 0.79 "
+            "(phantom_study.toml, verse005, totalsegmentator_ct)"
         ),
-    ] = 0.4
-    """Masks whose outermost layer of voxels holds at least this share of soft tissue are too wide ..."""
-    wide_soft_step: Annotated[
-        float,
-        Gt(0),
-        Le(1),
-        Unit("1"),
-        Source("measured here, as wide_soft_share: wide masks 0.40 and more, true ones less than 0"),
-    ] = 0.25
-    """... where the layer under it holds less by this share."""
+    ] = 0.5
+    """Masks are too wide whose outermost layer of voxels is less than this share as dense as the denser of the two
+    layers under it, soft tissue 0."""
     narrow_share: Annotated[
         float,
         Gt(0),

@@ -1,8 +1,9 @@
 """Vertebra masks drawn wider or narrower than the bone, brought to it.
 
-A wide mask hides thin leaks that hug the bone, and a narrow one makes leaks of cement under the cortex. A mask that
-ends at the cortex has bone in its outermost layer of voxels and soft tissue in the next; one drawn too wide has soft
-tissue there already, and one drawn too narrow has the cortex outside.
+A wide mask hides thin leaks that hug the bone, and a narrow one makes leaks of cement under the cortex. The bone's
+surface lies where its blurred cortex falls to half: a mask that ends there has cortex in its outermost layer of voxels
+and less than half of it in the next; one drawn too wide has less already, and one drawn too narrow has the cortex
+outside.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ def thin_wide_masks(
         return masks, ()
     box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm)
     hu, bone = volume.hu[box], Bits.of(masks.vertebrae[box] > 0)
+    soft_hu = criteria.soft_max_hu / 2
     layers = 0
     while layers < _MOST_LAYERS:
         under = _without_layer(bone)
-        outermost, second = (
-            _soft_share(layer.values(hu), criteria) for layer in (bone - under, under - _without_layer(under))
-        )
-        if outermost < criteria.wide_soft_share or outermost - second < criteria.wide_soft_step:
+        deeper = _without_layer(under)
+        rims = (bone - under, under - deeper, deeper - _without_layer(deeper))
+        outermost, *rest = (_median(rim.values(hu)) - soft_hu for rim in rims)
+        if not outermost < criteria.wide_share * max(rest) > 0:
             break
         bone, layers = under, layers + 1
     if not layers:
@@ -50,7 +52,7 @@ def thin_wide_masks(
         "wide_masks_thinned",
         "info",
         f"The vertebra masks reach beyond the bone all round: their outermost {layers} "
-        f"{'layer' if layers == 1 else 'layers'} of voxels, soft tissue for the most part, counted as outside bone.",
+        f"{'layer' if layers == 1 else 'layers'} of voxels, less than half as dense as the cortex under them, counted as outside bone.",
     )
     return replace(masks, vertebrae=vertebrae), (note,)
 
@@ -62,11 +64,6 @@ def _without_layer(bone: Bits) -> Bits:
 
 def _with_layer(bone: Bits) -> Bits:
     return grown_bits(bone, 1.0, (1.0, 1.0, 1.0))
-
-
-def _soft_share(layer_hu: NDArray[Any], criteria: OutlineCriteria) -> float:
-    """Share of a layer that is soft tissue."""
-    return np.count_nonzero(layer_hu < criteria.soft_max_hu) / layer_hu.size if layer_hu.size else 0.0
 
 
 def widen_narrow_masks(

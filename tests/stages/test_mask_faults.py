@@ -15,6 +15,7 @@ from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
 from leakseg.stages.mixed import _contact_mm2, _touching_mm2, unmix_neighbours
 from leakseg.stages.repair import fill_cavities
+from leakseg.stages.width import thin_wide_masks
 from leakseg.volume import Volume
 
 WALL_Y = -8.0
@@ -139,6 +140,20 @@ def test_masks_wider_than_the_bone_are_thinned(spine):
     assert [note.code for note in found.notes] == ["wide_masks_thinned"]
     assert "wide_masks_thinned" not in [note.code for note in true.notes]
     assert found.leaks[0].volume_mm3 == pytest.approx(true.leaks[0].volume_mm3, rel=0.02)
+
+
+def test_wide_masks_are_thinned_where_blur_spreads_the_cortex_over_their_rim(spine):
+    masks = spine.masks()
+    sharp = spine.volume()
+    blurred = Volume(spine.grid, ndimage.gaussian_filter(sharp.hu.astype(np.float32), 0.7).astype(np.int16))
+    reach = ndimage.distance_transform_edt(masks.vertebrae == 0, return_indices=True)
+    rim = reach[0] == 1.0
+    assert np.median(blurred.hu[rim]) > 140  # no soft tissue
+    wide = np.where(reach[0] <= 1.0, masks.vertebrae[tuple(reach[1])], 0).astype(np.uint8)
+    thinned, notes = thin_wide_masks(blurred, SpineMasks(spine.grid, wide, canal=masks.canal), Criteria().outline)
+    assert [note.code for note in notes] == ["wide_masks_thinned"]
+    assert (thinned.vertebrae != masks.vertebrae).sum() < 0.1 * (wide != masks.vertebrae).sum()
+    assert thin_wide_masks(blurred, masks, Criteria().outline)[1] == ()
 
 
 def of_l3(spine, labels, *cement):
