@@ -144,7 +144,10 @@ def _foramen_nodes(
     sign: int,
     criteria: SpineCriteria,
 ) -> NDArray[np.bool_] | None:
-    """Nodes of some rows between the two pedicles of one side, behind body and disc, in front of the facet joint."""
+    """Nodes of some rows between the two pedicles of one side, behind body and disc, in front of the facet joint.
+
+    A mask's rim is as sure as a voxel: what lies free right under the upper pedicle, or over the lower one, is foramen.
+    """
     above, below = upper.pedicles.get(side), lower.pedicles.get(side)
     if above is None or below is None or above.s_bottom_mm <= below.s_top_mm:
         return None
@@ -153,8 +156,9 @@ def _foramen_nodes(
     u, across = u[0], (sign * v)[0]
     nodes = np.zeros(front.shape, bool)
     first, last = int(np.ceil(below.s_top_mm)), int(np.floor(above.s_bottom_mm))
-    for row in range(max(first, rows.start), min(last + 1, rows.stop)):
-        share = (row - below.s_top_mm) / (above.s_bottom_mm - below.s_top_mm)
+    play = int(criteria.foramen_play_mm / lattice.step_mm)
+    for row in range(max(first - play, rows.start), min(last + 1 + play, rows.stop)):
+        share = np.clip((row - below.s_top_mm) / (above.s_bottom_mm - below.s_top_mm), 0.0, 1.0)
         medial = below.medial_mm + share * (above.medial_mm - below.medial_mm)
         lateral = below.lateral_mm + share * (above.lateral_mm - below.lateral_mm)
         columns = np.flatnonzero((across[0] >= medial - 0.5) & (across[0] <= lateral + 0.5))
@@ -164,7 +168,15 @@ def _foramen_nodes(
             facet = np.flatnonzero(behind & (bone[row, :, column] > 0) & (u[:, 0] > posterior_wall[row] + 3.0))
             stop = u[facet[0], 0] if len(facet) else np.inf
             nodes[row - rows.start, :, column] = behind & (u[:, 0] < stop)
+    _drop_what_bone_parts(nodes, bone[rows] > 0, first - rows.start, last - rows.start)
     return nodes
+
+
+def _drop_what_bone_parts(nodes: NDArray[np.bool_], bone: NDArray[np.bool_], first: int, last: int) -> None:
+    """Leave out what bone parts from the rows ``first`` to ``last``, column by column (in place)."""
+    for start, stop, step in ((last + 1, len(nodes), 1), (first - 1, -1, -1)):
+        for row in range(start, stop, step):
+            nodes[row] &= nodes[row - step] & ~bone[row - step]
 
 
 def _behind_front(front: NDArray[np.bool_], u: FloatArray, columns: NDArray[Any], wall_u: float) -> FloatArray:

@@ -127,6 +127,18 @@ def test_foraminal_leak(spine, sign, side):
     assert leak.canal_encroachment_fraction is None
 
 
+def test_a_foramen_reaches_up_to_the_pedicle_where_the_mask_beside_it_reaches_lower(spine):
+    free = spine.box((13, 17), (WALL_Y + 1, WALL_Y + 5), (z(spine) - 2, z(spine)))
+    lower = spine.box((10, 18), (WALL_Y, WALL_Y + 16), (z(spine) - 2, z(spine))) & ~free
+    labels = spine.masks().vertebrae.copy()
+    labels[lower] = VertebraLevel.L3.number
+    anatomy = describe_anatomy(SpineMasks(spine.grid, labels, canal=spine.masks().canal), Criteria())
+    assert anatomy.vertebra(VertebraLevel.L3).pedicles["left"].s_bottom_mm < z(spine) - 1
+    for voxels, place in ((free, Place.FORAMEN), (spine.ball((14, -4, z(spine) + 4), 1.5), Place.OUTSIDE)):
+        points = spine.grid.to_patient(np.argwhere(voxels))
+        assert (anatomy.lattice.lookup(anatomy.place, anatomy.axis.to_canal(points)) == place).all()
+
+
 def test_intradiscal_leak(spine):
     through = spine.box((-3, 3), (WALL_Y - 18, WALL_Y - 12), (z(spine) - 14, z(spine)))
     pool = spine.box((-8, 8), (WALL_Y - 22, WALL_Y - 8), (z(spine) - 19, z(spine) - 14))
