@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from leakseg.analysis import analyse
+from leakseg.analysis import analyse, describe_anatomy
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.findings import LeakType
 from leakseg.geometry import Grid
+from leakseg.likeness import beyond_likeness, trusted_bone
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
 from leakseg.stages.mixed import _contact_mm2, _touching_mm2, unmix_neighbours
@@ -154,6 +155,22 @@ def test_wide_masks_are_thinned_where_blur_spreads_the_cortex_over_their_rim(spi
     assert [note.code for note in notes] == ["wide_masks_thinned"]
     assert (thinned.vertebrae != masks.vertebrae).sum() < 0.1 * (wide != masks.vertebrae).sum()
     assert thin_wide_masks(blurred, masks, Criteria().outline)[1] == ()
+
+
+def test_bone_beside_cement_in_two_neighbours_is_like_each_others(spine):
+    anatomy = describe_anatomy(spine.masks(), Criteria())
+    _, v = anatomy.lattice.sections()
+    wet = np.broadcast_to(np.abs(v) < 12, anatomy.bone.shape)
+    boxes = ndimage.find_objects(anatomy.bone)
+    trusted = {
+        vertebra.level.number: trusted_bone(vertebra, boxes[vertebra.level.number - 1], wet, anatomy)
+        for vertebra in anatomy.vertebrae
+    }
+    middle = np.array(anatomy.vertebra(VertebraLevel.L3).body_centre_suv_mm)
+    before = middle - [0, 15.0 + 5, 0]
+    beyond = beyond_likeness(np.array([middle, before]), VertebraLevel.L3.number, trusted, anatomy)
+    assert beyond[0] == 0
+    assert beyond[1] == pytest.approx(5.0, abs=1.0)
 
 
 def of_l3(spine, labels, *cement):
