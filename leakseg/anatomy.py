@@ -61,8 +61,14 @@ class VertebraLevel(StrEnum):
         """The level with that label number inside leakseg."""
         return _LEVELS[number - 1]
 
+    def usual_neighbour(self, step: int) -> VertebraLevel | None:
+        """The next name up (-1) or down (1) that every spine has: no T13 and no L6; None beyond C1 and S1."""
+        ahead = _LEVELS[self.number : VertebraLevel.S1.number] if step > 0 else reversed(_LEVELS[: self.number - 1])
+        return next((level for level in ahead if level not in _OPTIONAL), None)
+
 
 _LEVELS = tuple(VertebraLevel)
+_OPTIONAL = (VertebraLevel.T13, VertebraLevel.L6)
 _NUMBERS = {level: position + 1 for position, level in enumerate(_LEVELS)}
 
 

@@ -138,13 +138,8 @@ def _between(upper: VertebraLevel, lower: VertebraLevel) -> list[VertebraLevel]:
 
 def _next(level: VertebraLevel, step: int) -> VertebraLevel | None:
     """The next name up (-1) or down (1); None beyond C2 and L5, where no neighbour is alike."""
-    number = level.number + step
-    while VertebraLevel.C2.number < number < VertebraLevel.S1.number:
-        name = VertebraLevel.from_number(number)
-        if name not in _OPTIONAL:
-            return name
-        number += step
-    return None
+    name = level.usual_neighbour(step)
+    return name if name is not None and VertebraLevel.C2.number < name.number < VertebraLevel.S1.number else None
 
 
 def _pitch(order: tuple[Vertebra, ...], end: Vertebra) -> float:

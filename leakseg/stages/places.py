@@ -7,6 +7,8 @@ On a lattice straightened along the canal, "behind the posterior wall", "between
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,12 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
             place[rows][foramen] = Place.FORAMEN
             gap[rows][foramen] = number + 1
             foramen_volumes[number, side] = float(np.count_nonzero(foramen & (bone[rows] == 0))) * lattice.step_mm**3
+    for upper, lower in _open_ends(vertebrae, gaps):
+        gaps = (*gaps, (upper.level, lower.level))
+        for side, sign in _SIDES.items():
+            foramen = _open_foramen(bony, upper, lower, side, sign, criteria) & (place == Place.OUTSIDE)
+            place[foramen] = Place.FORAMEN
+            gap[foramen] = len(gaps)
     place[canal] = Place.CANAL
     gap[canal] = 0
     arrays = (bone, bodies, place, gap, canal)
@@ -72,6 +80,46 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
         canal_from=canal_from,
         canal_certain=bony.wall.certain,
     )
+
+
+def _open_ends(
+    vertebrae: tuple[Vertebra, ...], gaps: tuple[tuple[VertebraLevel, VertebraLevel], ...]
+) -> Iterator[tuple[Vertebra, Vertebra]]:
+    """Beyond the first and the last vertebra, each with one as high as stands beside it, and the usual name.
+
+    Masks end before the spine does, and leave vertebrae out: half of such a foramen's borders are seen all the same.
+    """
+    by_level = {vertebra.level: vertebra for vertebra in vertebrae}
+    heights = [
+        by_level[upper].pedicles[side].s_bottom_mm - by_level[lower].pedicles[side].s_top_mm
+        for upper, lower in gaps
+        for side in by_level[upper].pedicles.keys() & by_level[lower].pedicles.keys()
+    ]
+    height = float(np.median(heights)) if heights else 0.0
+    if height <= 0:
+        return
+    for end, step in ((vertebrae[0], -1), (vertebrae[-1], 1)):
+        name = end.level.usual_neighbour(step)
+        if name is None:
+            continue
+        moved = {
+            side: replace(one, s_top_mm=one.s_bottom_mm - height)
+            if step > 0
+            else replace(one, s_bottom_mm=one.s_top_mm + height)
+            for side, one in end.pedicles.items()
+        }
+        other = replace(end, level=name, pedicles=moved)
+        yield (end, other) if step > 0 else (other, end)
+
+
+def _open_foramen(
+    bony: BonySpine, upper: Vertebra, lower: Vertebra, side: str, sign: int, criteria: SpineCriteria
+) -> NDArray[np.bool_]:
+    """Nodes between a vertebra's pedicle and where the next one's is to be; no facet closes it, so it is shallow."""
+    shallow = replace(criteria, foramen_depth_mm=criteria.pedicle_depth_mm)
+    whole = slice(0, bony.lattice.shape[0])
+    foramen = _foramen_nodes(bony, bony.body, whole, upper, lower, side, sign, shallow)
+    return np.zeros(bony.lattice.shape, np.bool_) if foramen is None else foramen
 
 
 def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:

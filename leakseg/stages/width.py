@@ -52,7 +52,8 @@ def thin_wide_masks(
         "wide_masks_thinned",
         "info",
         f"The vertebra masks reach beyond the bone all round: their outermost {layers} "
-        f"{'layer' if layers == 1 else 'layers'} of voxels, less than half as dense as the cortex under them, counted as outside bone.",
+        f"{'layer' if layers == 1 else 'layers'} of voxels, less than half as dense as those under them, counted as "
+        "outside bone.",
     )
     return replace(masks, vertebrae=vertebrae), (note,)
 
