@@ -60,9 +60,13 @@ def _vertebra_at(spine: SpineAnatomy, s_mm: float) -> Vertebra:
 
 
 def _shape(points: FloatArray, suv: FloatArray, part: CementPart, cement: CementMap) -> Features:
-    """Length along the part's own course, and the width of a tube of that length and volume."""
+    """Length along the part's own course, and the width of a tube of that length and volume.
+
+    Thick voxels leave of a thin strand a few that are mostly cement: it is no shorter than its cement is spread.
+    """
     voxel = float(np.cbrt(cement.grid.voxel_volume_mm3))
     length = _path_length(points, max(_CELL_MM, 1.05 * max(cement.grid.spacing_mm))) + voxel
+    length = max(length, _spread_length_mm(part, cement))
     width = 2.0 * float(np.sqrt(part.volume_mm3 / (np.pi * length)))
     spans = np.ptp(suv, axis=0) + voxel
     return {
@@ -97,6 +101,20 @@ def _path_length(points: FloatArray, cell_mm: float) -> float:
     first[~np.isfinite(first)] = -1
     second = csgraph.dijkstra(graph, directed=False, indices=int(np.argmax(first)))
     return float(second[np.isfinite(second)].max())
+
+
+def _spread_length_mm(part: CementPart, cement: CementMap) -> float:
+    """Length of the straight rod that is spread as the part's cement with its rim is.
+
+    The voxels' own spread is taken off it, and as much again for the blur between them.
+    """
+    index = np.vstack([part.index, part.rim_index])
+    weight = cement.fraction[tuple(index.T)].astype(np.float64)
+    if weight.sum() <= 0:
+        return 0.0
+    steps = cement.grid.affine[:3, :3]
+    spread = np.cov(index @ steps.T, rowvar=False, aweights=weight, ddof=0) - steps @ steps.T / 6
+    return float(np.sqrt(12 * max(0.0, np.linalg.eigvalsh(spread)[-1])))
 
 
 def _thickness(part: CementPart, cement: CementMap) -> float:

@@ -104,13 +104,18 @@ def _weights(
     return np.asarray(weight * voxel, dtype=np.float64)
 
 
-def _joined(
-    outside: NDArray[np.bool_], spacing_mm: tuple[float, float, float], join_mm: float
-) -> list[NDArray[np.int64]]:
-    """Voxels of each piece, by their position in `numpy.argwhere`; pieces with a small gap are taken together."""
-    box = ndimage.find_objects(outside.astype(np.uint8))[0]
+def _joined(cement: CementMap, outside: NDArray[np.bool_], criteria: LeakCriteria) -> list[NDArray[np.int64]]:
+    """Voxels of each piece, by their position in `numpy.argwhere`; pieces with a small gap are taken together.
+
+    So are pieces that a trail of faint voxels joins, where voxels are so thick that a thin strand fills none of them.
+    """
+    spacing_mm = cement.grid.spacing_mm
+    join_mm = max(criteria.join_mm, *spacing_mm)
+    box = widened(ndimage.find_objects(outside.astype(np.uint8))[0], outside.shape, 0.0, spacing_mm)
     own = outside[box]
     near = edt.edt(~own, anisotropy=spacing_mm, black_border=False) <= max(join_mm / 2, 1e-6)
+    if max(spacing_mm) >= criteria.trail_voxel_mm:
+        near |= (cement.labels[box] == 0) & (cement.fraction[box] >= criteria.trail_fraction)
     numbers = cc3d.connected_components(near, connectivity=26)[own]
     return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
 
@@ -128,7 +133,7 @@ def _pieces(
     connected = cc3d.connected_components(outside, connectivity=26)[tuple(index.T)]
     least = criteria.min_leak_volume_mm3 / cement.grid.voxel_volume_mm3
     found = []
-    for members in _joined(outside, cement.grid.spacing_mm, max(criteria.join_mm, *cement.grid.spacing_mm)):
+    for members in _joined(cement, outside, criteria):
         own = connected[members]
         numbers, counts = np.unique(own, return_counts=True)
         roots = [number for number in numbers[counts >= least] if leaving[members[own == number]].any()]

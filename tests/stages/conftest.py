@@ -108,3 +108,14 @@ def coarse_spine() -> BoxSpine:
 def fine_spine() -> BoxSpine:
     """Its sagittal steps are so fine that a gap of one is no gap."""
     return BoxSpine(step_mm=(1.0, 0.6, 1.0))
+
+
+@pytest.fixture(scope="session")
+def two_levels() -> BoxSpine:
+    """Nothing stands beyond L2 and L3."""
+    return BoxSpine(levels=("L2", "L3"))
+
+
+@pytest.fixture(scope="session")
+def thick_spine() -> BoxSpine:
+    return BoxSpine(step_mm=(3.0, 3.0, 3.0))

@@ -12,9 +12,12 @@ from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import LeakRoute, LeakSubtype, LeakType, Side
 from leakseg.geometry import Grid, canonical
+from leakseg.pieces import OUTSIDE, CementMap
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.densities import read_densities, search_window
-from leakseg.stages.measure import exiting_root
+from leakseg.stages.features import describe_part
+from leakseg.stages.measure import exiting_root, measure_part
+from leakseg.stages.parts import split_by_place
 from leakseg.volume import Volume
 
 WALL_Y = -8.0
@@ -127,6 +130,14 @@ def test_foraminal_leak(spine, sign, side):
     assert leak.canal_encroachment_fraction is None
 
 
+def test_a_leak_under_the_last_pedicle_that_the_masks_hold_is_foraminal(two_levels):
+    spine = two_levels
+    leak_mask = spine.box((11.5, 16.5), (WALL_Y, WALL_Y + 5), (z(spine) - 12, z(spine) - 4))
+    (leak,) = run(spine, spine.fill("L3"), leak_mask).leaks
+    assert (leak.type, leak.segment, leak.exiting_root) == (LeakType.FORAMINAL, "L3/L4", "L3")
+    assert leak.foraminal_occupation_fraction is None
+
+
 def test_a_foramen_reaches_up_to_the_pedicle_where_the_mask_beside_it_reaches_lower(spine):
     free = spine.box((13, 17), (WALL_Y + 1, WALL_Y + 5), (z(spine) - 2, z(spine)))
     lower = spine.box((10, 18), (WALL_Y, WALL_Y + 16), (z(spine) - 2, z(spine))) & ~free
@@ -205,6 +216,45 @@ def test_thick_slices_blur_a_vein_to_hardly_more_than_cortex_and_a_channel_tells
     assert (leak.type, leak.route, leak.side) == (LeakType.VENOUS, LeakRoute.SEGMENTAL, Side.LEFT)
     as_bone = vein[0], 660
     assert run(coarse_spine, fill, other=(channel, as_bone)).leaks == ()
+
+
+def features_beside_the_body(spine, fractions):
+    """Of each part what classifiers see, where voxels beside L3's body are cement to these fractions."""
+    masks = spine.masks()
+    anatomy = describe_anatomy(masks, Criteria())
+    middle = np.rint(spine.grid.to_index(np.array([spine.body_half_width_mm + 6, WALL_Y - 15, z(spine)]))).astype(int)
+    fraction = np.zeros(spine.grid.shape, np.float32)
+    for step, share in fractions.items():
+        fraction[tuple(middle + step)] = share
+    labels = np.where(fraction >= 0.25, OUTSIDE, 0).astype(np.uint8)
+    window = tuple(slice(0, size) for size in spine.grid.shape)
+    cement = CementMap(
+        window, spine.grid, labels, fraction, np.zeros_like(fraction), 1800.0, 40.0, 900.0, "half", contact_mm=8.0
+    )
+    volume, treated = spine.volume(), (VertebraLevel.L3,)
+    parts = split_by_place(cement, anatomy, Criteria().leaks)
+    return [
+        describe_part(
+            part,
+            measure_part(part, cement, anatomy, masks, volume, treated, Criteria().leaks),
+            cement,
+            anatomy,
+            masks,
+        )
+        for part in parts
+    ]
+
+
+def test_thick_voxels_that_a_thin_strand_fills_in_part_are_one_long_piece(thick_spine):
+    spine = thick_spine
+    strand = {(0, -2, 0): 0.4, (0, -1, 0): 0.16, (0, 0, 1): 0.2, (1, 1, 1): 0.4, (1, 2, 1): 0.2}
+    (found,) = features_beside_the_body(spine, strand)
+    assert found["elongation"] > 4
+    (piece,) = features_beside_the_body(spine, {step: share for step, share in strand.items() if step[1] > -1})
+    assert piece["elongation"] > 2.5
+    lump = {(0, 0, 0): 0.6} | {tuple(way * unit): 0.2 for unit in np.eye(3, dtype=int) for way in (1, -1)}
+    (found,) = features_beside_the_body(spine, lump)
+    assert found["elongation"] < 2
 
 
 def test_a_needles_track_behind_the_arch_is_found_and_a_plaque_as_far_before_the_body_is_not(spine):
