@@ -20,8 +20,8 @@ class LeakCriteria:
     """Cement counts in a second place only where it reaches this far across the border into it."""
     join_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 1.3
     """Pieces in one place with a smaller gap between them, or one of less than a slice or pixel, are one leak ..."""
-    trail_voxel_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 2.0
-    """... or, with voxels from this size on in any direction, such as are joined by a trail of voxels ..."""
+    trail_max_voxels: Annotated[int, Ge(1), Unit("1"), CONVENTION] = 2
+    """... or such of so few voxels that they show no shape, joined by a trail of voxels ..."""
     trail_fraction: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.15
     """... of which cement fills at least this share each ..."""
     exits_apart_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 5.0

@@ -107,16 +107,18 @@ def _weights(
 def _joined(cement: CementMap, outside: NDArray[np.bool_], criteria: LeakCriteria) -> list[NDArray[np.int64]]:
     """Voxels of each piece, by their position in `numpy.argwhere`; pieces with a small gap are taken together.
 
-    So are pieces that a trail of faint voxels joins, where voxels are so thick that a thin strand fills none of them.
+    So are pieces of so few voxels that they show no shape where a trail of fainter voxels joins them.
     """
     spacing_mm = cement.grid.spacing_mm
     join_mm = max(criteria.join_mm, *spacing_mm)
     box = widened(ndimage.find_objects(outside.astype(np.uint8))[0], outside.shape, 0.0, spacing_mm)
     own = outside[box]
     near = edt.edt(~own, anisotropy=spacing_mm, black_border=False) <= max(join_mm / 2, 1e-6)
-    if max(spacing_mm) >= criteria.trail_voxel_mm:
-        near |= (cement.labels[box] == 0) & (cement.fraction[box] >= criteria.trail_fraction)
-    numbers = cc3d.connected_components(near, connectivity=26)[own]
+    groups = cc3d.connected_components(near, connectivity=26).astype(np.int64)
+    few = (np.bincount(groups[own]) <= criteria.trail_max_voxels)[groups] & near
+    trail = few | ((cement.labels[box] == 0) & (cement.fraction[box] >= criteria.trail_fraction))
+    by_trail = cc3d.connected_components(trail, connectivity=26) + groups.max()
+    numbers = np.where(few, by_trail, groups)[own]
     return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
 
 
