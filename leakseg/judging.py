@@ -68,8 +68,9 @@ class Yardstick:
 def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a piece counts as cement; the less it hangs together with cement inside bone, the more is asked."""
     dense = piece.dense_end >= criteria.detached_core_share
-    if piece.faint:
-        return _is_faint_strand(piece, scan, criteria)
+    rim = scan.thick and _is_rim_of_bone(piece, criteria)
+    if piece.faint or rim:
+        return not rim and _is_faint_strand(piece, scan, criteria)
     # Nearer to cement than to cortex, which tells something where cement is plainly denser than cortex.
     plainly_denser = scan.plainly_denser(criteria)
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
@@ -112,6 +113,12 @@ def _goes_into_bone(piece: DensePiece, scan: Yardstick, criteria: CementCriteria
     """Whether a piece goes on into more bone than it holds, no denser than cortex that is as dense as the cement."""
     as_dense = not scan.plainly_denser(criteria) and piece.middle < scan.cortex
     return as_dense and piece.rooted > criteria.touching_max_rooted
+
+
+def _is_rim_of_bone(piece: DensePiece, criteria: CementCriteria) -> bool:
+    """Whether a piece lies between bones and goes on into more bone than it holds: thick voxels that bone shares."""
+    more = piece.rooted > criteria.touching_max_rooted and piece.walled > criteria.rooted_max_walled
+    return more and not piece.neural
 
 
 def _reach_mm(piece: DensePiece, criteria: CementCriteria) -> float:
@@ -190,7 +197,8 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
 def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether across its gap to inner cement a piece is no strand, or no denser than cortex.
 
-    Unless it is so dense that it must be cement, or lies in canal or foramen, where faint strands are cement too.
+    Unless it is so dense that it must be cement and no sheet away from the bone, as plaques in the aorta's wall are, or
+    lies in canal or foramen, where faint strands are cement too.
     """
     if piece.to_inner_mm <= criteria.gap_mm:
         return False
@@ -198,7 +206,9 @@ def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) ->
     clear = scan.plainly_denser(criteria) and piece.dense_end >= clear_share
     faint = not piece.neural and piece.dense_end < min(scan.cortex, criteria.strand_core_share)
     large = piece.size_mm3 > criteria.gap_max_mm3 and not _is_long_strand(piece, scan, criteria)
-    return faint or ((large or piece.flat > criteria.max_flat) and not clear)
+    flat = piece.flat > criteria.max_flat
+    plaque = flat and piece.off_bone_mm > criteria.bare_off_mm
+    return faint or ((large or flat) and not clear) or plaque
 
 
 def _is_bare_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:

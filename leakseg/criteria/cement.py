@@ -194,6 +194,15 @@ class CementCriteria:
         float, Gt(0), Unit("1"), Source("measured here: leaks put into three real scans to 0.1, a rib's head 3.3")
     ] = 1.0
     """... of one that touches inner cement this much, where cement is hardly denser than cortex and it no denser."""
+    rooted_max_walled: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here: phantom_study.toml, 5 mm slices: leaks that go on so far to 0.27, endplates from 0.39"),
+    ] = 0.35
+    """With thick voxels a piece outside canal and foramina that goes on into more bone than that is bone, where more
+    than this share of what lies round it is."""
     max_walled: Annotated[
         float,
         Gt(0),

@@ -61,6 +61,21 @@ def test_a_thick_piece_across_a_gap_counts_where_it_is_plainly_cement():
     assert not judged(lump, dense_end=0.6)
 
 
+def test_a_sheet_before_the_bone_is_a_plaque_as_dense_as_it_may_be_and_one_on_the_bone_is_cement():
+    patch = replace(VEIN, size_mm3=177.0, middle=0.82, dense_end=0.9, to_inner_mm=3.0, to_bone_mm=1.3, flat=0.57)
+    assert not is_core_of_cement(replace(patch, off_bone_mm=4.6), FINE, CementCriteria())
+    assert is_core_of_cement(replace(patch, off_bone_mm=1.0), FINE, CementCriteria())
+    assert is_core_of_cement(replace(patch, off_bone_mm=4.6, flat=0.2), FINE, CementCriteria())
+
+
+def test_what_thick_voxels_share_with_an_endplate_is_no_leak():
+    rim = replace(VEIN, size_mm3=33.0, middle=0.41, dense_end=0.43, to_inner_mm=4.0, rooted=34.0, walled=0.51)
+    assert not judged(rim, THICK)
+    assert judged(rim, THICK, rooted=0.2)
+    assert judged(rim, THICK, walled=0.25)
+    assert judged(rim, THICK, neural=True)
+
+
 def test_a_long_strand_across_a_gap_is_a_vein_however_much_it_holds_and_a_lump_is_none():
     vein = replace(VEIN, size_mm3=293.0, middle=0.47, dense_end=0.69, to_inner_mm=4.0, section_mm2=6.2)
     assert judged(vein)
