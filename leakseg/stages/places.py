@@ -55,10 +55,11 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
             foramen_volumes[number, side] = float(np.count_nonzero(foramen & (bone[rows] == 0))) * lattice.step_mm**3
     for upper, lower in _open_ends(vertebrae, gaps):
         gaps = (*gaps, (upper.level, lower.level))
-        for side, sign in _SIDES.items():
-            foramen = _open_foramen(bony, upper, lower, side, sign, criteria) & (place == Place.OUTSIDE)
-            place[foramen] = Place.FORAMEN
-            gap[foramen] = len(gaps)
+        for side in upper.pedicles:
+            rows, foramen = _open_foramen(bony, upper, lower, side, criteria)
+            foramen &= place[rows] == Place.OUTSIDE
+            place[rows][foramen] = Place.FORAMEN
+            gap[rows][foramen] = len(gaps)
     place[canal] = Place.CANAL
     gap[canal] = 0
     arrays = (bone, bodies, place, gap, canal)
@@ -113,13 +114,19 @@ def _open_ends(
 
 
 def _open_foramen(
-    bony: BonySpine, upper: Vertebra, lower: Vertebra, side: str, sign: int, criteria: SpineCriteria
-) -> NDArray[np.bool_]:
-    """Nodes between a vertebra's pedicle and where the next one's is to be; no facet closes it, so it is shallow."""
+    bony: BonySpine, upper: Vertebra, lower: Vertebra, side: str, criteria: SpineCriteria
+) -> tuple[slice, NDArray[np.bool_]]:
+    """Rows of the lattice, and nodes in them between a pedicle and where the next vertebra's is to be.
+
+    No facet closes such a foramen, so it is shallow.
+    """
+    play = criteria.foramen_play_mm + 1.0
+    ends = np.array([lower.pedicles[side].s_top_mm - play, upper.pedicles[side].s_bottom_mm + play])
+    first, last = np.clip(np.rint(ends / bony.lattice.step_mm).astype(int), 0, bony.lattice.shape[0])
+    rows = slice(int(first), int(last))
     shallow = replace(criteria, foramen_depth_mm=criteria.pedicle_depth_mm)
-    whole = slice(0, bony.lattice.shape[0])
-    foramen = _foramen_nodes(bony, bony.body, whole, upper, lower, side, sign, shallow)
-    return np.zeros(bony.lattice.shape, np.bool_) if foramen is None else foramen
+    foramen = _foramen_nodes(bony, bony.body[rows], rows, upper, lower, side, _SIDES[side], shallow)
+    return rows, np.zeros_like(bony.body[rows]) if foramen is None else foramen
 
 
 def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
@@ -221,7 +228,13 @@ def _foramen_nodes(
 
 
 def _drop_what_bone_parts(nodes: NDArray[np.bool_], bone: NDArray[np.bool_], first: int, last: int) -> None:
-    """Leave out what bone parts from the rows ``first`` to ``last``, column by column (in place)."""
+    """Leave out what bone parts from the rows ``first`` to ``last``, column by column (in place).
+
+    Where none of those is seen, nothing is left.
+    """
+    if first >= len(nodes) or last < 0:
+        nodes[:] = False
+        return
     for start, stop, step in ((last + 1, len(nodes), 1), (first - 1, -1, -1)):
         for row in range(start, stop, step):
             nodes[row] &= nodes[row - step] & ~bone[row - step]
