@@ -189,9 +189,13 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
 
 
 def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether a core is nearer to cement than to cortex, and no denser than cement, as clips are."""
+    """Whether a core is nearer to cement than to cortex, and no denser than cement, as clips are.
+
+    What goes on from inner cement may be denser: barium lies in clumps.
+    """
     least = max(scan.cortex_edge, criteria.strand_core_share)
-    return least <= core.dense_end <= scan.densest
+    goes_on = core.to_inner_mm <= criteria.gap_mm
+    return least <= core.dense_end and (goes_on or core.dense_end <= scan.densest)
 
 
 def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:

@@ -68,6 +68,12 @@ def test_a_sheet_before_the_bone_is_a_plaque_as_dense_as_it_may_be_and_one_on_th
     assert is_core_of_cement(replace(patch, off_bone_mm=4.6, flat=0.2), FINE, CementCriteria())
 
 
+def test_a_core_that_goes_on_from_inner_cement_may_be_denser_and_a_clip_apart_is_none():
+    clump = replace(VEIN, middle=0.84, dense_end=1.2, to_inner_mm=0.4)
+    assert is_core_of_cement(clump, FINE, CementCriteria())
+    assert not is_core_of_cement(replace(clump, to_inner_mm=3.0), FINE, CementCriteria())
+
+
 def test_what_thick_voxels_share_with_an_endplate_is_no_leak():
     rim = replace(VEIN, size_mm3=33.0, middle=0.41, dense_end=0.43, to_inner_mm=4.0, rooted=34.0, walled=0.51)
     assert not judged(rim, THICK)
