@@ -156,15 +156,6 @@ class SpineMasks:
         )
         return k, j, i
 
-    def block_in(self, window: tuple[slice, slice, slice], margin: int = 0) -> tuple[slice, slice, slice]:
-        """What `bounding_box` finds of the vertebrae in a window that holds them all, without going through it."""
-        assert self.block is not None
-        k, j, i = (
-            slice(max(side.start - outer.start - margin, 0), min(side.stop + margin, outer.stop) - outer.start)
-            for side, outer in zip(self.block, window, strict=True)
-        )
-        return k, j, i
-
     def filled(self, vertebrae: NDArray[np.uint8]) -> SpineMasks:
         """The masks with voxels given to levels inside the blocks that these fill already: the blocks stay."""
         masks = replace(self, vertebrae=vertebrae)

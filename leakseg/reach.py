@@ -46,6 +46,19 @@ def within(window: tuple[slice, ...], outer: tuple[slice, ...]) -> Window:
     return (sides[0], sides[1], sides[2])
 
 
+def lying_in(block: Window | None, outer: tuple[slice, ...], margin: int = 0) -> Window:
+    """A block of the whole array as a block of another that holds it, with a margin as far as that goes.
+
+    What `bounding_box` finds there of all that the block holds, without going through it.
+    """
+    assert block is not None
+    k, j, i = (
+        slice(max(side.start - big.start - margin, 0), min(side.stop + margin, big.stop) - big.start)
+        for side, big in zip(block, outer, strict=True)
+    )
+    return k, j, i
+
+
 def cut_out(array: NDArray[T], lies: Window | None, room: tuple[slice, ...]) -> NDArray[T]:
     """What a block of the whole array holds, of which ``array`` is the part that ``lies`` there; zero elsewhere."""
     result = np.zeros([side.stop - side.start for side in room], array.dtype)

@@ -18,7 +18,18 @@ from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
 from leakseg.pieces import INSIDE, METAL, OUTSIDE, CementMap, LeakedCement, ScanDensities
-from leakseg.reach import Window, connected_pieces, deeper, grown, near, pieces_with, widened, window_round, within
+from leakseg.reach import (
+    Window,
+    connected_pieces,
+    deeper,
+    grown,
+    lying_in,
+    near,
+    pieces_with,
+    widened,
+    window_round,
+    within,
+)
 from leakseg.volume import Volume, denser_than
 
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
@@ -54,7 +65,7 @@ def segment_inner_cement(
     Where cortex is as dense as cement it is followed within a vertebra only: facets touch, and lead up the spine.
     """
     inner = untouched(densities.grid.shape)
-    spine = masks.block_in(densities.window, 1)  # a border of the block would be no surface
+    spine = lying_in(masks.block, densities.window, 1)  # a border of the block would be no surface
     deep = densities.edge(densities.cancellous, criteria.edge_share)
     rim = max(deep, densities.edge(densities.cortex, criteria.edge_share))
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm
