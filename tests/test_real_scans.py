@@ -5,7 +5,10 @@ import json
 import sys
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
+from scipy import ndimage
 
 from leakseg.cli import run_command
 
@@ -47,6 +50,23 @@ def test_a_spine_that_nobody_treated_has_no_cement_and_no_leak(tmp_path, scan, m
     assert not any(level["treated"] for level in report["levels"])
     assert [level["level"] for level in report["levels"]] == levels
     assert report["masks"]["canal_from"] == canal_from
+
+
+def test_the_sacrum_without_a_mask_is_no_leak_of_cement_hardly_denser_than_cortex(tmp_path):
+    """VerSe's masks end at L5: dense bone of the sacrum lies where the next foramen is to be."""
+    scan = nibabel.load(VERSE005 / "ct.nii.gz")
+    masks = np.asarray(nibabel.load(VERSE005 / "vertebrae.nii.gz").dataobj)
+    depth = ndimage.distance_transform_edt(masks == 23)  # L4, in voxels of 1 mm
+    deepest = np.unravel_index(depth.argmax(), depth.shape)
+    ball = sum((axis - at) ** 2 for axis, at in zip(np.indices(masks.shape), deepest, strict=True)) <= 7.0**2
+    hu = np.where(ball, 1100.0, scan.get_fdata()).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(hu, scan.affine), tmp_path / "weak.nii.gz")
+    out = tmp_path / "out"
+    arguments = ["run", str(tmp_path / "weak.nii.gz"), *VERSE005_MASKS, "-o", str(out), "--write", "json"]
+    assert run_command([*arguments, "--workers", "0"]) == 0
+    report = json.loads((out / "weak" / "report.json").read_text(encoding="utf-8"))
+    assert [level["level"] for level in report["levels"] if level["treated"]] == ["L4"]
+    assert report["leaks"] == []
 
 
 @pytest.mark.slow
