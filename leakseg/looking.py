@@ -135,7 +135,7 @@ class Look:
             to_inner_mm=_distance_mm(index, self.inner, scene.spacing_mm),
             to_bone_mm=float(from_bone[own].min()),
             cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, scene.hu.shape, strict=True)),
-            neural=float(self._between_bones(place, suv).mean()) > _MOST,
+            neural=float(between_bones(self.spine, suv).mean()) > _MOST,
             rooted=scene.rooted(own, whole, (self.inner, self.metal)),
             walled=scene.walled(own, whole),
             behind=bool(np.median(self.spine.behind_wall_mm(suv)) > 0),
@@ -160,16 +160,6 @@ class Look:
         clear = np.count_nonzero(own & over_halo & ~self._beside_inner[whole])
         clear_mm3 = float(clear * self.scene.densities.grid.voxel_volume_mm3)
         return may_be and clear_mm3 >= self.criteria.min_over_halo_mm3
-
-    def _between_bones(self, place: NDArray[np.uint8], suv: FloatArray) -> NDArray[np.bool_]:
-        """Which points lie in the canal, or in a foramen between two vertebrae of the masks.
-
-        Beyond the masks' ends a foramen is half seen, and bone without a mask may lie there: the sacrum's, a rib's.
-        """
-        seen = {vertebra.level for vertebra in self.spine.vertebrae}
-        closed = [number for number, levels in enumerate(self.spine.gaps, start=1) if seen.issuperset(levels)]
-        in_closed = np.isin(self.spine.lattice.lookup(self.spine.gap, suv), closed)
-        return np.asarray((place == Place.CANAL) | ((place == Place.FORAMEN) & in_closed))
 
     @cached_property
     def _beside_inner(self) -> NDArray[np.bool_]:
@@ -200,6 +190,17 @@ class Look:
         piece = np.zeros([side.stop - side.start for side in room], bool)
         piece[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(whole, room, strict=True))] = own
         led[room] |= near(piece, reach_mm, spacing, half_voxel_mm(spacing)) & self.channels[room]
+
+
+def between_bones(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.bool_]:
+    """Which points ``(N, 3)`` lie in the canal, or in a foramen between two vertebrae of the masks.
+
+    Beyond the masks' ends a foramen is half seen, and bone without a mask may lie there: the sacrum's, a rib's.
+    """
+    seen = {vertebra.level for vertebra in spine.vertebrae}
+    closed = [number for number, levels in enumerate(spine.gaps, start=1) if seen.issuperset(levels)]
+    place, gap = spine.lattice.lookup(spine.place, suv), spine.lattice.lookup(spine.gap, suv)
+    return np.asarray((place == Place.CANAL) | ((place == Place.FORAMEN) & np.isin(gap, closed)))
 
 
 def rim_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -50,6 +50,7 @@ def test_a_spine_that_nobody_treated_has_no_cement_and_no_leak(tmp_path, scan, m
     assert not any(level["treated"] for level in report["levels"])
     assert [level["level"] for level in report["levels"]] == levels
     assert report["masks"]["canal_from"] == canal_from
+    assert "dense_matter_unexplained" not in [note["code"] for note in report["quality"]]
 
 
 def test_the_sacrum_without_a_mask_is_no_leak_of_cement_hardly_denser_than_cortex(tmp_path):

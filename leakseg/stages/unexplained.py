@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
+from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
+from leakseg.looking import between_bones
 from leakseg.pieces import ScanDensities
 from leakseg.reach import connected_pieces, pieces_of
 from leakseg.volume import Volume, denser_than
@@ -26,8 +27,7 @@ def doubt_unexplained_matter(
     dense = denser_than(volume.hu[window], limit)
     dense &= (masks.vertebrae[window] == 0) & ~densities.metal
     index = np.argwhere(dense)
-    place = spine.lattice.lookup(spine.place, spine.axis.to_canal(grid.to_patient(index)))
-    dense[tuple(index[~np.isin(place, (Place.CANAL, Place.FORAMEN))].T)] = False
+    dense[tuple(index[~between_bones(spine, spine.axis.to_canal(grid.to_patient(index)))].T)] = False
     pieces = connected_pieces(pieces_of(dense, criteria.unexplained_min_mm3, grid.voxel_volume_mm3))
     notes = []
     for number, box in enumerate(ndimage.find_objects(pieces.astype(np.int32)), start=1):
