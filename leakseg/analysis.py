@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from leakseg.allocator import in_huge_pages
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.answers import judged_by
 from leakseg.criteria import Criteria
@@ -301,14 +302,14 @@ def _cement_report(found: CementMap) -> CementReport:
 
 
 def _cement_labels(volume: Volume, found: CementMap) -> LabelMap:
-    labels = np.zeros(volume.grid.shape, np.uint8)
+    labels = in_huge_pages(volume.grid.shape, np.uint8)
     labels[found.window] = found.labels
     legend = {1: "cement inside bone", 2: "cement outside bone", 3: "metal"}
     return LabelMap(volume.grid, labels, legend)
 
 
 def _leak_labels(volume: Volume, found: CementMap, pieces: tuple[CementPart, ...]) -> LabelMap:
-    labels = np.zeros(volume.grid.shape, np.min_scalar_type(len(pieces)))
+    labels = in_huge_pages(volume.grid.shape, np.min_scalar_type(len(pieces)).type)
     window = labels[found.window]
     for number, part in enumerate(pieces, start=1):
         window[tuple(part.index.T)] = number
