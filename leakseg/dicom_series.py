@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.geometry import FloatArray, Grid
+from leakseg.source_headers import source_headers, uid_of
 from leakseg.volume import ScanSource
 
 _NEVER_ABSENT = (
@@ -144,11 +145,13 @@ def read_series(source: ScanSource, grid: Grid) -> DicomSeries | None:
     None where the source names no study or no instances that a result could refer to.
     """
     with quiet():
-        datasets = list(_datasets(source))
+        datasets = list(source_headers(source))
         frames = [frame for dataset in datasets for frame in _frames(dataset)]
         first = {id(frame.dataset): frame.position for frame in reversed(frames)}
-        slices = tuple(Slice(_uid(one, "SOPClassUID"), _uid(one, "SOPInstanceUID"), first[id(one)]) for one in datasets)
-        if not slices or not _uid(datasets[0], "StudyInstanceUID") or not all(one.sop_instance_uid for one in slices):
+        slices = tuple(
+            Slice(uid_of(one, "SOPClassUID"), uid_of(one, "SOPInstanceUID"), first[id(one)]) for one in datasets
+        )
+        if not slices or not uid_of(datasets[0], "StudyInstanceUID") or not all(one.sop_instance_uid for one in slices):
             return None
         layout, why_not = _layout(frames, datasets, grid)
         common = _common(frames, datasets, layout, grid)
@@ -164,15 +167,6 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")
         yield
-
-
-def _datasets(source: ScanSource) -> Iterator[Any]:
-    import pydicom
-
-    for path in source.files:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-        if source.series_instance_uid in {None, _uid(dataset, "SeriesInstanceUID")}:
-            yield dataset
 
 
 def _frames(dataset: Any) -> Iterator[_Frame]:
@@ -193,7 +187,7 @@ def _numbers(layers: tuple[Any, ...], keyword: str) -> FloatArray:
 
 
 def _layout(frames: list[_Frame], datasets: list[Any], grid: Grid) -> tuple[Layout | None, str]:
-    uids = {_uid(dataset, "FrameOfReferenceUID") for dataset in datasets}
+    uids = {uid_of(dataset, "FrameOfReferenceUID") for dataset in datasets}
     if len(uids) > 1 or not all(uids):
         return None, "the source does not name one frame of reference"
     if len(frames) > len(datasets) > 1:
@@ -293,13 +287,6 @@ def _text(dataset: Any, keyword: str) -> str:
         return "" if several is None else str(several).strip(" \0")
     except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError):
         return ""
-
-
-def _uid(dataset: Any, keyword: str) -> str:
-    """As `_text`, without the cost of pydicom's conversions: it is asked of every slice."""
-    element = dataset.get_item(keyword)
-    value = None if element is None else element.value
-    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
 
 
 def _decimals(values: Any) -> list[Any]:

@@ -124,7 +124,7 @@ def write_nifti(path: Path, grid: Grid, array: NDArray[Any]) -> None:
     image.header.set_slope_inter(1.0, 0.0)
     head = BytesIO()
     image.header.write_to(head)
-    parts = chain([head.getvalue()], map(np.ascontiguousarray, array))
+    parts: Iterator[Any] = chain([head.getvalue()], map(np.ascontiguousarray, array))
     with path.open("wb") as stream:
         for part in _packed(parts) if path.name.endswith(".gz") else parts:
             stream.write(part)

@@ -1,5 +1,6 @@
 """NIfTI and NRRD: read and written to the same place of the patient as other libraries read and write them."""
 
+import gzip
 import itertools
 
 import nibabel as nib
@@ -179,3 +180,14 @@ def test_what_is_no_image_is_told_in_one_sentence_without_its_name(tmp_path, nam
 )
 def test_image_files_by_name(tmp_path, name, expected):
     assert is_image_file(tmp_path / name) is expected
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32])
+def test_a_file_written_a_slice_at_a_time_is_what_nibabel_writes_of_the_whole(tmp_path, kind):
+    grid = Grid(VALUES.shape, np.array([[0, 0, 2.0, -30], [0, 3.0, 0, 40], [2.5, 0, 0, -700.25], [0, 0, 0, 1]]))
+    for array in (VALUES.astype(kind), VALUES.astype(kind)[:, ::-1]):
+        write_nifti(tmp_path / "x.nii", grid, array)
+        write_nifti(tmp_path / "x.nii.gz", grid, array)
+        written = (tmp_path / "x.nii").read_bytes()
+        assert gzip.decompress((tmp_path / "x.nii.gz").read_bytes()) == written
+        assert nib.Nifti1Image.from_bytes(written).to_bytes() == written

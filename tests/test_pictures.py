@@ -1,8 +1,12 @@
-"""What the 3-D look is drawn from."""
+"""What pictures are drawn from, and how they are stored."""
 
 import numpy as np
+import pytest
+from PIL import Image
 from scipy import ndimage
 
+from leakseg.pictures import canvas
+from leakseg.pictures.png import write_png
 from leakseg.pictures.solid import _field, _first_met, _lit, _lit_part
 
 
@@ -41,3 +45,38 @@ def test_a_small_thing_is_softened_as_in_the_whole_block():
 def test_nothing_makes_no_look():
     assert not np.isfinite(_lit(np.zeros((5, 6), np.float32), np.zeros((5, 6), np.bool_)).depth).any()
     assert _field(np.zeros((3, 4, 5), np.bool_)).size == 0
+
+
+@pytest.mark.parametrize("dashed", [False, True])
+@pytest.mark.parametrize("thickness", [1, 2])
+@pytest.mark.parametrize(
+    "view",
+    [
+        canvas.View(0.0, 0.0, (0.31, 0.47), (150, 190)),
+        canvas.View(-7.25, 11.5, (0.625, 0.5), (90, 80)),
+        canvas.View(20.0, 30.0, (2.9, 3.7), (12, 9)),
+    ],
+)
+def test_a_mask_is_outlined_as_in_the_picture_as_a_whole(view, thickness, dashed):
+    shape = (60, 70)
+    for share in (0.0, 0.2, 0.4, 0.6):
+        mask = np.random.default_rng(3).random(shape) < share
+        mask[:25, :30] = mask[44:, 61:] = False
+        picture, plain = (Image.new("RGB", view.size, "#101010") for _ in range(2))
+        canvas.contour(picture, mask, view, "#F0E442", thickness, dashed=dashed)
+        inside = np.asarray(view.sample(Image.fromarray(mask.astype(np.uint8) * 255), Image.Resampling.BILINEAR)) >= 128
+        line = inside & ~ndimage.binary_erosion(inside, iterations=thickness)
+        if dashed:
+            rows, columns = np.indices(line.shape)
+            line &= (rows // 5 + columns // 5) % 2 == 1
+        plain.paste((0xF0, 0xE4, 0x42), mask=Image.fromarray(line.astype(np.uint8) * 255))
+        assert np.array_equal(np.asarray(picture), np.asarray(plain))
+
+
+def test_a_stored_picture_is_read_by_others_pixel_by_pixel(tmp_path):
+    for shape in ((1, 1, 3), (37, 50, 3)):
+        pixels = np.random.default_rng(5).integers(0, 256, shape, dtype=np.uint8)
+        write_png(Image.fromarray(pixels), tmp_path / "x.png")
+        with Image.open(tmp_path / "x.png") as picture:
+            picture.verify()
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "x.png")), pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -36,6 +37,24 @@ class View:
         """Picture ``(x, y)`` of the centre of a slice pixel."""
         return ((column + 0.5 - self.left) / self.step[1], (row + 0.5 - self.top) / self.step[0])
 
+    def seen(self, mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+        """Left, top, right and bottom of the picture's part that a mask of the slice may be seen in; None for none."""
+        ends: list[int] = []
+        for axis, start in ((1, self.left), (0, self.top)):
+            places = np.flatnonzero(mask.any(axis=1 - axis))
+            if not len(places):
+                return None
+            low, high = (places[0] - 1 - start) / self.step[axis], (places[-1] + 2 - start) / self.step[axis]
+            ends += [max(math.floor(low), 0), min(math.ceil(high), self.size[1 - axis])]
+        left, right, top, bottom = ends
+        return (left, top, right, bottom) if left < right and top < bottom else None
+
+    def part(self, box: tuple[int, int, int, int]) -> View:
+        """The view of a part of the picture."""
+        left, top, right, bottom = box
+        start = (self.top + top * self.step[0], self.left + left * self.step[1])
+        return View(*start, self.step, (right - left, bottom - top))
+
     def sample(self, image: Image.Image, smooth: Image.Resampling) -> Image.Image:
         """The slice seen so; black where it ends."""
         matrix = (self.step[1], 0.0, self.left, 0.0, self.step[0], self.top)
@@ -59,9 +78,11 @@ def contour(
     dashed: bool = False,
 ) -> None:
     """Draw the outline of a mask of the slice, smooth between its pixels; dashed for what no mask shows."""
-    if not mask.any():
+    box = view.seen(mask)
+    if box is None:
         return
-    seen = view.sample(Image.fromarray(mask.astype(np.uint8) * 255), Image.Resampling.BILINEAR)
+    left, top, _, _ = box
+    seen = view.part(box).sample(Image.fromarray(mask.astype(np.uint8) * 255), Image.Resampling.BILINEAR)
     inside = np.asarray(seen) >= 128
     core = inside
     for _ in range(thickness):
@@ -69,8 +90,8 @@ def contour(
     line = inside & ~core
     if dashed:
         rows, columns = np.indices(line.shape)
-        line &= ((rows // _DASH + columns // _DASH) % 2).astype(bool)
-    picture.paste(ImageColor.getrgb(colour), mask=Image.fromarray(line.astype(np.uint8) * 255))
+        line &= (((rows + top) // _DASH + (columns + left) // _DASH) % 2).astype(bool)
+    picture.paste(ImageColor.getrgb(colour), (left, top), Image.fromarray(line.astype(np.uint8) * 255))
 
 
 def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from leakseg.readers.alike import plain_header
+from leakseg.plain_header import plain_header
 from leakseg.readers.bombs import bomb_in
 from leakseg.readers.headers import (
     OWN_TAGS,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from leakseg.findings import CaseResult
 from leakseg.pictures import album
+from leakseg.pictures.png import write_png
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,5 +21,5 @@ def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
     named: dict[str, Image.Image] = {f"leak-{number}.png": picture for number, picture in pictures.leaks.items()}
     named |= {LEVELS: pictures.levels, SOLID: pictures.solid}
     for name, picture in named.items():
-        picture.save(folder / name, compress_level=3)
+        write_png(picture, folder / name)
     return tuple(folder / name for name in named)

@@ -8,7 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from leakseg.readers.alike import plain_header
+from leakseg.plain_header import plain_header
 from leakseg.readers.header_reader import HeaderReader, read_headers
 from leakseg.readers.headers import OWN_TAGS
 

@@ -23,6 +23,7 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.case import AMENDED, ORIGINAL, REPORT, TEMPORARY
 from leakseg.errors import ConfigError, OutputError
 from leakseg.findings import CaseReport
+from leakseg.pictures.png import write_png
 from leakseg.studies.amend.correct import corrected, struck_out
 from leakseg.studies.amend.edits import Edits
 from leakseg.studies.amend.pictures import corrected_pictures, stored_pictures
@@ -155,7 +156,7 @@ def _write_pages(
     pictures = corrected_pictures((parts.pictures if parts else {}) | stored, first, report, names, struck)
     for name, picture in pictures.items():
         if name in stored:
-            picture.save(folder / f"{name}.png", compress_level=3)
+            write_png(picture, folder / f"{name}.png")
     if parts is not None:
         scene = html.renamed_scene(parts.scene, first, report, names, struck)
         html.write_page(report, html.Parts(pictures, scene), folder, first)
