@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.allocator import untouched
 from leakseg.balls import grown_by, worn_by
 from leakseg.geometry import bounding_box, half_voxel_mm
 
@@ -82,7 +83,7 @@ def near(
 
     With ``surface_mm`` the way is measured from so far outside the voxels' centres: see `half_voxel_mm`.
     """
-    result = np.zeros(mask.shape, np.bool_)
+    result = untouched(mask.shape)
     window = window_round(mask, reach_mm + surface_mm, spacing_mm)
     if window is not None:
         result[window] = grown_by(mask[window], reach_mm, spacing_mm, surface_mm)
@@ -95,7 +96,7 @@ def deeper(mask: NDArray[np.bool_], depth_mm: float, spacing_mm: tuple[float, fl
     As `leakseg.geometry.distance_to_surface_mm` has it: the surface lies half a voxel before the first voxel
     outside, and the array's border is no surface.
     """
-    result = np.zeros(mask.shape, np.bool_)
+    result = untouched(mask.shape)
     window = bounding_box(mask, 1)
     if window is not None:
         result[window] = worn_by(mask[window], depth_mm, spacing_mm, half_voxel_mm(spacing_mm))
@@ -106,7 +107,7 @@ def grown(mask: NDArray[np.bool_], connectivity: int) -> NDArray[np.bool_]:
     """The mask and its neighbours over faces (1), edges (2) or corners (3)."""
     from scipy import ndimage
 
-    result = np.zeros(mask.shape, np.bool_)
+    result = untouched(mask.shape)
     window = bounding_box(mask, 1)
     if window is not None:
         structure = ndimage.generate_binary_structure(3, connectivity)
@@ -142,7 +143,7 @@ def boxes_of(pieces: NDArray[np.integer[Any]], mask: NDArray[np.bool_]) -> list[
 
 def pieces_with(mask: NDArray[np.bool_ | np.uint8], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The `connected_pieces` of a mask that hold a seed."""
-    result = np.zeros(mask.shape, np.bool_)
+    result = untouched(mask.shape)
     window = bounding_box(mask)
     if window is not None:
         pieces, there = connected_pieces(mask[window]), mask[window] > 0
@@ -157,7 +158,7 @@ def pieces_of(
     mask: NDArray[np.bool_], least_mm3: float, voxel_mm3: float, core: NDArray[np.bool_] | None = None
 ) -> NDArray[np.bool_]:
     """The connected pieces of a mask that hold at least so much, or at least so much of a core."""
-    result = np.zeros(mask.shape, np.bool_)
+    result = untouched(mask.shape)
     window = bounding_box(mask)
     if window is not None:
         pieces = connected_pieces(mask[window])

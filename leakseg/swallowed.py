@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray
+from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import ScanDensities
 from leakseg.reach import connected_pieces, lying_in, near, pieces_of, pieces_with
 from leakseg.volume import Volume, denser_than
@@ -78,7 +79,7 @@ def doubt_dense_matter(
     dense &= ~densities.metal
     apart = dense & ~pieces_with(dense, inner)
     alone = _large(apart, volume.hu[window], densities, spine, criteria, outline)
-    index = np.argwhere(alone)
+    index = voxels_of(alone)
     if not len(index):
         return ()
     owner, points = connected_pieces(alone)[tuple(index.T)], densities.grid.to_patient(index)
@@ -110,8 +111,8 @@ def _large(
 
     There pieces count that are nearer to cement than to cortex, in scans whose cement is plainly denser than cortex.
     """
-    index = np.argwhere(pieces_of(alone, outline.alone_mm3, densities.grid.voxel_volume_mm3))
-    found = np.zeros(alone.shape, np.bool_)
+    index = voxels_of(pieces_of(alone, outline.alone_mm3, densities.grid.voxel_volume_mm3))
+    found = untouched(alone.shape)
     if len(index):
         before = spine.behind_wall_mm(spine.axis.to_canal(densities.grid.to_patient(index))) <= 0
         edge = densities.edge(densities.cortex, criteria.edge_share)
