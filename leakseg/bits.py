@@ -46,6 +46,10 @@ class Bits:
         rows = self.words.view(np.uint8)
         return np.unpackbits(rows, axis=-1, count=self.length, bitorder="little").view(np.bool_)
 
+    def block(self, window: tuple[slice, slice, slice]) -> NDArray[np.bool_]:
+        """One byte for each voxel of a block; rows beside it are not unpacked."""
+        return Bits(self.words[window[:2]], self.length).mask()[..., window[2]]
+
     def __and__(self, other: Bits) -> Bits:
         return Bits(self.words & other.words, self.length)
 

@@ -43,6 +43,7 @@ def blurred_at(
 
     reach = [int(_ENDS * part + 0.5) for part in sigma]
     blurred, size = np.zeros(len(wanted), np.float32), mask[0].size
+    sections = np.zeros((min(_SLICES, len(mask)), *mask.shape[1:]), np.float32)
     for first in range(0, len(mask), _SLICES):
         more = slice(max(0, first - reach[0]), first + _SLICES + reach[0])
         box = bounding_box(mask[more])
@@ -58,8 +59,8 @@ def blurred_at(
         part = part[first - more.start :][:_SLICES]
         for axis in (1, 2):
             ndimage.gaussian_filter1d(part, sigma[axis], axis, truncate=_ENDS, output=part)
-        sections = np.zeros((len(part), *mask.shape[1:]), np.float32)
-        sections[:, rows, columns] = part
+        sections[...] = 0.0
+        sections[: len(part), rows, columns] = part
         low, high = np.searchsorted(wanted, [first * size, (first + len(part)) * size])
         blurred[low:high] = sections.ravel()[wanted[low:high] - first * size]
     return blurred

@@ -27,6 +27,11 @@ def test_set_operations_and_counts(masks):
     assert (~packed).count() == np.count_nonzero(~one)
 
 
+def test_a_block_is_that_of_the_whole_mask(masks):
+    for block in (np.s_[1:4, 2:7, :], np.s_[0:5, 3:4, masks[0].shape[2] // 2 :], np.s_[2:2, 0:7, 0:1]):
+        assert np.array_equal(Bits.of(masks[0]).block(block), masks[0][block])
+
+
 def test_voxels_and_their_values(masks):
     one, _ = masks
     values = np.arange(one.size).reshape(one.shape)

@@ -32,6 +32,12 @@ def test_near_is_the_distance_map_of_the_whole(dots, reach_mm):
     assert np.array_equal(near(dots, reach_mm, SPACING), whole)
 
 
+@pytest.mark.parametrize("connectivity", [1, 2, 3])
+def test_neighbours_are_those_over_faces_edges_and_corners(dots, connectivity):
+    structure = ndimage.generate_binary_structure(3, connectivity)
+    assert np.array_equal(grown(dots, connectivity), ndimage.binary_dilation(dots, structure))
+
+
 def test_nothing_is_near_nothing():
     assert not near(np.zeros((4, 5, 6), bool), 3.0, SPACING).any()
     assert not grown(np.zeros((4, 5, 6), bool), 2).any()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from leakseg.criteria.anatomy import BuiltinCriteria, MaskCriteria, MissingCriteria, OutlineCriteria, SpineCriteria
@@ -84,7 +85,8 @@ def table(criteria: Criteria | None = None) -> tuple[CriterionRow, ...]:
     for group_field in fields(effective):
         group = getattr(effective, group_field.name)
         assert is_dataclass(group)
-        hints = get_type_hints(type(group), include_extras=True)
+        kind: Any = type(group)
+        hints = _hints(kind)
         for item in fields(group):
             marks = get_args(hints[item.name])[1:]
             unit = next((mark.symbol for mark in marks if isinstance(mark, Unit)), "")
@@ -92,6 +94,12 @@ def table(criteria: Criteria | None = None) -> tuple[CriterionRow, ...]:
             default: Any = item.default
             rows.append(CriterionRow(group_field.name, item.name, getattr(group, item.name), unit, source, default))
     return tuple(rows)
+
+
+@cache
+def _hints(group: Any) -> dict[str, Any]:
+    """Types of a group's criteria with their marks; made out once, for every case's report has them."""
+    return get_type_hints(group, include_extras=True)
 
 
 def values(criteria: Criteria) -> dict[str, float | int | str | bool]:

@@ -177,7 +177,7 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
     start = np.array((low, 0, 0))
     bone_mm = masks.grid.to_patient(start + bone * strides)
     points_mm = masks.grid.to_patient(start + points[:: max(1, len(points) // _POINTS)] * strides)
-    distance, _ = KDTree(bone_mm).query(points_mm)
+    distance, _ = KDTree(bone_mm, compact_nodes=False, balanced_tree=False).query(points_mm)
     middle_mm = float(np.median(distance))
     if middle_mm > criteria.max_canal_distance_mm:
         raise AnatomyError(

@@ -79,10 +79,12 @@ def _tube_sections(tube: NDArray[np.bool_]) -> FloatArray:
     assert box is not None
     low = np.array([part.start for part in box])
     tube = tube[box]
-    counts = tube.sum(axis=(1, 2))
+    by_row, by_column = tube.sum(axis=2), tube.sum(axis=1)
+    counts = by_row.sum(axis=1)
     smallest = 0.25 * np.median(counts[counts > 0])
     sections = np.flatnonzero(counts >= smallest)
-    return np.asarray([(k, *ndimage.center_of_mass(tube[k])) for k in sections] + low, dtype=np.float64)
+    middles = [(along @ np.arange(along.shape[1]))[sections] / counts[sections] for along in (by_row, by_column)]
+    return np.asarray(np.column_stack([sections, *middles]) + low, dtype=np.float64)
 
 
 def _ring_points(masks: SpineMasks, criteria: SpineCriteria) -> FloatArray:

@@ -107,6 +107,8 @@ def _steps_between_planes(labels: NDArray[np.uint8], axis: int) -> NDArray[np.bo
     for section in labels:
         one, other = (section[1:], section[:-1]) if axis == 1 else (section[:, 1:], section[:, :-1])
         steps |= (one != other).any(axis=2 - axis)
+        if steps.all():
+            break
     return steps
 
 

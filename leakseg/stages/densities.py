@@ -143,21 +143,21 @@ def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCrite
     A vertebra's depth is measured where such a voxel may lie deep enough, and where the vertebra is too flat: in few.
     """
     vertebrae, spacing = bony.vertebrae, bony.grid.spacing_mm
-    middle = np.zeros(vertebrae.shape, np.bool_)
+    middle = untouched(vertebrae.shape)
     if asked.any():
         asked &= bony.deeper(criteria.min_deep_mm)
     deep_enough_mm = criteria.deep_mm / criteria.deep_share
     for number in np.unique(asked.values(vertebrae)):
         room = window_round(vertebrae == number, deep_enough_mm, spacing, spare=2)
         assert room is not None
-        own = (vertebrae[room] == number) & ~bony.metal.mask()[room]
+        own = (vertebrae[room] == number) & ~bony.metal.block(room)
         bone = vertebrae[room] > 0
-        core = window_round(own & deep.mask()[room], deep_enough_mm, spacing, spare=2)
+        core = window_round(own & deep.block(room), deep_enough_mm, spacing, spare=2)
         if core is not None and (deeper(bone[core], deep_enough_mm, spacing) & own[core]).any():
             continue
         depth = distance_to_surface_mm(bone, spacing)
         wanted = np.clip(criteria.deep_share * depth[own].max(), criteria.min_deep_mm, criteria.deep_mm)
-        middle[room] |= own & asked.mask()[room] & (depth >= np.float32(wanted))
+        middle[room] |= own & asked.block(room) & (depth >= np.float32(wanted))
     return middle
 
 

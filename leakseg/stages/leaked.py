@@ -26,7 +26,7 @@ from leakseg.judging import (
 )
 from leakseg.looking import DENSE_END_PERCENTILE, LEAST_MM3, Look, Matter, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, boxes_of, connected_pieces, cut_out, near, widened, window_round, within
+from leakseg.reach import Window, boxes_of, connected_pieces, cut_out, grown, near, widened, window_round, within
 from leakseg.volume import Volume, denser_than
 
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
@@ -258,8 +258,8 @@ def _thin(
     """
     cross = ndimage.generate_binary_structure(3, 1)
     thick = ndimage.binary_opening(core, cross)
-    strands = kept & ~ndimage.binary_dilation(thick, ndimage.generate_binary_structure(3, 3))
-    beside = ndimage.binary_dilation(core, cross) & ~closed & (share > criteria.edge_share)
+    strands = kept & ~grown(thick, 3)
+    beside = grown(core, 1) & ~closed & (share > criteria.edge_share)
     return np.asarray((strands | beside) & ~core)
 
 

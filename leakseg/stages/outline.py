@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
@@ -69,7 +70,7 @@ def free_swallowed_cement(
     play_mm = max(criteria.carried_beyond_mm, half_mm) + criteria.carried_play_share * away
     least_mm = max(criteria.swallowed_beyond_mm, half_mm + spine.lattice.step_mm / 2)
     swallowed = (beyond >= least_mm) | (height >= play_mm)
-    seeds = np.zeros(labels.shape, bool)
+    seeds = untouched(labels.shape)
     seeds[tuple(index[swallowed].T)] = True
     seeds = pieces_of(seeds, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3)
     if not seeds.any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import edt
 import numpy as np
 import pytest
-from scipy import signal
+from scipy import ndimage, signal
 
 from leakseg.analysis import describe_anatomy
 from leakseg.anatomy import Place, SpineMasks, VertebraLevel
@@ -14,7 +14,8 @@ from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import bounding_box
 from leakseg.reach import lying_in, widened
-from leakseg.stages.axis import _savitzky_golay
+from leakseg.stages.axis import _savitzky_golay, _tube_sections
+from leakseg.stages.coarse import _steps_between_planes
 from leakseg.stages.holes import _nearest
 
 
@@ -147,3 +148,22 @@ def test_a_sliver_of_bone_beside_a_pedicle_is_not_taken_for_it(spine):
         pedicle = anatomy.vertebra(VertebraLevel.L3).pedicles[side]
         assert pedicle.medial_mm == pytest.approx(10.0, abs=1.0)
         assert pedicle.lateral_mm == pytest.approx(18.0, abs=1.0)
+
+
+def test_a_tubes_sections_have_their_centres_of_mass():
+    tube = np.zeros((40, 30, 35), np.bool_)
+    tube[4:33] = np.random.default_rng(3).random((29, 30, 35)) < np.linspace(0.02, 0.6, 29)[:, None, None]
+    counts = tube.sum(axis=(1, 2))
+    told = [k for k in range(40) if counts[k] >= 0.25 * np.median(counts[counts > 0])]
+    assert len(told) < np.count_nonzero(counts)
+    assert np.array_equal(_tube_sections(tube), [(k, *ndimage.center_of_mass(tube[k])) for k in told])
+
+
+def test_steps_between_planes_are_those_of_all_planes():
+    labels = np.random.default_rng(3).integers(0, 3, (12, 13, 14), np.uint8)
+    labels[:, 5:9] = labels[:, 4:5]
+    for array in (labels, np.repeat(np.repeat(labels, 3, axis=1), 2, axis=2)):
+        for axis in range(3):
+            between = np.diff(array.astype(int), axis=axis) != 0
+            other = tuple(one for one in range(3) if one != axis)
+            assert np.array_equal(_steps_between_planes(array, axis), between.any(axis=other))
