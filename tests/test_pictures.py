@@ -6,8 +6,11 @@ from PIL import Image
 from scipy import ndimage
 
 from leakseg.pictures import canvas
+from leakseg.pictures.overview import _counts
 from leakseg.pictures.png import write_png
+from leakseg.pictures.region import levels_in, picked
 from leakseg.pictures.solid import _field, _first_met, _lit, _lit_part
+from leakseg.writers.html.scene import HU_OF_CODE, _codes
 
 
 def test_a_ray_meets_a_thing_where_it_first_reaches_the_half_level():
@@ -45,6 +48,22 @@ def test_a_small_thing_is_softened_as_in_the_whole_block():
 def test_nothing_makes_no_look():
     assert not np.isfinite(_lit(np.zeros((5, 6), np.float32), np.zeros((5, 6), np.bool_)).depth).any()
     assert _field(np.zeros((3, 4, 5), np.bool_)).size == 0
+
+
+def test_voxels_are_picked_where_slices_rows_and_columns_cross():
+    array = np.random.default_rng(3).integers(0, 99, (7, 8, 9), np.uint8)[:, ::2]
+    picks = [np.array([0, 2, 6]), np.array([1, 1, 3]), np.array([0, 8])]
+    assert np.array_equal(picked(array, picks), array[np.ix_(*picks)])
+    assert levels_in(array) == [number for number in np.unique(array) if number]
+    for axis in (0, 1):
+        assert np.array_equal(_counts(array, axis), (array > 0).sum(axis=axis + 1))
+
+
+def test_a_density_has_one_code_whole_or_not():
+    hu = np.arange(-(1 << 15), 1 << 15, dtype=np.int16)
+    edges = (HU_OF_CODE[1:] + HU_OF_CODE[:-1]) / 2
+    assert np.array_equal(_codes(hu), np.searchsorted(edges.astype(np.float32), hu))
+    assert np.array_equal(_codes(hu), _codes(hu.astype(np.float32)))
 
 
 @pytest.mark.parametrize("dashed", [False, True])

@@ -13,7 +13,7 @@ from leakseg.findings import CaseResult
 from leakseg.pictures import canvas
 from leakseg.pictures.canvas import View
 from leakseg.pictures.planes import BONE_COLOUR, CANAL_COLOUR, draw_findings, name_levels
-from leakseg.pictures.region import Region, letters
+from leakseg.pictures.region import Region, letters, levels_in
 
 _HEIGHT, _GAP = 820, 4
 _PIXELS_PER_MM = 4.0
@@ -23,9 +23,8 @@ _SMOOTH_MM = 8.0
 def levels_picture(result: CaseResult, region: Region) -> Image.Image:
     """Two slices that follow the spine's course: through the canal, and through the bodies."""
     grid = region.grid
-    bone = region.vertebrae > 0
-    middle = _course(bone.sum(axis=1), 0.5, grid.spacing_mm[0])
-    bodies = _course(bone.sum(axis=2), 0.3, grid.spacing_mm[0])
+    middle = _course(_counts(region.vertebrae, 0), 0.5, grid.spacing_mm[0])
+    bodies = _course(_counts(region.vertebrae, 1), 0.3, grid.spacing_mm[0])
     rows = np.arange(grid.shape[0])
     panels = [
         _panel(result, region, lambda array: array[rows, :, middle], 1, "sagittal, along the spine"),
@@ -51,7 +50,7 @@ def _panel(result: CaseResult, region: Region, cut: Any, right: int, title: str)
 
     picture = canvas.grey(hung(region.hu), view, canvas.BONE_WINDOW)
     vertebrae = hung(region.vertebrae)
-    for number in np.unique(vertebrae[vertebrae > 0]):
+    for number in levels_in(vertebrae):
         canvas.contour(picture, vertebrae == number, view, BONE_COLOUR, 1)
     if region.canal is not None:
         canvas.contour(picture, hung(region.canal), view, CANAL_COLOUR, 1, dashed=region.canal_rebuilt)
@@ -67,6 +66,11 @@ def _panel(result: CaseResult, region: Region, cut: Any, right: int, title: str)
     canvas.scale_bar(picture, 1 / scale)
     canvas.write(picture, (6, 4), title, 13, ink=canvas.FAINT)
     return picture
+
+
+def _counts(labels: NDArray[np.uint8], axis: int) -> NDArray[np.int64]:
+    """For each slice how many labelled voxels lie along an axis of it, ``(K, ...)``."""
+    return np.array([np.add.reduce(section > 0, axis=axis, dtype=np.uint16) for section in labels], dtype=np.int64)
 
 
 def _course(counts: NDArray[Any], quantile: float, spacing_mm: float) -> NDArray[np.int64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from leakseg.geometry import Grid, bounding_box
 from leakseg.pictures.rebuilt import rebuilt_canal
 from leakseg.reach import Window
 
+T = TypeVar("T", bound=np.generic)
 MARGIN_MM = 30.0
 """Of tissue round the vertebrae; key images show 100 mm."""
 _DIRECTIONS = ("RL", "AP", "IS")
@@ -50,6 +52,28 @@ class Region:
             self.leaks[window],
             self.canal_rebuilt,
         )
+
+    def thinned(self, picks: Sequence[NDArray[np.int64]]) -> Region:
+        """The voxels where some slices, rows and columns cross; the grid stays the box's own."""
+        return replace(
+            self,
+            hu=picked(self.hu, picks),
+            vertebrae=picked(self.vertebrae, picks),
+            canal=None if self.canal is None else picked(self.canal, picks),
+            cement=picked(self.cement, picks),
+            leaks=picked(self.leaks, picks),
+        )
+
+
+def picked(array: NDArray[T], picks: Sequence[NDArray[np.int64]]) -> NDArray[T]:
+    """``array[numpy.ix_(*picks)]``, a slice at a time: rows are copied whole before columns are picked."""
+    slices, rows, columns = picks
+    return np.stack([array[number][rows][:, columns] for number in slices])
+
+
+def levels_in(vertebrae: NDArray[np.uint8]) -> list[int]:
+    """Label numbers present, rising, 0 apart."""
+    return [int(number) for number in np.flatnonzero(np.bincount(vertebrae.ravel())) if number]
 
 
 def spine_region(result: CaseResult, margin_mm: float = MARGIN_MM) -> Region:

@@ -86,11 +86,7 @@ def _thinned(region: Region) -> tuple[Region, float]:
         np.minimum((np.arange(int(size * part / step) or 1) * step / part).round().astype(int), size - 1)
         for size, part in zip(region.grid.shape, spacing, strict=True)
     ]
-    at = np.ix_(*picks)
-    canal = None if region.canal is None else region.canal[at]
-    return Region(
-        region.grid, region.hu[:1, :1, :1], region.vertebrae[at], canal, region.cement[at], region.leaks[at]
-    ), step
+    return region.thinned(picks), step
 
 
 def _field(mask: NDArray[np.bool_]) -> Field:

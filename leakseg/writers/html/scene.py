@@ -6,7 +6,6 @@ Voxels are one byte each: a code for a density, finer for soft tissue than for c
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from scipy import ndimage
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.findings import CaseResult
+from leakseg.geometry import voxels_of
 from leakseg.pictures.planes import BONE_COLOUR, CANAL_COLOUR, METAL_COLOUR
-from leakseg.pictures.region import Region, bounds, leak_centre, letters, spine_region, widened
+from leakseg.pictures.region import Region, bounds, leak_centre, letters, levels_in, spine_region, widened
 from leakseg.wording import COLOURS, leak_title, worst_first
 
 MAX_VOXELS = 1_600_000
@@ -42,15 +42,13 @@ def scene(result: CaseResult) -> dict[str, Any]:
     """The scene as JSON can hold it; the same result gives the same bytes."""
     region, steps = _thinned(_worth_showing(spine_region(result, _MARGIN_MM)))
     labels, legend = _labels(result, region)
-    edges = (HU_OF_CODE[1:] + HU_OF_CODE[:-1]) / 2
-    codes = np.searchsorted(edges.astype(np.float32), region.hu.astype(np.float32)).astype(np.uint8)
     grid = region.grid
     return {
         "shape": list(region.hu.shape),
         "spacing_mm": [round(float(step), 5) for step in steps],
         "letters": [[letters(grid, axis, forward=forward) for forward in (False, True)] for axis in range(3)],
         "hu": [round(float(value)) for value in HU_OF_CODE],
-        "voxels": _packed(codes),
+        "voxels": _packed(_codes(region.hu)),
         "labels": _packed(labels),
         "legend": legend,
         "leaks": [
@@ -83,21 +81,27 @@ def _thinned(region: Region) -> tuple[Region, tuple[float, float, float]]:
     for size, own, wanted in zip(sizes, spacing, steps, strict=True):
         count = max(1, int(size * own / wanted))
         picks.append(np.minimum(np.rint(np.arange(count) * wanted / own).astype(int), size - 1))
-    at = np.ix_(*picks)
-    canal = None if region.canal is None else region.canal[at]
-    thin = Region(region.grid, region.hu[at], region.vertebrae[at], canal, region.cement[at], region.leaks[at])
-    thin = replace(thin, canal_rebuilt=region.canal_rebuilt)
-    return thin, (float(steps[0]), float(steps[1]), float(steps[2]))
+    return region.thinned(picks), (float(steps[0]), float(steps[1]), float(steps[2]))
+
+
+def _codes(hu: NDArray[Any]) -> NDArray[np.uint8]:
+    """The code of each density; of whole numbers each is looked for once, not at every voxel."""
+    edges = ((HU_OF_CODE[1:] + HU_OF_CODE[:-1]) / 2).astype(np.float32)
+    if hu.dtype != np.int16:
+        return np.searchsorted(edges, hu.astype(np.float32)).astype(np.uint8)
+    every = np.arange(1 << 16, dtype=np.uint16)  # the place of a density in the table: its bits as a whole number
+    table = np.searchsorted(edges, every.view(np.int16).astype(np.float32)).astype(np.uint8)
+    return np.asarray(table[hu.view(np.uint16)])
 
 
 def _labels(result: CaseResult, region: Region) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:
     """One byte a voxel, and what each means; what matters more lies on top."""
     labels = np.zeros(region.vertebrae.shape, np.uint8)
     legend: list[dict[str, Any]] = []
-    for number in np.unique(region.vertebrae[region.vertebrae > 0]):
+    for number in levels_in(region.vertebrae):
         labels[region.vertebrae == number] = _LEVELS + number
-        name = str(VertebraLevel.from_number(int(number)))
-        legend.append({"code": _LEVELS + int(number), "kind": "vertebrae", "name": name, "colour": BONE_COLOUR})
+        name = str(VertebraLevel.from_number(number))
+        legend.append({"code": _LEVELS + number, "kind": "vertebrae", "name": name, "colour": BONE_COLOUR})
     if region.canal is not None:
         labels[region.canal] = _CANAL
         name = REBUILT_CANAL if region.canal_rebuilt else "canal"
@@ -172,12 +176,12 @@ def _level_names(region: Region, steps: tuple[float, float, float]) -> list[dict
     """Where each level's name stands in the 3-D view: beside the vertebra, to the patient's right."""
     shape_mm = np.array(region.vertebrae.shape) * steps
     names = []
-    for number in np.unique(region.vertebrae[region.vertebrae > 0]):
-        where = np.argwhere(region.vertebrae == number)
+    for number in levels_in(region.vertebrae):
+        where = voxels_of(region.vertebrae == number)
         middle = np.median(where, axis=0) * steps - shape_mm / 2
         right = float(where[:, 2].min() * steps[2] - shape_mm[2] / 2) - 4.0
         at = [round(right, 1), round(float(middle[1]), 1), round(float(middle[0]), 1)]
-        names.append({"name": str(VertebraLevel.from_number(int(number))), "at": at})
+        names.append({"name": str(VertebraLevel.from_number(number)), "at": at})
     return names
 
 
