@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from leakseg.coordinates import CanalAxis, CanalWall, Lattice
 from leakseg.errors import AnatomyError, GeometryError
 from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box
-from leakseg.reach import near
+from leakseg.reach import Window, near, within
 
 
 class VertebraLevel(StrEnum):
@@ -131,22 +131,13 @@ class SpineMasks:
         return tuple(self.windows)
 
     @cached_property
-    def windows(self) -> dict[VertebraLevel, tuple[slice, slice, slice]]:
+    def windows(self) -> dict[VertebraLevel, Window]:
         """The block that each level present fills, cranial to caudal."""
-        from scipy import ndimage
-
         spine = bounding_box(self.vertebrae)
-        if spine is None:
-            return {}
-        found = {}
-        for number, box in enumerate(ndimage.find_objects(self.vertebrae[spine]), start=1):
-            if box is not None:
-                k, j, i = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(spine, box, strict=True))
-                found[VertebraLevel.from_number(number)] = (k, j, i)
-        return found
+        return {} if spine is None else _windows_in(self.vertebrae, spine)
 
     @cached_property
-    def block(self) -> tuple[slice, slice, slice] | None:
+    def block(self) -> Window | None:
         """The smallest block that holds all vertebrae; None where there is none."""
         if not self.windows:
             return None
@@ -155,6 +146,12 @@ class SpineMasks:
             for sides in zip(*self.windows.values(), strict=True)
         )
         return k, j, i
+
+    def lying_in(self, room: Window) -> SpineMasks:
+        """The masks, no vertebra of which is known to reach beyond a block: only there are they looked for."""
+        masks = replace(self)
+        masks.__dict__["windows"] = _windows_in(self.vertebrae, room)
+        return masks
 
     def filled(self, vertebrae: NDArray[np.uint8]) -> SpineMasks:
         """The masks with voxels given to levels inside the blocks that these fill already: the blocks stay."""
@@ -168,6 +165,13 @@ class SpineMasks:
         if self.block is not None:
             vertebrae[self.block] = self.vertebrae[self.block]
         return vertebrae
+
+
+def _windows_in(vertebrae: NDArray[np.uint8], room: Window) -> dict[VertebraLevel, Window]:
+    from scipy import ndimage
+
+    boxes = enumerate(ndimage.find_objects(vertebrae[room]), start=1)
+    return {VertebraLevel.from_number(number): within(box, room) for number, box in boxes if box is not None}
 
 
 CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]

@@ -64,8 +64,18 @@ def read_precomputed(plan: MaskPlan, volume: Volume, criteria: MaskCriteria) -> 
         version=leakseg.__version__,
         scheme=plan.scheme,
     )
+    masks = masks.lying_in(_around(laid))
     notes.extend(check_masks(masks, volume, criteria))
     return MasksRead(masks, tuple(dict.fromkeys(notes)))
+
+
+def _around(blocks: list[Window]) -> Window:
+    """The block round all of them."""
+    k, j, i = (
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*blocks, strict=True)
+    )
+    return k, j, i
 
 
 def _lay(

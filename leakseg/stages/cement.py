@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineMasks
@@ -20,6 +19,7 @@ from leakseg.geometry import bounding_box
 from leakseg.pieces import INSIDE, METAL, OUTSIDE, CementMap, LeakedCement, ScanDensities
 from leakseg.reach import (
     Window,
+    boxes_of,
     connected_pieces,
     deeper,
     grown,
@@ -164,7 +164,7 @@ def _surroundings(
     spacing = densities.grid.spacing_mm
     background = np.full(hu.shape, densities.soft, np.float32)
     pieces = connected_pieces(outer)
-    for number, box in enumerate(ndimage.find_objects(pieces.astype(np.int32)), start=1):
+    for number, box in enumerate(boxes_of(pieces, outer), start=1):
         room = widened(box, hu.shape, _SHELL_TO * blur_mm, spacing)
         own = pieces[room] == number
         blurred = near(own, blur_mm, spacing) | grown(own, 2)

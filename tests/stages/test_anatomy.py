@@ -167,3 +167,10 @@ def test_steps_between_planes_are_those_of_all_planes():
             between = np.diff(array.astype(int), axis=axis) != 0
             other = tuple(one for one in range(3) if one != axis)
             assert np.array_equal(_steps_between_planes(array, axis), between.any(axis=other))
+
+
+def test_levels_blocks_are_the_same_where_it_is_known_where_to_look(spine):
+    masks = spine.masks()
+    k, j, i = masks.block
+    wider = (slice(max(k.start - 2, 0), k.stop), j, slice(max(i.start - 3, 0), i.stop + 1))
+    assert masks.lying_in(wider).windows == masks.windows
