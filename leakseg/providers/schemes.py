@@ -14,7 +14,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError
@@ -121,7 +123,7 @@ def read_labels_file(path: Path) -> Scheme:
         Where it cannot be read, a key is no number, a vertebra does not exist, or no name is known.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = _table_in(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError("The labels file given as label scheme does not exist.") from None
     except OSError as error:
@@ -140,6 +142,12 @@ def read_labels_file(path: Path) -> Scheme:
     if not any(meaning is not Structure.OTHER for meaning in scheme.numbers.values()):
         raise ConfigError('The labels file names no vertebra and no canal; names such as "L1" or "canal" are expected.')
     return scheme
+
+
+@lru_cache
+def _table_in(text: str) -> Mapping[str, Any]:
+    """A TOML file's table; the cases of a batch have labels files of one text."""
+    return tomllib.loads(text)
 
 
 def scheme_of_names(names: Mapping[int, str], source: str) -> Scheme:

@@ -106,7 +106,7 @@ def own_files(scan: ScanSource) -> set[str]:
             links = {entry.name for entry in os.scandir(place) if entry.is_symlink()}
         except OSError:  # what is gone, or may not be listed, is told where it is read
             links = set(inside)
-        found.update(
-            os.path.realpath(f"{place}{os.sep}{name}") if name in links else f"{place}{os.sep}{name}" for name in inside
-        )
+        start = place + os.sep
+        found.update([start + name for name in inside if name not in links])
+        found.update(os.path.realpath(start + name) for name in links.intersection(inside))
     return found

@@ -6,8 +6,8 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from leakseg.nifti import is_image_file
 from leakseg.readers.inventory import IgnoredFile
@@ -19,8 +19,7 @@ _ROLE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A file that may hold a scan; ``root`` is the SCANS path (numbered ``order``) it was found under."""
 
     path: Path
