@@ -32,7 +32,7 @@ NRRD_ENDINGS = (".nrrd", ".nhdr")
 _NIFTI_2 = {540, int.from_bytes((540).to_bytes(4, "big"), "little")}
 """A NIfTI-2 header begins with its own length, in either byte order."""
 _PACKED = 2
-"""ISA-L's level: files of masks become two thirds larger than by zlib's sixth, in a thirtieth of its time."""
+"""ISA-L's level: files of masks become three quarters larger than by zlib's sixth, in a thirtieth of its time."""
 _GZIP = 31
 """What zlib calls the format of gzip, its window as wide as can be."""
 _BEST_RATIO = 1032
