@@ -28,9 +28,13 @@ LEAST_FLESH = 0.5
 """Less of what lies beside and behind the spine is air in any patient; beyond the edge of a turned scan all is."""
 WIDE_VIEW_MM, LEAST_VIEW_MM, VIEW_STEP_MM = 62.0, 44.0, 2.0
 """A scan that shows this much to the side shows a rib's length; down to the second, that bone goes on out of view."""
+FAINT_SHARE, FAINT_SIGMAS, FAINT_REACH_MM = 0.42, 3.0, 8.0
+"""Thin ribs of weak bone fade between slices: so much of bone's rise over soft tissue, and of the scan's noise, links
+what is bone, so far from it."""
 PLAIN_HEAD, NO_HEAD, HEAD_TO_ROOT_MM = 0.2, 0.05, 9.0
 """Bone beside the posterior corner that is a rib's head, or none; and how far a rib runs from there before its reach
 is measured."""
+MAD_TO_SIGMA = 1.4826
 LEAST_BOX_MM3 = 200.0
 BROAD_WING, TALLEST_SACRAL_MM = 0.32, 46.0
 """This much bone beside the body on both sides is the sacrum; a taller piece of spine may hold a lumbar level too."""
@@ -78,10 +82,12 @@ def measure_landmarks(
     block = Block(coarse.hu[window], coarse.origin_mm + np.array([part.start for part in window]) * coarse.step_mm, 2.0)
     suv = canal_field(block, frames, 8)
     bone = block.hu > densities.bone_hu - 0.3 * (densities.bone_hu - densities.soft_hu)
-    bone &= ~_at_voxels(*cement, block)
+    filled = _at_voxels(*cement, block)
+    bone &= ~filled
     tops = np.append(cuts.s_mm, cuts.s_mm[-1] + level_heights(cuts)[-1])
     bottoms = tops - level_heights(cuts)
-    rib = np.stack([_ribs(block, suv, bone, side, cuts) for side in SIDES], axis=1)
+    linked = _with_faint_links(block, bone, densities) & ~filled
+    rib = np.stack([_ribs(block, suv, linked, side, cuts) for side in SIDES], axis=1)
     beside = _Beside(block, suv, bone, wall, signals, bottoms, tops)
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
@@ -107,6 +113,17 @@ def _at_voxels(fine: Block, mask: NDArray[np.bool_], block: Block) -> NDArray[np
     out = np.zeros(block.hu.shape, bool)
     out[tuple(index.T)] = True
     return out
+
+
+def _with_faint_links(block: Block, bone: NDArray[np.bool_], densities: Densities) -> NDArray[np.bool_]:
+    """The bone, and what is denser than soft tissue close to it: a thin rib stays one piece."""
+    from scipy.ndimage import distance_transform_edt
+
+    noise_hu = float(np.median(np.abs(np.diff(block.hu, axis=2)))) * MAD_TO_SIGMA / np.sqrt(2)
+    rise_hu = max(FAINT_SHARE * (densities.bone_hu - densities.soft_hu), FAINT_SIGMAS * noise_hu)
+    faint = block.hu > densities.soft_hu + rise_hu
+    near = distance_transform_edt(~bone, sampling=block.step_mm) <= FAINT_REACH_MM
+    return np.asarray(bone | (faint & near))
 
 
 def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cuts) -> FloatArray:

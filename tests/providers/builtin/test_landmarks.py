@@ -22,9 +22,17 @@ Z, Y, X = np.indices(SHAPE) * 2.0 - np.array([0.0, 90.0, 90.0])[:, None, None, N
 NONE = np.zeros(SHAPE, bool)
 
 
-def measure(bone: NDArray[np.bool_], *, air: NDArray[np.bool_] = NONE, cement: NDArray[np.bool_] = NONE) -> Landmarks:
+def measure(
+    bone: NDArray[np.bool_],
+    *,
+    air: NDArray[np.bool_] = NONE,
+    cement: NDArray[np.bool_] = NONE,
+    faint: NDArray[np.bool_] = NONE,
+    noise_hu: float = 0.0,
+) -> Landmarks:
     """Landmarks of four levels of 30 mm along a straight axis."""
     hu = np.where(bone, np.float32(600), np.float32(40))
+    hu = np.where(faint, np.float32(110), hu) + np.random.default_rng(1).normal(0, noise_hu, SHAPE)
     hu = np.where(cement, np.float32(1600), hu)
     hu = np.where(air, np.float32(-300), hu).astype(np.float32)
     block = Block(hu, np.array([0.0, -90.0, -90.0]), 2.0)
@@ -54,6 +62,23 @@ def test_a_rib_that_droops_past_the_next_level_is_not_that_ones(droop: float) ->
     left = measure(bar(72, droop=droop)).rib_mm[:, 0]
     assert list(left > 38) == [False, False, True, False]
     assert left[1] < 31
+
+
+@pytest.mark.parametrize(("noise_hu", "told"), [(5.0, True), (40.0, False)])
+def test_a_thin_rib_that_fades_between_slices_is_one_rib_unless_noise_looks_the_same(
+    noise_hu: float, told: bool
+) -> None:
+    rib = bar(82)
+    gap = rib & (X > 36) & (X < 46)
+    left = measure(rib & ~gap, faint=gap, noise_hu=noise_hu).rib_mm[:, 0]
+    assert (left[2] > 38) == told
+
+
+def test_faint_tissue_beside_a_process_makes_it_no_rib() -> None:
+    """A kidney, a liver full of contrast medium: no bone, and not close to any."""
+    organ = (np.abs(Z - 70) < 24) & (np.abs(Y) < 20) & (X > 34)
+    left = measure(bar(80, to_mm=34.0), faint=organ & ~bar(80, to_mm=34.0)).rib_mm[:, 0]
+    assert left[2] < 31
 
 
 def test_a_transverse_process_is_no_rib() -> None:

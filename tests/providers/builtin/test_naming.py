@@ -50,6 +50,15 @@ def test_rib_remnants_do_not_count() -> None:
     assert names(found) == ["L3", "L2", "L1", "T12", "T11"]
 
 
+def test_ribs_seen_nowhere_do_not_tell_that_no_vertebra_bears_one() -> None:
+    """Weak bone in thick slices hides every rib at once; an unclear sacrum alone then gives no sure names."""
+    wing = [0.3, 0.25, 0.14, *[0.0] * 6]
+    heads = [NAN, NAN, 0.3, *[0.0] * 5, 0.12]
+    marks = landmarks([NAN, 0.0, NAN, 30, 26, 22, 17, 19, 14], wing, heads)
+    found = name_levels(marks, np.array([26.0, 26, 26, 26.7, 26.1, 25.2, 23.9, 22.9, 22.6]), [False] * 3 + [True] * 6)
+    assert max(found.confidence) < 0.7
+
+
 def test_a_rib_of_doubtful_length_makes_the_names_doubtful() -> None:
     found = name_levels(landmarks([20, 20, 35, 55, 60], [0.0] * 5), LUMBAR_MM[3:8])
     assert max(found.confidence) < 0.7
