@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, percentile_filter
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d, percentile_filter
 from scipy.signal import find_peaks
 
 from leakseg.geometry import FloatArray
@@ -24,7 +24,9 @@ HALF_WIDTH_MM = 11.0
 SMALLEST_GAP_MM, LARGEST_GAP_MM = 13, 52
 TOLERANCE = 0.8
 """An odd height costs no more than this: fractures make vertebrae low."""
-LEAST_CLEARNESS = 0.5
+LEAST_CLEARNESS, LEAST_WITH_FORAMINA = 0.5, 0.3
+OPEN_SIDES, BESIDE_CUT_MM = 0.1, 3
+"""A faint disc is clear enough where, so near to it, pedicles and the closing of the canal fall below this: foramina."""
 LEAST_HEIGHT = 0.85
 BODY_WIDTHS_MM, GREATEST_HEIGHT = (15.0, 20.0), (2.3, 1.65)
 """A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
@@ -162,9 +164,10 @@ def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
     A cut too many or too few makes every name beyond it wrong; this is where one would show.
     """
     trusted = np.ones(len(cuts.s_mm) + 1, bool)
-    unclear = cuts.clearness < LEAST_CLEARNESS
-    trusted[:-1] &= ~unclear
-    trusted[1:] &= ~unclear
+    unclear = cuts.clearness < np.where(_between_foramina(cuts, signals), LEAST_WITH_FORAMINA, LEAST_CLEARNESS)
+    at_start, at_end = cuts.s_mm < CLOSE_MM, cuts.s_mm > len(signals.disc) - 1 - CLOSE_MM
+    trusted[:-1] &= ~unclear | at_end  # a whole level is not doubtful for what the scan's edge does to its outer disc
+    trusted[1:] &= ~unclear | at_start
     gaps = np.diff(cuts.s_mm)
     for number, gap in enumerate(gaps):
         beside = np.delete(gaps[max(0, number - 2) : number + 3], min(number, 2))
@@ -173,11 +176,18 @@ def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
         trusted[number + 1] &= LEAST_HEIGHT * width <= gap <= greatest * width
         trusted[number + 1] &= _one_row_of_pedicles(signals.pedicle, cuts.s_mm[number], cuts.s_mm[number + 1])
         inner = slice(int(cuts.s_mm[number]) + CLOSE_MM, int(cuts.s_mm[number + 1]) - CLOSE_MM + 1)
-        passed_over = (signals.disc[inner] > 0.8) & (signals.pedicle[inner] < 0.35)
+        passed_over = (_disc_in_open(signals)[inner] > 0.8) & (signals.pedicle[inner] < 0.35)
         trusted[number + 1] &= not passed_over.any()
         if len(beside):
             trusted[number + 1] &= NEIGHBOUR_RATIO <= gap / np.median(beside) <= 1 / NEIGHBOUR_RATIO
     return trusted
+
+
+def _between_foramina(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
+    """``(C,)`` whether the canal's sides are open at each cut, as between two vertebrae and never beside a body."""
+    sides = np.maximum(signals.pedicle, signals.closed)
+    near = minimum_filter1d(sides, 2 * BESIDE_CUT_MM + 1, mode="nearest")
+    return np.asarray(near[cuts.s_mm.astype(int)] < OPEN_SIDES, dtype=bool)
 
 
 def _one_row_of_pedicles(pedicle: FloatArray, low: float, high: float) -> bool:
