@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, minimum_filter1d, percentile_filter
-from scipy.signal import find_peaks
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, percentile_filter
 
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
@@ -24,14 +23,6 @@ HALF_WIDTH_MM = 11.0
 SMALLEST_GAP_MM, LARGEST_GAP_MM = 13, 52
 TOLERANCE = 0.8
 """An odd height costs no more than this: fractures make vertebrae low."""
-LEAST_CLEARNESS, LEAST_WITH_FORAMINA = 0.5, 0.3
-OPEN_SIDES, BESIDE_CUT_MM = 0.1, 3
-"""A faint disc is clear enough where, so near to it, pedicles and the closing of the canal fall below this: foramina."""
-LEAST_HEIGHT = 0.85
-BODY_WIDTHS_MM, GREATEST_HEIGHT = (15.0, 20.0), (2.3, 1.65)
-"""A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
-NEIGHBOUR_RATIO = 0.77
-TALLEST_PEDICLE_MM = 18
 OVERLONG = 1.5
 """An end without a cut for this many heights of its neighbours holds more than one level."""
 WEAK = 0.4
@@ -91,7 +82,7 @@ def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement
 def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
     """The best sequence of cuts: second-order dynamic programming over (position, gap to the cut below)."""
     N = len(signals.disc)
-    at_cut = 1.3 * _disc_in_open(signals) - 0.7 * signals.pedicle - 0.4
+    at_cut = 1.3 * disc_in_open(signals) - 0.7 * signals.pedicle - 0.4
     gaps = np.arange(SMALLEST_GAP_MM, largest_gap_mm + 1)
     change = -np.minimum(0.006 * (gaps[:, None] - gaps[None, :]) ** 2 * (25 / gaps[:, None]) ** 2, TOLERANCE)
     total = np.full((N, len(gaps)), -np.inf)
@@ -158,50 +149,12 @@ def continue_cuts(cuts: Cuts, signals: Signals) -> Cuts:
     return Cuts(index.astype(np.float64), signals.tilt_deg[index], np.array(clearness), cuts.total)
 
 
-def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
-    """``(C + 1,)`` whether each level's discs are clear and its height fits the bodies' width and its neighbours.
-
-    A cut too many or too few makes every name beyond it wrong; this is where one would show.
-    """
-    trusted = np.ones(len(cuts.s_mm) + 1, bool)
-    unclear = cuts.clearness < np.where(_between_foramina(cuts, signals), LEAST_WITH_FORAMINA, LEAST_CLEARNESS)
-    at_start, at_end = cuts.s_mm < CLOSE_MM, cuts.s_mm > len(signals.disc) - 1 - CLOSE_MM
-    trusted[:-1] &= ~unclear | at_end  # a whole level is not doubtful for what the scan's edge does to its outer disc
-    trusted[1:] &= ~unclear | at_start
-    gaps = np.diff(cuts.s_mm)
-    for number, gap in enumerate(gaps):
-        beside = np.delete(gaps[max(0, number - 2) : number + 3], min(number, 2))
-        width = signals.half_width_mm[int(cuts.s_mm[number] + gap / 2)]
-        greatest = float(np.interp(width, BODY_WIDTHS_MM, GREATEST_HEIGHT))
-        trusted[number + 1] &= LEAST_HEIGHT * width <= gap <= greatest * width
-        trusted[number + 1] &= _one_row_of_pedicles(signals.pedicle, cuts.s_mm[number], cuts.s_mm[number + 1])
-        inner = slice(int(cuts.s_mm[number]) + CLOSE_MM, int(cuts.s_mm[number + 1]) - CLOSE_MM + 1)
-        passed_over = (_disc_in_open(signals)[inner] > 0.8) & (signals.pedicle[inner] < 0.35)
-        trusted[number + 1] &= not passed_over.any()
-        if len(beside):
-            trusted[number + 1] &= NEIGHBOUR_RATIO <= gap / np.median(beside) <= 1 / NEIGHBOUR_RATIO
-    return trusted
-
-
-def _between_foramina(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
-    """``(C,)`` whether the canal's sides are open at each cut, as between two vertebrae and never beside a body."""
-    sides = np.maximum(signals.pedicle, signals.closed)
-    near = minimum_filter1d(sides, 2 * BESIDE_CUT_MM + 1, mode="nearest")
-    return np.asarray(near[cuts.s_mm.astype(int)] < OPEN_SIDES, dtype=bool)
-
-
-def _one_row_of_pedicles(pedicle: FloatArray, low: float, high: float) -> bool:
-    """Whether one row of pedicles lies between two cuts; its upper and lower cortex may peak apart."""
-    peaks, _ = find_peaks(pedicle[int(low) : int(high) + 1], height=0.6, prominence=0.3)
-    return len(peaks) == 0 or int(np.ptp(peaks)) <= TALLEST_PEDICLE_MM
-
-
 def _cuts(positions: list[int], signals: Signals, total: float) -> Cuts:
     index = np.array(positions, dtype=np.int64)
     return Cuts(index.astype(np.float64), signals.tilt_deg[index], np.clip(signals.disc[index], 0, 1), total)
 
 
-def _disc_in_open(signals: Signals) -> FloatArray:
+def disc_in_open(signals: Signals) -> FloatArray:
     """``(N,)`` how much a place looks like a disc, less what a canal closed there speaks against one."""
     return np.asarray(signals.disc - CLOSED_COST * np.maximum(signals.closed - 0.5, 0), dtype=np.float64)
 
@@ -213,7 +166,7 @@ def _interval_maxima(signals: Signals, gaps: NDArray[np.int64]) -> tuple[FloatAr
     for number, gap in enumerate(gaps):
         for out, values, near, far in (
             (pedicle, signals.pedicle, 0.12, 0.55),
-            (disc, _disc_in_open(signals), 0.32, 0.70),
+            (disc, disc_in_open(signals), 0.32, 0.70),
         ):
             start, stop = round(near * gap), max(round(far * gap), round(near * gap) + 1)
             size = stop - start + 1

@@ -27,11 +27,12 @@ from leakseg.providers.builtin.ends import find_ends
 from leakseg.providers.builtin.fine import trim_rim
 from leakseg.providers.builtin.frames import Frames, Straight, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
-from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals, trusted_levels
+from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals
 from leakseg.providers.builtin.naming import Naming, name_levels, rib_bearing
 from leakseg.providers.builtin.notes import describe
 from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.sight import Sight, measure_sight
+from leakseg.providers.builtin.trust import trusted_levels
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
 from leakseg.providers.builtin.working import Block, resample
 from leakseg.volume import Volume

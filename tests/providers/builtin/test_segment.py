@@ -14,7 +14,8 @@ from leakseg.phantom.jobs import make_cohort
 from leakseg.phantom.recipe import DrawRecipe, PhantomRecipe
 from leakseg.providers.builtin import BuiltinMasks, segment
 from leakseg.providers.builtin.frames import canal_field, make_frames, to_canal
-from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, trusted_levels
+from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts
+from leakseg.providers.builtin.trust import trusted_levels
 from leakseg.providers.builtin.working import Block
 from leakseg.volume import Volume
 

@@ -1,4 +1,4 @@
-"""A level is trusted where its discs are clear, or are told by the foramina beside them, and nothing was passed over."""
+"""A level is trusted where its discs are clear, or the foramina beside them are, and nothing was passed over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from leakseg.geometry import FloatArray
-from leakseg.providers.builtin.levels import Cuts, Signals, trusted_levels
+from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.trust import trusted_levels
 
 DISCS_MM = np.array([20.0, 50.0, 80.0, 110.0])
 LENGTH_MM = 130
@@ -36,7 +37,9 @@ def test_clear_discs_between_foramina_are_trusted() -> None:
     assert all(trusted([1.0] * 4))
 
 
-@pytest.mark.parametrize(("clearness", "foramina", "told"), [(0.4, True, True), (0.4, False, False), (0.2, True, False)])
+@pytest.mark.parametrize(
+    ("clearness", "foramina", "told"), [(0.4, True, True), (0.4, False, False), (0.2, True, False)]
+)
 def test_a_faint_disc_is_trusted_only_between_foramina(clearness: float, foramina: bool, told: bool) -> None:
     open_at = EVERYWHERE if foramina else tuple(place for place in EVERYWHERE if place != 50)
     assert trusted([1.0, clearness, 1.0, 1.0], open_at=open_at) == [True, told, told, True, True]
@@ -54,3 +57,9 @@ def test_a_disc_that_the_edge_of_the_scan_blurs_leaves_the_whole_level_beside_it
 def test_a_dark_band_between_foramina_is_a_disc_passed_over_and_one_between_pedicles_is_marrow() -> None:
     assert trusted([1.0] * 4, dark_at=(65.0,)) == [True] * 5
     assert trusted([1.0] * 4, dark_at=(65.0,), open_at=(*EVERYWHERE, 65.0)) == [True, True, False, True, True]
+
+
+def test_a_crushed_vertebra_between_foramina_is_trusted_and_a_low_piece_without_them_is_not() -> None:
+    discs = np.array([20.0, 50.0, 80.0, 99.0])
+    assert all(trusted([1.0] * 4, discs_mm=discs, open_at=tuple(discs)))
+    assert trusted([1.0] * 4, discs_mm=discs, open_at=(20.0, 50.0, 99.0)) == [True, True, True, False, True]
