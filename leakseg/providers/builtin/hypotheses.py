@@ -59,13 +59,20 @@ _LOG_PRIOR = {(5, 12): np.log(0.90), (6, 12): np.log(0.04), (4, 12): np.log(0.04
 """Lumbar and rib-bearing vertebrae; convention, after the 8 to 12 % of unusual counts that series report."""
 _UNSEEN_RIBS = 0.05
 """Share of scans in which no rib can be told, for weak bone, thick slices or noise; convention."""
-_LOG_BEYOND = np.log(0.6)
-"""Price of every level below the first sacral one, or above C1: the canal is rarely followed so far."""
+_LOG_BEYOND, _SACRAL_PIECES, _LOG_ASTRAY = np.log(0.6), 4, np.log(0.2)
+"""Price of every level below the first sacral one, or above C1: the canal is rarely followed so far; and what each below
+so many sacral ones costs on top: the path went astray there."""
 MOST_ABOVE_C1, ABSURD = 2, 50.0
 """Above C1 lies the skull: more levels than a canal followed into it may show cost so much each."""
-_SACRAL = 4
-_USUAL_HALF_WIDTH_MM = (26, 24.5, 23.5, 22, 21, 20, 18.5, 17, 16, 15, 14, 13.5, 13, 13, 13.5, 14.5, 15)
-"""Half the width of the bodies from L5 up to T1, rounded from Panjabi et al. 1991 and 1992 (Spine 16:888, 17:299)."""
+_SACRAL = 9
+"""Levels from S1 down that a path may have: the sacrum's own, the coccyx', and what it meets astray in the pelvis."""
+_USUAL_HALF_WIDTH_MM = (
+    *(26, 24.5, 23.5, 22, 21),
+    *(20, 18.5, 17, 16, 15, 14, 13.5, 13, 13, 13.5, 14.5, 15),
+    *(13, 11.5, 11, 10.5, 10.5, 11, 11),
+)  # fmt: skip
+"""Half the width of the bodies from L5 up to C1, rounded from Panjabi et al. 1991 and 1992 (Spine 16:888, 17:299); of
+the cervical ones with the bone beside them (Spine 16:861)."""
 _WIDTH_SD, _SCALE_SD, _WIDTH_WEIGHT = 0.10, 0.12, 0.4
 """Relative spread of one body's width and of whole patients; widths of neighbours are not independent."""
 _ODDEST = 6.0
@@ -112,7 +119,7 @@ class Hypothesis:
 
     def _explain(self, evidence: FloatArray) -> float:
         too_many = max(self.start + len(evidence) - len(self.sequence) - MOST_ABOVE_C1, 0)
-        total = -ABSURD * too_many
+        total = -ABSURD * too_many + float(_LOG_ASTRAY) * max(_SACRAL - _SACRAL_PIECES - self.start, 0)
         for level, row in enumerate(evidence):
             at = self.start + level
             kind = self.sequence[at][1] if at < len(self.sequence) else "head"

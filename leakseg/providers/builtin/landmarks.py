@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
@@ -19,6 +20,8 @@ from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.working import Block, Image
 
 RIB_START_MM, RIB_REACH_MM = 24.0, 75.0
+BESIDE_BODY_MM, FARTHEST_START_MM, WIDEST_MM = 2.0, 32.0, 36.0
+"""Ribs are looked for so far beyond the side of a broad body, no farther out than the second; the broadest half width."""
 SMALLEST_PIECE_MM3, LARGEST_RIB_MM3 = 150.0, 15000.0
 ROOT_MM, LEAST_ROOT_VOXELS = 6.0, 4
 RIB_ABOVE_DISC = 0.15
@@ -81,13 +84,15 @@ def measure_landmarks(
     window = _round_axis(coarse, frames)
     block = Block(coarse.hu[window], coarse.origin_mm + np.array([part.start for part in window]) * coarse.step_mm, 2.0)
     suv = canal_field(block, frames, 8)
-    bone = block.hu > densities.bone_hu - 0.3 * (densities.bone_hu - densities.soft_hu)
+    rise_hu = 0.7 * (densities.bone_hu - densities.soft_hu)
+    block = _quiet(block, rise_hu)
+    bone = block.hu > densities.soft_hu + rise_hu
     filled = _at_voxels(*cement, block)
     bone &= ~filled
     tops = np.append(cuts.s_mm, cuts.s_mm[-1] + level_heights(cuts)[-1])
     bottoms = tops - level_heights(cuts)
     linked = _with_faint_links(block, bone, densities) & ~filled
-    rib = np.stack([_ribs(block, suv, linked, side, cuts) for side in SIDES], axis=1)
+    rib = np.stack([_ribs(block, suv, linked, side, cuts, signals) for side in SIDES], axis=1)
     beside = _Beside(block, suv, bone, wall, signals, bottoms, tops)
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
@@ -115,25 +120,36 @@ def _at_voxels(fine: Block, mask: NDArray[np.bool_], block: Block) -> NDArray[np
     return out
 
 
+def _noise_hu(hu: Image) -> float:
+    """Standard deviation of the noise, from neighbours in the plane."""
+    return float(np.median(np.abs(np.diff(hu, axis=2)))) * MAD_TO_SIGMA / float(np.sqrt(2))
+
+
+def _quiet(block: Block, rise_hu: float) -> Block:
+    """The block, smoothed where its noise would pass for what rises so much over soft tissue."""
+    if _noise_hu(block.hu) * FAINT_SIGMAS < rise_hu:
+        return block
+    return Block(gaussian_filter(block.hu, 1.0), block.origin_mm, block.step_mm)
+
+
 def _with_faint_links(block: Block, bone: NDArray[np.bool_], densities: Densities) -> NDArray[np.bool_]:
     """The bone, and what is denser than soft tissue close to it: a thin rib stays one piece."""
-    from scipy.ndimage import distance_transform_edt
-
-    noise_hu = float(np.median(np.abs(np.diff(block.hu, axis=2)))) * MAD_TO_SIGMA / np.sqrt(2)
-    rise_hu = max(FAINT_SHARE * (densities.bone_hu - densities.soft_hu), FAINT_SIGMAS * noise_hu)
+    rise_hu = max(FAINT_SHARE * (densities.bone_hu - densities.soft_hu), FAINT_SIGMAS * _noise_hu(block.hu))
     faint = block.hu > densities.soft_hu + rise_hu
     near = distance_transform_edt(~bone, sampling=block.step_mm) <= FAINT_REACH_MM
     return np.asarray(bone | (faint & near))
 
 
-def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cuts) -> FloatArray:
+def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cuts, signals: Signals) -> FloatArray:
     """``(L,)`` how far, in mm, bone that starts beside each level reaches outward; NaN where one cannot tell."""
     import cc3d
 
     lateral = side * suv[..., 2]
-    zone = (lateral > RIB_START_MM) & (lateral < RIB_REACH_MM) & (suv[..., 1] > -45) & (suv[..., 1] < 50)
+    row = np.clip(np.rint(suv[..., 0]).astype(np.int64), 0, len(signals.half_width_mm) - 1)
+    start = np.clip(signals.half_width_mm + BESIDE_BODY_MM, RIB_START_MM, FARTHEST_START_MM)[row]
+    zone = (lateral > start) & (lateral < RIB_REACH_MM) & (suv[..., 1] > -45) & (suv[..., 1] < 50)
     pieces = cc3d.connected_components(zone & bone, connectivity=6)
-    ends = cc3d.connected_components(zone & bone & (lateral < RIB_START_MM + ROOT_MM), connectivity=6).ravel()
+    ends = cc3d.connected_components(zone & bone & (lateral < start + ROOT_MM), connectivity=6).ravel()
     heights = level_heights(cuts)
     view_mm = _view_to_side(block, suv, lateral, cuts)
     out = np.where(np.isfinite(view_mm), 0.0, np.nan)
@@ -223,7 +239,7 @@ class _Beside:
         """``(L,)`` share of bone in the box beside each body; NaN where the box is not in view."""
         suv, last = self.suv, len(self.wall.front_mm) - 1
         row = np.clip(np.rint(suv[..., 0]).astype(np.int64), 0, last)
-        outward = side * suv[..., 2] - np.clip(self.signals.half_width_mm, where.narrowest_mm, 30)[row]
+        outward = side * suv[..., 2] - np.clip(self.signals.half_width_mm, where.narrowest_mm, WIDEST_MM)[row]
         ahead = -suv[..., 1] - self.wall.front_mm[row]
         box = (outward > where.outward[0]) & (outward < where.outward[1])
         box &= (ahead > where.ahead[0]) & (ahead < where.ahead[1]) & (suv[..., 0] >= 0) & (suv[..., 0] <= last)

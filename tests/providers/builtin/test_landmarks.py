@@ -29,6 +29,7 @@ def measure(
     cement: NDArray[np.bool_] = NONE,
     faint: NDArray[np.bool_] = NONE,
     noise_hu: float = 0.0,
+    half_width_mm: float = 22.0,
 ) -> Landmarks:
     """Landmarks of four levels of 30 mm along a straight axis."""
     hu = np.where(bone, np.float32(600), np.float32(40))
@@ -41,7 +42,7 @@ def measure(
     angles = 2 * np.pi * np.arange(72) / 72
     wall = Wall(angles, np.full((count, 72), 9.0), np.ones(count), np.ones(count))
     flat = np.zeros(count)
-    signals = Signals(flat, flat, flat, flat, np.full(count, 22.0))
+    signals = Signals(flat, flat, flat, flat, np.full(count, half_width_mm))
     cuts = Cuts(CUTS_MM, np.zeros(3), np.ones(3), 0.0)
     return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement))
 
@@ -64,14 +65,26 @@ def test_a_rib_that_droops_past_the_next_level_is_not_that_ones(droop: float) ->
     assert left[1] < 31
 
 
-@pytest.mark.parametrize(("noise_hu", "told"), [(5.0, True), (40.0, False)])
-def test_a_thin_rib_that_fades_between_slices_is_one_rib_unless_noise_looks_the_same(
-    noise_hu: float, told: bool
-) -> None:
+def test_the_side_of_a_large_patients_body_is_no_rib_and_hides_none() -> None:
+    body = (np.abs(X) < 29) & (Y > -45) & (Y < -9) & (np.abs(Z % 30 - 15) < 11)
+    corner = (np.hypot(X - 27, Y + 6) < 5) & (np.abs(Z % 30 - 15) < 11)
+    marks = measure(body | corner | bar(82), half_width_mm=29.0)
+    left = marks.rib_mm[:, 0]
+    assert left[2] > 38
+    assert np.delete(left, 2).max() < 31
+
+
+def test_a_thin_rib_that_fades_between_slices_is_one_rib() -> None:
     rib = bar(82)
     gap = rib & (X > 36) & (X < 46)
-    left = measure(rib & ~gap, faint=gap, noise_hu=noise_hu).rib_mm[:, 0]
-    assert (left[2] > 38) == told
+    left = measure(rib & ~gap, faint=gap, noise_hu=5.0).rib_mm[:, 0]
+    assert list(left > 38) == [False, False, True, False]
+
+
+def test_much_noise_makes_no_wings_and_no_heads() -> None:
+    found = measure(bar(82), noise_hu=90.0)
+    assert found.wing.max() < 0.05
+    assert found.head.max() < 0.08
 
 
 def test_faint_tissue_beside_a_process_makes_it_no_rib() -> None:

@@ -101,6 +101,26 @@ def test_ilium_beside_the_lowest_levels_is_no_rib() -> None:
     assert names(found) == ["S1", "L5", "L4", "L3", "L2", "L1", "T12"]
 
 
+def test_a_canal_followed_astray_into_the_pelvis_leaves_the_names_above_the_sacrum_right() -> None:
+    below = [NAN] * 6
+    marks = landmarks([*below, NAN, 30, 20, 22, 20, 18, 65], [0.1, 0.2, 0, 0.1, 0, 0.1, 0.4, 0.1, *[0.0] * 5])
+    found = name_levels(marks, np.concatenate([np.full(6, 17.0), LUMBAR_MM[:7]]), [False] * 6 + [True] * 7)
+    assert names(found)[6:] == ["S1", "L5", "L4", "L3", "L2", "L1", "T12"]
+    assert min(found.confidence[6:]) > 0.7
+
+
+def test_broad_bodies_are_never_guessed_to_be_cervical() -> None:
+    """Evidence that no spine explains: wings beside every body."""
+    found = name_levels(landmarks([NAN] * 6, [0.4] * 6), LUMBAR_MM[1:7])
+    assert not any(str(name).startswith("C") for name in names(found))
+
+
+def test_a_neck_without_landmarks_is_named_cervical_and_doubted() -> None:
+    found = name_levels(landmarks([20.0] * 5, [0.0] * 5), np.array([11.5, 11, 10.5, 10.5, 11]))
+    assert all(str(name).startswith("C") for name in names(found))
+    assert max(found.confidence) < 0.5
+
+
 def test_thirteen_rib_bearing_vertebrae_name_t13() -> None:
     ribs = [20.0] * 2 + [60.0] * 13 + [10.0]
     found = name_levels(landmarks(ribs, [0.0] * 16), np.linspace(22, 12, 16))
