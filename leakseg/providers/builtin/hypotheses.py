@@ -60,8 +60,8 @@ _LOG_PRIOR = {(5, 12): np.log(0.90), (6, 12): np.log(0.04), (4, 12): np.log(0.04
 _UNSEEN_RIBS = 0.05
 """Share of scans in which no rib can be told, for weak bone, thick slices or noise; convention."""
 _LOG_BEYOND, _SACRAL_PIECES, _LOG_ASTRAY = np.log(0.6), 4, np.log(0.2)
-"""Price of every level below the first sacral one, or above C1: the canal is rarely followed so far; and what each below
-so many sacral ones costs on top: the path went astray there."""
+"""Price of every level below the first sacral one, or above C1: the canal is rarely followed so far; and what each
+below so many sacral ones costs on top: the path went astray there."""
 MOST_ABOVE_C1, ABSURD = 2, 50.0
 """Above C1 lies the skull: more levels than a canal followed into it may show cost so much each."""
 _SACRAL = 9

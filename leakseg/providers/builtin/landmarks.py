@@ -21,7 +21,7 @@ from leakseg.providers.builtin.working import Block, Image
 
 RIB_START_MM, RIB_REACH_MM = 24.0, 75.0
 BESIDE_BODY_MM, FARTHEST_START_MM, WIDEST_MM = 2.0, 32.0, 36.0
-"""Ribs are looked for so far beyond the side of a broad body, no farther out than the second; the broadest half width."""
+"""Ribs are looked for so far beyond a broad body's side, no farther out than the second; the greatest half width."""
 SMALLEST_PIECE_MM3, LARGEST_RIB_MM3 = 150.0, 15000.0
 ROOT_MM, LEAST_ROOT_VOXELS = 6.0, 4
 RIB_ABOVE_DISC = 0.15
@@ -39,6 +39,9 @@ PLAIN_HEAD, NO_HEAD, HEAD_TO_ROOT_MM = 0.2, 0.05, 9.0
 is measured."""
 MAD_TO_SIGMA = 1.4826
 LEAST_BOX_MM3 = 200.0
+RIB_ZONE, LEAST_RIB_MM = (0.4, 0.9), 38.0
+"""Where in a level's height its rib leaves it: a level cut off there shows no rib shorter than this, and yet may bear
+one."""
 BROAD_WING, TALLEST_SACRAL_MM = 0.32, 46.0
 """This much bone beside the body on both sides is the sacrum; a taller piece of spine may hold a lumbar level too."""
 SIDES = (1, -1)
@@ -48,8 +51,8 @@ SIDES = (1, -1)
 class Landmarks:
     """Per level (``(L,)``, caudal first) and side (``(L, 2)``: left, right).
 
-    ``rib_mm`` is how far bone reaches outward from the transverse process; NaN where the scan does not
-    reach far enough sideways to tell, infinite where that bone goes on beyond the side of a narrow scan.
+    ``rib_mm`` is how far bone reaches outward from the transverse process; NaN where the scan does not reach far enough
+    sideways to tell, or ends within the level; infinite where that bone goes on beyond the side of a narrow scan.
     ``wing`` is the share of bone beside the body, ``head`` that beside its posterior corner, where a rib's head lies
     and lumbar vertebrae have nothing; NaN where not in view.
     """
@@ -97,6 +100,10 @@ def measure_landmarks(
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
     rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
+    low, high = (bottoms + share * (tops - bottoms) for share in RIB_ZONE)
+    cut_off = (low < 0) | (high > len(frames) - 1)
+    rib[cut_off[:, None] & (rib < LEAST_RIB_MM)] = np.nan
+    head[cut_off[:, None] & (head < PLAIN_HEAD)] = np.nan
     return Landmarks(rib, wing, head)
 
 

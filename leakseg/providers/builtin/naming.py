@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.hypotheses import HYPOTHESES, Hypothesis, level_evidence, width_evidence
-from leakseg.providers.builtin.landmarks import NO_HEAD, PLAIN_HEAD, Landmarks
+from leakseg.providers.builtin.landmarks import LEAST_RIB_MM, NO_HEAD, PLAIN_HEAD, Landmarks
 
-RIB_MM, NO_RIB_MM = 38.0, 31.0
+RIB_MM, NO_RIB_MM = LEAST_RIB_MM, 31.0
 """Bone that reaches farther is a rib (remnants under 4 cm do not count); nearer, a transverse process."""
 HIGHEST, DOUBTFUL, GUESSED = 0.97, 0.5, 0.2
+ALL_RIBS = 12
+"""So many rib-bearing vertebrae one above the other tell their names by their count."""
 CLEAR = 0.8
 """Two stretches of the spine whose own landmarks give their names this surely bear out the count between them."""
 
@@ -119,6 +121,7 @@ def _remnants(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> 
 def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> tuple[str, ...]:
     """What in view bears the names out."""
     state, remnants = rib_state(landmarks), _remnants(names, landmarks)
+    ribless = (state != 1) & np.any(np.isfinite(landmarks.rib_mm) | np.isfinite(landmarks.head), axis=1)
     wing = np.nan_to_num(landmarks.wing).max(axis=1)
     seen = []
     for level, name in enumerate(names):
@@ -128,10 +131,13 @@ def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landm
         if name in {VertebraLevel.T12, VertebraLevel.T13, VertebraLevel.T11} and level > 0:
             below = names[level - 1]
             bears = state[level] == 1 or remnants[level]
-            if below is VertebraLevel.L1 and bears and state[level - 1] != 1:
+            if below is VertebraLevel.L1 and bears and ribless[level - 1]:
                 seen.append("last rib")
-        if name is VertebraLevel.T1 and above and state[level] == 1 and state[level + 1] != 1:
+        if name is VertebraLevel.T1 and above and state[level] == 1 and ribless[level + 1]:
             seen.append("first rib")
+    thoracic = np.array([name is not None and name.startswith("T") for name in names])
+    if thoracic.sum() == ALL_RIBS and np.all(state[thoracic] == 1):
+        seen.append("all ribs")
     return tuple(seen)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import make_frames
@@ -30,6 +31,7 @@ def measure(
     faint: NDArray[np.bool_] = NONE,
     noise_hu: float = 0.0,
     half_width_mm: float = 22.0,
+    cuts_mm: FloatArray = CUTS_MM,
 ) -> Landmarks:
     """Landmarks of four levels of 30 mm along a straight axis."""
     hu = np.where(bone, np.float32(600), np.float32(40))
@@ -43,7 +45,7 @@ def measure(
     wall = Wall(angles, np.full((count, 72), 9.0), np.ones(count), np.ones(count))
     flat = np.zeros(count)
     signals = Signals(flat, flat, flat, flat, np.full(count, half_width_mm))
-    cuts = Cuts(CUTS_MM, np.zeros(3), np.ones(3), 0.0)
+    cuts = Cuts(cuts_mm, np.zeros(3), np.ones(3), 0.0)
     return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement))
 
 
@@ -123,6 +125,14 @@ def test_the_sacrum_is_plain_by_broad_wings_unless_it_may_hold_a_lumbar_level_to
 def test_padding_beside_a_turned_scan_tells_nothing_of_ribs() -> None:
     found = measure(bar(82), air=np.abs(X) > 40).rib_mm
     assert np.isnan(found).all()
+
+
+def test_a_level_that_the_scan_cuts_off_below_its_rib_is_not_told_to_bear_none() -> None:
+    """A window over the thoracic spine: the vertebra at its lower edge shows its upper endplate only."""
+    found = measure(bar(50) | bar(80), cuts_mm=np.array([6.0, 36.0, 66.0]))
+    assert np.isnan(found.rib_mm[0]).all()
+    assert np.isnan(found.head[0]).all()
+    assert np.isfinite(found.rib_mm[1:3]).all()
 
 
 def test_cement_beside_a_body_is_no_rib() -> None:

@@ -83,6 +83,21 @@ def test_heads_without_ribs_of_4_cm_are_remnants_and_doubted() -> None:
     assert "remnants" in found.doubts[0]
 
 
+@pytest.mark.parametrize("at_the_edge", ["below", "above"])
+def test_ribs_beside_a_level_that_cannot_be_judged_are_neither_the_last_nor_the_first(at_the_edge: str) -> None:
+    ribs = [NAN, 60, 60, 60] if at_the_edge == "below" else [60.0, 60, 60, NAN]
+    found = name_levels(landmarks(ribs, [0.0] * 4), np.full(4, 15.0))
+    assert not found.landmarks
+    assert max(found.confidence) < 0.5
+
+
+def test_twelve_vertebrae_with_ribs_are_named_by_their_count() -> None:
+    found = name_levels(landmarks([60.0] * 12 + [NAN], [0.0] * 13), np.linspace(18, 12, 13))
+    assert names(found) == [*[f"T{n}" for n in range(12, 0, -1)], "C7"]
+    assert found.landmarks == ("all ribs",)
+    assert min(found.confidence) > 0.7
+
+
 def test_nothing_in_view_is_a_guess_and_says_so() -> None:
     found = name_levels(landmarks([NAN] * 2, [0.0] * 2), LUMBAR_MM[3:5])
     assert len(found.levels) == 2
