@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
 from scipy.signal import find_peaks
 
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.levels import CLOSE_MM, Cuts, Signals, disc_in_open
 
 LEAST_CLEARNESS, LEAST_WITH_FORAMINA = 0.5, 0.3
-OPEN_SIDES, BESIDE_CUT_MM = 0.3, 3
-"""A faint disc is clear enough where pedicles and the closing of the canal fall below this so near to it: foramina."""
+OPEN_SIDES, CLOSED_SIDES, BESIDE_CUT_MM, TO_PEDICLE_MM = 0.3, 0.6, 3, 25
+"""A faint disc is clear enough where pedicles and the closing of the canal fall below the first so near to it, and rise
+above the second so near to that on both hands: foramina."""
 LEAST_HEIGHT = 0.85
 BODY_WIDTHS_MM, GREATEST_HEIGHT = (15.0, 20.0), (2.3, 1.65)
 """A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
@@ -51,10 +51,16 @@ def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
 
 
 def _between_foramina(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
-    """``(C,)`` whether the canal's sides are open at each cut, as between two vertebrae and never beside a body."""
+    """``(C,)`` whether the canal's sides are open at each cut and close on both hands, as between two vertebrae."""
     sides = np.maximum(signals.pedicle, signals.closed)
-    near = minimum_filter1d(sides, 2 * BESIDE_CUT_MM + 1, mode="nearest")
-    return np.asarray(near[cuts.s_mm.astype(int)] < OPEN_SIDES, dtype=bool)
+    out = np.zeros(len(cuts.s_mm), bool)
+    for number, s in enumerate(cuts.s_mm.astype(int)):
+        here, below, above = (
+            sides[max(s + start, 0) : s + stop + 1]
+            for start, stop in ((-BESIDE_CUT_MM, BESIDE_CUT_MM), (-TO_PEDICLE_MM, 0), (0, TO_PEDICLE_MM))
+        )
+        out[number] = here.min() < OPEN_SIDES and min(below.max(), above.max()) > CLOSED_SIDES
+    return out
 
 
 def _one_row_of_pedicles(pedicle: FloatArray, low: float, high: float) -> bool:
