@@ -60,6 +60,8 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
         doubts = (_unusual(best),)
     elif seen and "sacrum" not in seen and _remnants(names, landmarks).any():
         doubts = (_REMNANTS,)
+    elif seen == ("first rib",):
+        doubts = (_FIRST_RIB,)
     if best.unusual or doubts:
         confidence = np.minimum(confidence, DOUBTFUL)
     if not seen:
@@ -144,6 +146,12 @@ def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landm
 _REMNANTS = (
     "The lowest ribs in view seem to be remnants of less than 4 cm, which count as ribs to some and not to others. The "
     "names may be wrong by one; pin one level with --anchor LEVEL@Z."
+)
+
+
+_FIRST_RIB = (
+    "The names rest on the first rib alone: it is short, is easily missed behind the shoulders, and cervical ribs look "
+    "like it. They may be wrong by one; pin one level with --anchor LEVEL@Z."
 )
 
 

@@ -136,6 +136,15 @@ def test_a_neck_without_landmarks_is_named_cervical_and_doubted() -> None:
     assert max(found.confidence) < 0.5
 
 
+def test_the_first_rib_alone_names_a_neck_and_leaves_it_doubtful() -> None:
+    """No scan of a neck was at hand to measure how often the first rib is missed."""
+    neck = [12.0] * 5
+    found = name_levels(landmarks([60.0, 60.0, *neck], [0.0] * 7), np.array([14.5, 15, 13, 11.5, 11, 10.5, 10.5]))
+    assert names(found) == ["T2", "T1", "C7", "C6", "C5", "C4", "C3"]
+    assert max(found.confidence) < 0.7
+    assert "first rib" in found.doubts[0]
+
+
 def test_thirteen_rib_bearing_vertebrae_name_t13() -> None:
     ribs = [20.0] * 2 + [60.0] * 13 + [10.0]
     found = name_levels(landmarks(ribs, [0.0] * 16), np.linspace(22, 12, 16))
