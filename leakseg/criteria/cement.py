@@ -216,6 +216,10 @@ class CementCriteria:
     """Where no vertebra holds cement, as much in canal or foramina as dense as that in deep bone would be is told."""
     metal_min_hu: Annotated[float, Gt(0), Unit("HU"), Source("titanium exceeds a 12-bit CT's range (3071 HU)")] = 3000.0
     """Metal is sought from here up (or at the stored range's upper end, where that is lower) ..."""
+    metal_unbroken_share: Annotated[
+        float, Gt(0), Le(1), Unit("1"), Source("measured here: phantom screws and rods 0.98, noisy cement of 3000 HU 0.36")
+    ] = 0.6
+    """... in pieces of whose inside, their holes closed, this share lies within dense voxels alone, ..."""
     metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0
     """... in straight, even pieces at least this long ..."""
     metal_max_radius_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.5

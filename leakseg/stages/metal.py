@@ -22,6 +22,8 @@ _PAIRS, _RODS = 240, 24
 """Lines tried through a piece, and rods looked for in it."""
 _SAMPLE = 4000
 _STEP_MM = 2.0
+_INNER_VOXELS = 20
+"""Fewer tell nothing of a piece's inside."""
 _UNEVEN = 0.4
 """A rod goes on while its cross-section is more than this share of its median."""
 
@@ -96,6 +98,8 @@ def find_metal(
         ):
             continue
         piece, box = pieces[part] == number, within(part, window)
+        if _pierced(piece, spacing, criteria):
+            continue
         index = np.argwhere(piece) + [side.start for side in box]
         bone = vertebrae[box] > 0
         inside = float(bone[piece].mean()) > _INSIDE
@@ -104,6 +108,20 @@ def find_metal(
         own = _metal_points(index * spacing, shape, criteria)
         metal[tuple(index[own].T)] = True
     return _with_halo(metal, hu, grid, criteria)
+
+
+def _pierced(piece: NDArray[np.bool_], spacing_mm: FloatArray, criteria: CementCriteria) -> bool:
+    """Whether a piece is full of holes: noisy cement passes metal's density here and there, metal all over.
+
+    Not told of what is too thin to have an inside, nor with voxels so thick that metal is blurred within.
+    """
+    if spacing_mm.max() >= criteria.thick_voxel_mm:
+        return False
+    piece = np.pad(piece, 1)
+    closed = ndimage.binary_closing(piece, ndimage.generate_binary_structure(3, 3))
+    inside = np.count_nonzero(ndimage.binary_erosion(closed))
+    unbroken = np.count_nonzero(ndimage.binary_erosion(piece))
+    return inside >= _INNER_VOXELS and unbroken < criteria.metal_unbroken_share * inside
 
 
 def _bulge_mm(piece: NDArray[np.bool_], bone: NDArray[np.bool_], spacing_mm: FloatArray) -> float:

@@ -71,5 +71,24 @@ def test_a_screw_beside_cement_leaves_the_cement():
     assert not found[cement].any()
 
 
+def noisy(hu, seed):
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=GRID.shape), 1.0)
+    return np.minimum(hu + 130.0 * noise / noise.std(), CLIP_HU)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_long_strand_of_noisy_cement_that_passes_metals_density_here_and_there_is_none(seed):
+    strand = tube((25.0, 12.0, 12.0), (25.0, 12.0, 42.0), 3.5)  # straight, even and alone: a rod but for its holes
+    hu = noisy(scan(cement=strand, cement_hu=3000.0), seed)
+    assert (hu[strand] >= 3000).sum() > 200
+    assert not find_metal(hu, BONE, GRID, None, CementCriteria()).any()
+
+
+def test_a_screw_in_noisy_cement_is_metal_still():
+    screw = tube((25.0, 12.0, 12.0), (25.0, 12.0, 42.0), 2.75)
+    hu = noisy(scan(screw, ball((25.0, 12.0, 34.0), (7.0, 7.0, 7.0)), cement_hu=2950.0), 4)
+    assert find_metal(hu, BONE, GRID, None, CementCriteria())[screw].mean() > 0.95
+
+
 def test_a_scan_without_anything_dense_has_no_metal():
     assert not find_metal(scan(), BONE, GRID, None, CementCriteria()).any()
