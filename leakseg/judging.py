@@ -132,11 +132,12 @@ def _is_sheet(piece: DensePiece, criteria: CementCriteria) -> bool:
 
 
 def _is_solid_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether a piece is as dense as cement to its middle, denser than cortex, and goes on into no bone.
+    """Whether a piece is nearer to cement than to cortex to its middle, and goes on into no bone.
 
-    Ribs, spurs and plaques that the view cuts off are none; what is so dense all through is a lump of cement there too.
+    Where cement is hardly denser than cortex it is as dense as cement there. Ribs, spurs and plaques that the view cuts
+    off are none; what is so dense all through is a lump of cement there too.
     """
-    middle = max(scan.cortex_edge, criteria.detached_core_share)
+    middle = scan.cortex_edge if scan.plainly_denser(criteria) else max(scan.cortex_edge, criteria.detached_core_share)
     return piece.middle >= middle and piece.flat <= criteria.max_flat and piece.rooted <= criteria.max_rooted
 
 
@@ -238,7 +239,8 @@ def _even(piece: DensePiece, criteria: CementCriteria, *, plain: bool) -> bool:
     """Whether a piece that touches inner cement is as dense as its size lets it be; bone without a mask is not."""
     if piece.size_mm3 > criteria.blurred_piece_mm3 and piece.dense_end < criteria.blurred_core_share:
         return False
-    vein = plain and piece.dense_end >= criteria.strand_core_share
+    thin = piece.section_mm2 <= criteria.blurred_section_mm2
+    vein = plain and thin and piece.dense_end >= criteria.strand_core_share
     return vein or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
 
 
