@@ -71,7 +71,7 @@ class CementCriteria:
     large_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
     """... it must reach this share of the cement's density, else it is unlabelled bone ..."""
     strand_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
-    """... or it is a long vein, blurred all along: its dense end reaches this share, nearer to cement than cortex, ..."""
+    """... or it is a long vein, blurred all along: its dense end reaches this share, nearer to cement than cortex ..."""
     blurred_section_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 20.0
     """... and its volume over its length is at most this: a lump that touches a rib is thicker."""
     blurred_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
@@ -215,11 +215,17 @@ class CementCriteria:
     """Of what lies round a detached piece at most this share is bone: else it is bone that the mask leaves out (unless
     thick voxels show it denser than bone, and a strand through the bone leads to it)."""
     unexplained_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 30.0
-    """Where no vertebra holds cement, as much in canal or foramina as dense as that in deep bone would be is told."""
+    """Where no vertebra holds cement, so much in canal or foramina as dense as that in deep bone is told, ..."""
+    unexplained_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 99.9
+    """... and in a disc as much that is denser than all but the densest of the vertebrae's bone."""
     metal_min_hu: Annotated[float, Gt(0), Unit("HU"), Source("titanium exceeds a 12-bit CT's range (3071 HU)")] = 3000.0
     """Metal is sought from here up (or at the stored range's upper end, where that is lower) ..."""
     metal_unbroken_share: Annotated[
-        float, Gt(0), Le(1), Unit("1"), Source("measured here: phantom screws and rods 0.98, noisy cement of 3000 HU 0.36")
+        float,
+        Gt(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here: phantom screws and rods 0.98, noisy cement of 3000 HU 0.36"),
     ] = 0.6
     """... in pieces of whose inside, their holes closed, this share lies within dense voxels alone, ..."""
     metal_min_length_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 20.0

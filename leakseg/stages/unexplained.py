@@ -1,11 +1,12 @@
-"""Dense matter in canal and foramina of a scan whose vertebrae hold no cement: told, for nothing explains it."""
+"""Dense matter between the bones of a scan whose vertebrae hold no cement: told, for nothing explains it."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import SpineAnatomy, SpineMasks
+from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.looking import between_bones
@@ -13,22 +14,41 @@ from leakseg.pieces import ScanDensities
 from leakseg.reach import connected_pieces, pieces_of
 from leakseg.volume import Volume, denser_than
 
+_LEAST_VOXELS = 2
+
 
 def doubt_unexplained_matter(
     volume: Volume, masks: SpineMasks, densities: ScanDensities, spine: SpineAnatomy, criteria: CementCriteria
 ) -> tuple[QualityNote, ...]:
-    """A note for each piece in canal or foramina that is too dense for what lies there.
+    """A note for each piece in canal, foramina or discs that is too dense for what lies there.
 
     Where no cement is found in any vertebra its density is unknown, and no leak is looked for. The cemented vertebra
-    may lie beyond the scan all the same, or hold too little to be seen in thick sections.
+    may lie beyond the scan all the same, or hold too little to be seen in thick sections. Discs calcify, and endplates
+    reach into them: matter there is told where it is denser than the vertebrae.
     """
-    window, grid = densities.window, densities.grid
-    limit = max(criteria.min_seed_hu, densities.cancellous + criteria.seed_above_cancellous_hu)
-    dense = denser_than(volume.hu[window], limit)
-    dense &= (masks.vertebrae[window] == 0) & ~densities.metal
+    hu, outside = volume.hu[densities.window], (masks.vertebrae[densities.window] == 0) & ~densities.metal
+    seeds_hu = max(criteria.min_seed_hu, densities.cancellous + criteria.seed_above_cancellous_hu)
+    bone_hu = float(np.percentile(hu[masks.vertebrae[densities.window] > 0], criteria.unexplained_percentile))
+    dense = denser_than(hu, seeds_hu)
+    dense &= outside
     index = np.argwhere(dense)
-    dense[tuple(index[~between_bones(spine, spine.axis.to_canal(grid.to_patient(index)))].T)] = False
-    pieces = connected_pieces(pieces_of(dense, criteria.unexplained_min_mm3, grid.voxel_volume_mm3))
+    at = spine.axis.to_canal(densities.grid.to_patient(index))
+    between = between_bones(spine, at)
+    disc = (spine.lattice.lookup(spine.place, at) == Place.DISC) & (hu[tuple(index.T)] > bone_hu)
+    return (
+        *_notes(index[between], "the canal or a foramen", seeds_hu, densities, criteria),
+        *_notes(index[disc], "a disc", max(seeds_hu, bone_hu), densities, criteria),
+    )
+
+
+def _notes(
+    index: NDArray[np.int64], place: str, limit_hu: float, densities: ScanDensities, criteria: CementCriteria
+) -> tuple[QualityNote, ...]:
+    grid = densities.grid
+    dense = np.zeros(grid.shape, np.bool_)
+    dense[tuple(index.T)] = True
+    least_mm3 = max(criteria.unexplained_min_mm3, _LEAST_VOXELS * grid.voxel_volume_mm3)
+    pieces = connected_pieces(pieces_of(dense, least_mm3, grid.voxel_volume_mm3))
     notes = []
     for number, box in enumerate(ndimage.find_objects(pieces.astype(np.int32)), start=1):
         own = np.argwhere(pieces[box] == number) + [part.start for part in box]
@@ -37,7 +57,7 @@ def doubt_unexplained_matter(
             QualityNote(
                 "dense_matter_unexplained",
                 "warning",
-                f"{len(own) * grid.voxel_volume_mm3:.0f} mm3 denser than {limit:.0f} HU lie in the canal or a foramen "
+                f"{len(own) * grid.voxel_volume_mm3:.0f} mm3 denser than {limit_hu:.0f} HU lie in {place} "
                 f"at x {x:.0f}, y {y:.0f}, z {z:.0f} mm (LPS), but no cement was found in any vertebra, so that no "
                 "leak was looked for: cement, calcification and contrast look alike; look at it.",
             )

@@ -111,9 +111,16 @@ def test_across_a_gap_a_piece_no_denser_than_cortex_is_the_rim_of_a_bone_without
 
 
 def test_a_long_vein_that_blur_takes_half_of_is_no_unlabelled_bone():
-    vein = replace(VEIN, size_mm3=900.0, middle=0.5, to_inner_mm=0.5)
+    vein = replace(VEIN, size_mm3=900.0, middle=0.5, to_inner_mm=0.5, section_mm2=9.0)
     assert judged(vein)
     assert not judged(vein, dense_end=0.62)
+    assert not judged(vein, section_mm2=43.0)  # a lump that touches a rib of thoracic_dicom, taken with the rib
+
+
+def test_a_lump_that_the_view_cuts_is_cement_where_no_bone_is_so_dense_to_its_middle():
+    lump = replace(VEIN, size_mm3=860.0, middle=0.77, dense_end=1.02, to_inner_mm=6.8, cut_off=True, flat=0.2)
+    assert judged(lump, FINE)
+    assert not judged(lump, FINE, middle=0.6)
 
 
 def test_a_drop_in_the_canal_is_cement_where_it_is_nearer_to_cement_than_to_cortex():

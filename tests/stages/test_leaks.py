@@ -59,6 +59,14 @@ def test_dense_matter_in_the_canal_is_told_where_no_vertebra_holds_cement(spine)
     assert "dense_matter_unexplained" not in [note.code for note in run(spine).notes]
 
 
+def test_matter_in_a_disc_denser_than_any_bone_is_told_where_no_vertebra_holds_cement(spine):
+    """Beside thick sections' endplates, a vertebra with little cement is not recognised, its disc leak is seen."""
+    below = (spine.middle_z("L3") + spine.middle_z("L4")) / 2
+    disc = spine.box((-6, 6), (WALL_Y - 20, WALL_Y - 8), (below - 2, below + 2))
+    (told,) = [note for note in run(spine, disc).notes if note.code == "dense_matter_unexplained"]
+    assert "a disc" in told.message
+
+
 def test_cement_inside_bone_is_no_leak(spine):
     found = run(spine, spine.fill("L3"))
     assert found.leaks == ()
