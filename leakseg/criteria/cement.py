@@ -71,9 +71,9 @@ class CementCriteria:
     large_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
     """... it must reach this share of the cement's density, else it is unlabelled bone ..."""
     strand_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
-    """... or it is a long vein, blurred all along: its dense end reaches this share, nearer to cement than cortex ..."""
+    """... or it is a long vein, blurred all along: its dense end reaches this, nearer to cement than cortex, ..."""
     blurred_section_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 20.0
-    """... and its volume over its length is at most this: a lump that touches a rib is thicker."""
+    """... its volume over its length is at most this, a lump that touches a rib is thicker."""
     blurred_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
     """Only a piece up to this size may be so thin that blur takes half its density all over: ..."""
     blurred_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55

@@ -121,7 +121,7 @@ def _pierced(piece: NDArray[np.bool_], spacing_mm: FloatArray, criteria: CementC
     closed = ndimage.binary_closing(piece, ndimage.generate_binary_structure(3, 3))
     inside = np.count_nonzero(ndimage.binary_erosion(closed))
     unbroken = np.count_nonzero(ndimage.binary_erosion(piece))
-    return inside >= _INNER_VOXELS and unbroken < criteria.metal_unbroken_share * inside
+    return bool(inside >= _INNER_VOXELS and unbroken < criteria.metal_unbroken_share * inside)
 
 
 def _bulge_mm(piece: NDArray[np.bool_], bone: NDArray[np.bool_], spacing_mm: FloatArray) -> float:
