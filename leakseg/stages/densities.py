@@ -26,6 +26,8 @@ from leakseg.volume import Volume, denser_than
 
 _SECTIONS = 2
 """Sections that are counted at a time."""
+_LEVELS_TO_COMPARE = 3
+"""With fewer vertebrae nothing tells whose bone is the usual one."""
 
 
 def read_densities(
@@ -123,18 +125,42 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
     asked = (Bits.of(denser_than(hu, limit)) & bony.bits) - bony.metal
     dense = (asked & deep).mask() | _deep_in_crushed(bony, asked - deep, deep, criteria)
-    index = voxels_of(dense)
-    in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
-    dense[tuple(index[~in_body].T)] = False
     voxel_mm3 = grid.voxel_volume_mm3
     smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.min_seed_voxels * voxel_mm3)
-    seeds = pieces_of(dense, smallest_mm3, voxel_mm3)
+    seeds = pieces_of(_in_bodies(dense, grid, spine), smallest_mm3, voxel_mm3)
+    shallow = _beyond_bone(bony, spine, seeds, criteria)
+    if not seeds.any():
+        seeds, shallow = shallow, seeds
     box = bounding_box(seeds, 1)
     if box is None:
         return seeds, cancellous, float("nan")
     core = ndimage.binary_erosion(seeds[box])
     values = hu[box][core if core.sum() >= 20 else seeds[box]]
-    return seeds, cancellous, float(np.percentile(values, 70))
+    return seeds | shallow, cancellous, float(np.percentile(values, 70))
+
+
+def _in_bodies(dense: NDArray[np.bool_], grid: Grid, spine: SpineAnatomy) -> NDArray[np.bool_]:
+    """A mask without what lies in no vertebral body (changed in place)."""
+    index = voxels_of(dense)
+    in_body = spine.lattice.lookup(spine.body, spine.axis.to_canal(grid.to_patient(index)))
+    dense[tuple(index[~in_body].T)] = False
+    return dense
+
+
+def _beyond_bone(
+    bony: _Bone, spine: SpineAnatomy, seeds: NDArray[np.bool_], criteria: CementCriteria
+) -> NDArray[np.bool_]:
+    """Cement that lies nowhere deep: in bodies without other seeds, denser than the densest bone of most vertebrae."""
+    clear = bony.bits - bony.metal
+    tops = [np.percentile(hu, criteria.bone_top_percentile) for hu in _by_level(bony, clear) if hu.size >= 30]
+    if len(tops) < _LEVELS_TO_COMPARE:
+        return np.zeros(bony.hu.shape, np.bool_)
+    limit = max(criteria.min_seed_hu, criteria.beyond_bone * float(np.median(tops)))
+    dense = (Bits.of(denser_than(bony.hu, limit)) & clear).mask()
+    dense &= ~np.isin(bony.vertebrae, np.unique(bony.vertebrae[seeds]))
+    voxel_mm3 = bony.grid.voxel_volume_mm3
+    smallest_mm3 = max(criteria.beyond_bone_mm3, criteria.beyond_bone_voxels * voxel_mm3)
+    return pieces_of(_in_bodies(dense, bony.grid, spine), smallest_mm3, voxel_mm3)
 
 
 def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCriteria) -> NDArray[np.bool_]:

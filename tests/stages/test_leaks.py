@@ -67,6 +67,15 @@ def test_matter_in_a_disc_denser_than_any_bone_is_told_where_no_vertebra_holds_c
     assert "a disc" in told.message
 
 
+def test_cement_that_lies_nowhere_deep_is_found_where_it_is_denser_than_any_bone(spine):
+    """A thin layer under the endplate: nowhere 5 mm deep."""
+    top = z(spine) + 12.0
+    layer = spine.box((-10, 10), (WALL_Y - 20, WALL_Y - 8), (top - 4, top - 1))
+    assert [level.level.value for level in run(spine, layer).levels if level.treated] == ["L3"]
+    as_dense_as_bone = run(spine, layer, hu=750)
+    assert not any(level.treated for level in as_dense_as_bone.levels)
+
+
 def test_cement_inside_bone_is_no_leak(spine):
     found = run(spine, spine.fill("L3"))
     assert found.leaks == ()
