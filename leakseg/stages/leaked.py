@@ -30,6 +30,8 @@ from leakseg.reach import Window, boxes_of, connected_pieces, cut_out, grown, ne
 from leakseg.volume import Volume, denser_than
 
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
+_TOLD_EACH = 3
+"""Dense pieces that are none are told one by one up to this number."""
 
 
 def find_leaked_cement(
@@ -62,7 +64,7 @@ def find_leaked_cement(
     scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
     taken, channels = untouched(hu.shape), untouched(hu.shape)
-    notes: list[tuple[int, QualityNote]] = []
+    doubted: list[tuple[float, tuple[float, float, float], DensePiece]] = []
     look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
     thin_share = min(criteria.strand_share, cortex) if yardstick.thick else criteria.strand_share
     for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, thin_share, criteria):
@@ -88,11 +90,10 @@ def find_leaked_cement(
             taken[whole] |= cores
             if piece is not None and not cores.any() and looks_like_cement(piece, criteria):
                 index = np.argwhere(own) + [side.start for side in whole]
-                first = int(np.ravel_multi_index(tuple(index[0]), hu.shape))
-                notes.append((first, _dense_piece(grid.to_patient(index).mean(axis=0), piece)))
+                x, y, z = grid.to_patient(index).mean(axis=0)
+                doubted.append((piece.to_inner_mm, (float(x), float(y), float(z)), piece))
     mask = _mask_of(taken, scene, metal, criteria)
-    told = tuple(note for _, note in sorted(notes, key=lambda note: note[0]))
-    return LeakedCement(mask, touching_mm, told, channels)
+    return LeakedCement(mask, touching_mm, _notes(sorted(doubted, key=lambda one: one[:2])), channels)
 
 
 def _densest_share(inner_hu: NDArray[Any], densities: ScanDensities, criteria: CementCriteria) -> float:
@@ -263,14 +264,20 @@ def _thin(
     return np.asarray((strands | beside) & ~core)
 
 
-def _dense_piece(centre: NDArray[np.float64], piece: DensePiece) -> QualityNote:
-    return QualityNote(
-        "dense_piece_not_cement",
-        "warning",
-        f"A dense piece of {piece.size_mm3:.0f} mm3 at x {centre[0]:.0f}, y {centre[1]:.0f}, z {centre[2]:.0f} mm "
-        f"(LPS), {piece.to_inner_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: "
-        "look at it.",
-    )
+def _notes(doubted: list[tuple[float, tuple[float, float, float], DensePiece]]) -> tuple[QualityNote, ...]:
+    """A note for each of the pieces nearest to the cement, and one for all farther ones: ribs look alike."""
+    each = [
+        f"A dense piece of {piece.size_mm3:.0f} mm3 at x {at[0]:.0f}, y {at[1]:.0f}, z {at[2]:.0f} mm (LPS), "
+        f"{away_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: look at it."
+        for away_mm, at, piece in doubted[:_TOLD_EACH]
+    ]
+    if farther := doubted[_TOLD_EACH:]:
+        where = "; ".join(f"{at[0]:.0f}, {at[1]:.0f}, {at[2]:.0f}" for _, at, _ in farther)
+        each.append(
+            f"Up to {farther[-1][0]:.0f} mm from the cement {len(farther)} more of this kind, as ribs look too, at "
+            f"x, y, z {where} mm (LPS)."
+        )
+    return tuple(QualityNote("dense_piece_not_cement", "warning", message) for message in each)
 
 
 def contact_mm(grid: Grid, criteria: CementCriteria) -> float:

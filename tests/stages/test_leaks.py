@@ -76,6 +76,20 @@ def test_cement_that_lies_nowhere_deep_is_found_where_it_is_denser_than_any_bone
     assert not any(level.treated for level in as_dense_as_bone.levels)
 
 
+def test_many_dense_pieces_that_are_no_cement_are_told_the_nearest_one_by_one_and_the_rest_together(spine):
+    """Where cement is no denser than bone ribs look like it, and a dozen warnings hide the one that counts."""
+    ribs = [
+        spine.box((x, x + 5), (y, y + 5), (z(spine) - 10, z(spine) + 10)) for x in (26, 33) for y in (-36, -27, -18)
+    ]
+    shells = [(rib & ~ndimage.binary_erosion(rib), 1700) for rib in ribs] + [
+        (ndimage.binary_erosion(rib), 700) for rib in ribs
+    ]
+    found = run(spine, spine.fill("L3"), other=tuple(shells))
+    notes = [note.message for note in found.notes if note.code == "dense_piece_not_cement"]
+    assert len(notes) == 4
+    assert "2 more of this kind" in notes[-1]
+
+
 def test_cement_inside_bone_is_no_leak(spine):
     found = run(spine, spine.fill("L3"))
     assert found.leaks == ()
