@@ -109,13 +109,22 @@ def _large(
 ) -> NDArray[np.bool_]:
     """Large pieces: before the posterior walls little bone is denser than cortex; behind them facets and laminae are.
 
-    There pieces count that are nearer to cement than to cortex, in scans whose cement is plainly denser than cortex.
+    There, and of smaller pieces, those count that are nearer to cement than to cortex: what reaches into the canal, and
+    in scans whose cement is plainly denser than cortex any.
     """
-    index = voxels_of(pieces_of(alone, outline.alone_mm3, densities.grid.voxel_volume_mm3))
-    found = untouched(alone.shape)
-    if len(index):
-        before = spine.behind_wall_mm(spine.axis.to_canal(densities.grid.to_patient(index))) <= 0
-        edge = densities.edge(densities.cortex, criteria.edge_share)
-        plainly = edge <= densities.edge(densities.soft, criteria.detached_core_share)
-        found[tuple(index[before | (plainly & (hu[tuple(index.T)] > edge))].T)] = True
-    return pieces_of(found, outline.alone_mm3, densities.grid.voxel_volume_mm3)
+    voxel_mm3, thick = densities.grid.voxel_volume_mm3, max(densities.grid.spacing_mm) >= criteria.thick_voxel_mm
+    found = pieces_of(alone, outline.alone_mm3, voxel_mm3)
+    index = voxels_of(found)
+    behind = spine.behind_wall_mm(spine.axis.to_canal(densities.grid.to_patient(index))) > 0
+    found[tuple(index[behind].T)] = False
+    found = pieces_of(found, outline.alone_mm3, voxel_mm3)
+    edge = densities.edge(densities.cortex, criteria.edge_share)
+    least_mm3 = outline.alone_mm3 if thick else outline.alone_denser_mm3
+    denser = pieces_of(alone & denser_than(hu, edge), least_mm3, voxel_mm3)
+    if edge > densities.edge(densities.soft, criteria.detached_core_share):
+        index = voxels_of(denser)
+        canal = spine.lattice.lookup(spine.canal, spine.axis.to_canal(densities.grid.to_patient(index)))
+        in_canal = untouched(denser.shape)
+        in_canal[tuple(index[canal.astype(bool)].T)] = True
+        denser = pieces_of(denser, outline.min_swallowed_mm3, voxel_mm3, in_canal)
+    return found | denser

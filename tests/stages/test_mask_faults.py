@@ -64,6 +64,25 @@ def test_a_leak_in_the_disc_that_the_mask_swallows_far_from_other_cement_is_foun
     assert "mask_swallowed_cement" in [note.code for note in found.notes]
 
 
+@pytest.mark.parametrize(("place", "hu"), [("beside", 1800), ("canal", 1800), ("canal", 1250)])
+def test_a_small_leak_that_the_mask_swallows_far_from_other_cement_is_found(spine, place, hu):
+    """By its density alone where cement is plainly denser than cortex (700 HU), in the canal in other scans too."""
+    z, edge = spine.middle_z("L3"), spine.body_half_width_mm
+    leak = {
+        "beside": spine.box((edge, edge + 3), (WALL_Y - 16, WALL_Y - 11), (z - 2, z + 2)),
+        "canal": spine.box((-3, 3), (WALL_Y, WALL_Y + 4), (z - 2, z + 1)),
+    }[place]
+    cement = spine.box((-12, -4), (WALL_Y - 24, WALL_Y - 14), (z - 8, z + 8))
+    masks = spine.masks()
+    labels = masks.vertebrae.copy()
+    labels[ndimage.binary_dilation(leak) & (labels == 0)] = VertebraLevel.L3.number
+    volume = spine.volume(cement, leak, hu=hu)
+    found = analyse(volume, SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier())
+    (told,) = found.leaks
+    assert told.volume_mm3 == pytest.approx(float(leak.sum()), rel=0.35)
+    assert told.type == (LeakType.EPIDURAL if place == "canal" else told.type)
+
+
 def test_matter_as_dense_as_cement_in_a_vertebra_without_cement_is_told(spine):
     """Facets are denser than cortex too, and nobody wants to be told of each: behind the canal cement is denser yet."""
     z = spine.middle_z("L4")
