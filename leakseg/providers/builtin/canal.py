@@ -31,6 +31,9 @@ FARTHEST_BEYOND_MM = 25.0
 SIDEWAYS, FORWARD = 0.64, 0.26
 """Sine and cosine of the rays on which foramina lie: 75 to 140 degrees from straight back."""
 INWARD_PLAY_MM, OUTWARD_PLAY_MM = 2.5, 2.5
+BEHIND_PLAY_MM, BEHIND = 5.0, 0.3
+"""Inward on rays whose cosine, from straight back, is more than the second: no cement leaks there, but the upper
+laminae of the sacrum and thickened ligaments stand far into the canal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,8 +198,9 @@ def _follow(angles: FloatArray, hit: FloatArray, base: FloatArray) -> Wall:
     """The hit where it lies near the expected wall, else the expected wall."""
     found = np.isfinite(hit)
     offset = np.where(found, hit, 0) - base
-    usable = found & (offset >= -INWARD_PLAY_MM) & (offset <= OUTWARD_PLAY_MM)
-    nearer = found & (offset < -INWARD_PLAY_MM)
+    inward = np.where(np.cos(angles) > BEHIND, BEHIND_PLAY_MM, INWARD_PLAY_MM)
+    usable = found & (offset >= -inward) & (offset <= OUTWARD_PLAY_MM)
+    nearer = found & (offset < -inward)
     radius = np.where(usable, hit, np.where(nearer, base - 1, base))
     radius = _wrapped_median(radius, (3, 3))
     radius = gaussian_filter(radius, (0.7, 0.5), mode=("nearest", "wrap"))

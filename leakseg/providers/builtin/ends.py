@@ -26,6 +26,9 @@ ODD_HEIGHT = 2.0
 LEAST_SHARE = 0.5
 """The fall from its endplate is at least this share of what the discs of this spine show."""
 
+RIM_MM = 4
+"""So near the end of the axis part of a tilted disc lies outside the scan, and what falls off is the scan."""
+
 
 @dataclass(frozen=True)
 class End:
@@ -56,7 +59,7 @@ def find_ends(
     for start, side, gap in ((cuts.s_mm[0], -1, np.median(gaps[:3])), (cuts.s_mm[-1], 1, np.median(gaps[-3:]))):
         away = np.arange(round(NEAREST_SHARE * gap), round(FARTHEST_SHARE * gap) + 1)
         at = (start + side * away).astype(int)
-        at = at[(at >= 1) & (at < N - 1)]
+        at = at[(at >= RIM_MM) & (at < N - RIM_MM)]
         fall = falls[-side][:, at] - ODD_HEIGHT * usual * (np.abs(at - start) / gap - 1) ** 2
         if fall.size == 0 or fall.max() < LEAST_SHARE * usual:
             found.append(None)

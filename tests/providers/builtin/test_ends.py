@@ -21,8 +21,8 @@ def ends(discs: list[int], *, marrow_hu: float = 150) -> tuple[End | None, End |
     """Of a straight column with discs of 8 mm between endplates of 2 mm."""
     hu = np.full(LENGTH, marrow_hu)
     for middle in discs:
-        hu[max(middle - 6, 0) : middle + 7] = 500
-        hu[max(middle - 4, 0) : middle + 5] = 60
+        hu[max(middle - 6, 0) : max(middle + 7, 0)] = 500
+        hu[max(middle - 4, 0) : max(middle + 5, 0)] = 60
     whole = np.broadcast_to(hu[:, None, None], (LENGTH, len(U), len(V))).astype(np.float32)
     return find_ends(Straight(whole, U, V), WALL, CUTS, DENSITIES, np.zeros(whole.shape, bool))
 
@@ -42,3 +42,7 @@ def test_marrow_as_dark_as_the_disc_is_no_end() -> None:
     lowest, _ = ends([6, 38, 70, 102], marrow_hu=60)
     assert lowest is not None
     assert lowest.s_mm <= 10
+
+
+def test_what_falls_off_at_the_very_rim_of_the_scan_is_no_disc() -> None:
+    assert ends([-2, 38, 70, 102])[0] is None

@@ -39,3 +39,15 @@ def test_the_canal_goes_on_to_a_near_end_of_the_scan_and_to_no_far_one(below: fl
     assert carried.beyond_mm[0] == pytest.approx(reach, abs=0.5)
     inside = carried.depth(np.array([[-8.0, 0, 0], [-30.0, 0, 0], [40.0, 0, 0]], np.float32)) > 0
     assert list(inside) == [reach > 0, False, True]
+
+
+@pytest.mark.parametrize(("behind", "stands_in"), [(True, True), (False, False)])
+def test_a_lamina_that_stands_into_the_canal_is_its_wall_and_a_leak_before_the_sac_is_not(
+    behind: bool, stands_in: bool
+) -> None:
+    far = Y if behind else -Y
+    edge = (far > 4.5) & (far < 10) & (np.abs(X) < 9) & (np.abs(Z - 40) < 4)
+    hu = np.where(RING | edge, np.float32(700), np.float32(40))
+    _, wall = trace_wall(Block(hu, np.array([0.0, -35, -35]), 1.0), FRAMES, DENSITIES, np.zeros(RING.shape, bool))
+    radius = wall.towards(0.0 if behind else np.pi)
+    assert (radius[40] < radius[15] - 3) == stands_in
