@@ -32,6 +32,7 @@ from leakseg.providers.builtin.naming import Naming, name_levels, rib_bearing
 from leakseg.providers.builtin.notes import describe
 from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.sight import Sight, measure_sight
+from leakseg.providers.builtin.strands import strands_on_bodies
 from leakseg.providers.builtin.trust import trusted_levels
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
 from leakseg.providers.builtin.working import Block, resample
@@ -97,7 +98,15 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         again = _find_levels(straight, wall, densities, hidden)
         signals, cuts = again if len(again[1].s_mm) else (signals, cuts)
     outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
+    if filling.any():
+        strands = strands_on_bodies(block, filling, frames, outline, cuts, densities) & ~filling
+        if strands.any():  # what was taken for the body's wall
+            filling = filling | strands
+            bare = without_cement(block, filling, densities)
+            outline = trace_outline(bare, filling, frames, wall, signals, cuts, densities)
     ends = find_ends(straight, wall, cuts, densities, hidden)
+        0.0, (volume.grid.spacing_mm[0] - FINE_MM) / 2
+    )  # a slice half of bone may be the body's or the disc's
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities, ends)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling))
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
