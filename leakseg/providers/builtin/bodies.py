@@ -30,6 +30,8 @@ MIDDLE_DEPTH_MM = float(DEPTHS_MM.mean())
 REACH = 14
 CURVING_MM = 5.0
 """An endplate dips and rises this far from its median at the most: a biconcave fracture."""
+PLATE_SHARE = 0.6
+"""An endplate begins at this share of the way from the disc to its densest."""
 LEAST_FOUND, OFF_QUADRIC_MM = 200, 2.5
 """Square millimetres of endplate that tell its curvature, and what is taken for no part of it."""
 BESIDE_CEMENT_MM = 2
@@ -128,10 +130,12 @@ def find_endplates(
     cuts: Cuts,
     densities: Densities,
     ends: tuple[End | None, End | None] = (None, None),
+    unsure_mm: float = 0.0,
 ) -> Endplates:
     """Height maps of the endplates: the first rise from the disc toward the bright plate.
 
-    Where ``cement`` (same shape as the straightened scan) hides them, they are carried over from around.
+    Where ``cement`` (same shape as the straightened scan) hides them, they are carried over from around, and that
+    farther into the disc by ``unsure_mm``: cement that fills a body up to its endplate is commoner than a thin leak.
     """
     rows = straight.u_mm <= 0
     u, v = straight.u_mm[rows], straight.v_mm
@@ -152,8 +156,9 @@ def find_endplates(
         typical = float(np.median(disc[inside])) if inside.any() else densities.soft_hu
         disc = np.clip(gaussian_filter(disc, 2), typical - 60, typical + 60)
         masked = _columns(hidden, plane) > 0.3
-        above = plane + _surface(columns[:, :, REACH:], disc, inside, masked[:, :, REACH:])
-        return plane - _surface(columns[:, :, REACH::-1], disc, inside, masked[:, :, REACH::-1]), above
+        above = plane + _surface(columns[:, :, REACH:], disc, inside, masked[:, :, REACH:], unsure_mm)
+        below = plane - _surface(columns[:, :, REACH::-1], disc, inside, masked[:, :, REACH::-1], unsure_mm)
+        return below, above
 
     each = [beside(s, tilt) for s, tilt in zip(cuts.s_mm, cuts.tilt_deg, strict=True)]
     surfaces = np.array(each).reshape(-1, 2, *grid_u.shape)
@@ -238,14 +243,19 @@ def _columns(hu: NDArray[np.float32], plane: FloatArray) -> NDArray[np.float32]:
 
 
 def _surface(
-    columns: NDArray[np.float32], disc: FloatArray, inside: NDArray[np.bool_], cement: NDArray[np.bool_]
+    columns: NDArray[np.float32],
+    disc: FloatArray,
+    inside: NDArray[np.bool_],
+    cement: NDArray[np.bool_],
+    unsure_mm: float,
 ) -> FloatArray:
     """``(U, V)`` mm from the plane to the endplate, smoothed over what lies inside the outline.
 
-    Where ``cement``, shaped as the columns, may be what rises first, the endplate is carried over from around.
+    Where ``cement``, shaped as the columns, may be what rises first, the endplate is carried over from around,
+    nearer to the plane by ``unsure_mm``.
     """
     plate = columns[:, :, 1:REACH].max(axis=2)
-    level = disc + 0.6 * np.clip(plate - disc, 60, 400)
+    level = disc + PLATE_SHARE * np.clip(plate - disc, 60, 400)
     dense = columns > level[..., None]
     first = dense.argmax(axis=2)
     before = np.take_along_axis(columns, np.maximum(first - 1, 0)[..., None], axis=2)[..., 0]
@@ -265,7 +275,7 @@ def _surface(
         curved = _quadric(height, found)
         carried = curved + _spread(np.where(found, height - curved, 0), weight, 0.0)
         around = np.where(hidden, np.clip(carried, low, high), around)
-    height = np.where(found, height, around)
+    height = np.where(found, height, around) - unsure_mm * (inside & masked)
     height = median_filter(height, 5, mode="nearest")
     return np.asarray(gaussian_filter(height, 1.0), dtype=np.float64)
 

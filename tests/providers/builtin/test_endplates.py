@@ -17,12 +17,21 @@ DISC_HU, INSIDE = np.full(SHAPE, 80.0), np.ones(SHAPE, bool)
 
 
 def test_an_endplate_lies_where_it_rises_from_the_disc() -> None:
-    found = _surface(HU, DISC_HU, INSIDE, np.zeros(HU.shape, bool))
+    found = _surface(HU, DISC_HU, INSIDE, np.zeros(HU.shape, bool), 1.0)
     assert np.abs(found - DISHED_MM).mean() < 0.6
 
 
 def test_under_cement_in_the_disc_a_dished_endplate_stays_dished() -> None:
     cement = ((np.hypot(V, U) < 0.45)[..., None]) & (HEIGHT > 2)
-    found = _surface(np.where(cement, np.float32(580), HU), DISC_HU, INSIDE, cement)
+    found = _surface(np.where(cement, np.float32(580), HU), DISC_HU, INSIDE, cement, 0.0)
     middle = np.hypot(V, U) < 0.3
     assert np.abs(found[middle] - DISHED_MM[middle]).mean() < 1.0
+
+
+def test_under_cement_that_fills_the_body_thick_slices_give_it_their_doubtful_half() -> None:
+    cement = ((np.hypot(V, U) < 0.45)[..., None]) & (DISHED_MM[..., None] - 1 < HEIGHT)
+    hu = np.where(cement, np.float32(580), HU)
+    sharp, thick = (_surface(hu, DISC_HU, INSIDE, cement, unsure_mm) for unsure_mm in (0.0, 2.0))
+    middle, seen = np.hypot(V, U) < 0.3, np.hypot(V, U) > 0.7
+    assert np.allclose(sharp[middle] - thick[middle], 2.0, atol=0.3)
+    assert np.allclose(sharp[seen], thick[seen], atol=0.1)
