@@ -105,9 +105,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
             bare = without_cement(block, filling, densities)
             outline = trace_outline(bare, filling, frames, wall, signals, cuts, densities)
     ends = find_ends(straight, wall, cuts, densities, hidden)
-    unsure_mm = max(
-        0.0, (volume.grid.spacing_mm[0] - FINE_MM) / 2
-    )  # a slice half of bone may be the body's or the disc's
+    unsure_mm = max(0.0, (volume.grid.spacing_mm[0] - FINE_MM) / 2)  # a slice half of bone, half of disc is in doubt
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities, ends, unsure_mm)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling))
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)

@@ -46,3 +46,13 @@ def test_a_sac_full_of_contrast_is_found_with_its_rim() -> None:
 def test_bodies_short_lumps_and_soft_tissue_are_no_sac(radius_mm: float, length_mm: float, hu: float) -> None:
     block, _ = upright(radius_mm, length_mm, hu)
     assert not sac_like(block, DENSITIES).any()
+
+
+def test_a_sac_that_touches_bone_is_found_by_what_is_denser_than_that() -> None:
+    z, y, x = np.indices((40, 40, 40)) - np.array([0, 26, 20])[:, None, None, None]
+    sac = np.hypot(x, y) < 4
+    hu = np.where((np.abs(x) < 16) & (y < -2) & (y > -22), np.float32(280), np.float32(40))
+    block = Block(np.where(sac & (z > 3), np.float32(400), hu), np.zeros(3), 2.0)
+    found = sac_like(block, DENSITIES)
+    assert found[sac & (z > 6) & (z < 36)].mean() > 0.9
+    assert not found[y < -12].any()
