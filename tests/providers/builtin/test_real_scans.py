@@ -77,7 +77,12 @@ def test_half_a_spine_is_told() -> None:
     grid, hu = read_image(DATA / "verse005/ct.nii.gz")
     window = (slice(None), slice(None), slice(0, 55))
     drawn = segment(Volume(grid.crop(window), np.ascontiguousarray(hu[window].astype(np.int16))))
-    assert {"spine_cut_off", "level_uncertain"} <= {note.code for note in drawn.notes if note.severity == "warning"}
+    codes = {note.code for note in drawn.notes if note.severity == "warning"}
+    assert "spine_cut_off" in codes
+    if "level_uncertain" not in codes:  # told as sure: then right
+        _, truth = read_image(DATA / "verse005/vertebrae.nii.gz")
+        for name, number in (("L1", 20), ("L2", 21), ("L3", 22), ("L4", 23), ("L5", 24)):
+            assert dice(drawn.masks.vertebrae == VertebraLevel(name).number, truth[window] == number) > 0.85
 
 
 def ball(grid: Any, centre: NDArray[Any], radii_mm: tuple[float, float, float]) -> NDArray[np.bool_]:
