@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
@@ -15,6 +14,8 @@ from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import ScanDensities
 from leakseg.reach import connected_pieces, lying_in, near, pieces_of, pieces_with
 from leakseg.volume import Volume, denser_than
+
+_MOST = 0.5
 
 
 def cement_in_masks(
@@ -109,8 +110,8 @@ def _large(
 ) -> NDArray[np.bool_]:
     """Large pieces: before the posterior walls little bone is denser than cortex; behind them facets and laminae are.
 
-    There, and of smaller pieces, those count that are nearer to cement than to cortex: what reaches into the canal, and
-    in scans whose cement is plainly denser than cortex any.
+    There, and of smaller pieces, those count that are nearer to cement than to cortex: what lies in the canal, and in
+    scans whose cement is plainly denser than cortex any.
     """
     voxel_mm3, thick = densities.grid.voxel_volume_mm3, max(densities.grid.spacing_mm) >= criteria.thick_voxel_mm
     found = pieces_of(alone, outline.alone_mm3, voxel_mm3)
@@ -123,8 +124,8 @@ def _large(
     denser = pieces_of(alone & denser_than(hu, edge), least_mm3, voxel_mm3)
     if edge > densities.edge(densities.soft, criteria.detached_core_share):
         index = voxels_of(denser)
+        owner = connected_pieces(denser)[tuple(index.T)]
         canal = spine.lattice.lookup(spine.canal, spine.axis.to_canal(densities.grid.to_patient(index)))
-        in_canal = untouched(denser.shape)
-        in_canal[tuple(index[canal.astype(bool)].T)] = True
-        denser = pieces_of(denser, outline.min_swallowed_mm3, voxel_mm3, in_canal)
+        mostly = np.bincount(owner, weights=canal) >= _MOST * np.bincount(owner)
+        denser[tuple(index[~mostly[owner]].T)] = False
     return found | denser
