@@ -26,6 +26,8 @@ _MOST = 0.5
 _STANDING_OUT_MM3 = 1.5
 _SAMPLE, _FEWEST = 150, 8
 """Of so many of a piece's voxels it is asked whether they lie in a sheet, where so many lie round them."""
+_SIDES, _DISC_MM = 2, 10.0
+"""Pedicles that a vertebra has; and so far beyond its ends the canal is still its disc's."""
 _ROOT_MM = 8.0
 """How far dense bone that goes on from a piece is followed."""
 
@@ -195,12 +197,17 @@ class Look:
 def between_bones(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.bool_]:
     """Which points ``(N, 3)`` lie in the canal, or in a foramen between two vertebrae of the masks.
 
-    Beyond the masks' ends a foramen is half seen, and bone without a mask may lie there: the sacrum's, a rib's.
+    Beyond the masks' ends a foramen is half seen, and bone without a mask may lie there: the sacrum's, a rib's. So it
+    may round the canal beyond the last vertebra whose pedicles are both seen.
     """
+    ringed = [vertebra for vertebra in spine.vertebrae if len(vertebra.pedicles) == _SIDES] or spine.vertebrae
+    first_mm = min(vertebra.s_bottom_mm for vertebra in ringed) - _DISC_MM
+    last_mm = max(vertebra.s_top_mm for vertebra in ringed) + _DISC_MM
     seen = {vertebra.level for vertebra in spine.vertebrae}
     closed = [number for number, levels in enumerate(spine.gaps, start=1) if seen.issuperset(levels)]
     place, gap = spine.lattice.lookup(spine.place, suv), spine.lattice.lookup(spine.gap, suv)
-    return np.asarray((place == Place.CANAL) | ((place == Place.FORAMEN) & np.isin(gap, closed)))
+    canal = (place == Place.CANAL) & (suv[:, 0] >= first_mm) & (suv[:, 0] <= last_mm)
+    return np.asarray(canal | ((place == Place.FORAMEN) & np.isin(gap, closed)))
 
 
 def rim_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from leakseg.bits import Bits
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
-from leakseg.reach import Window, deeper, lying_in, pieces_of, window_round, within
+from leakseg.reach import Window, connected_pieces, deeper, lying_in, pieces_of, window_round, within
 from leakseg.volume import Volume, denser_than
 
 _SECTIONS = 2
@@ -128,6 +128,7 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
     voxel_mm3 = grid.voxel_volume_mm3
     smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.min_seed_voxels * voxel_mm3)
     seeds = pieces_of(_in_bodies(dense, grid, spine), smallest_mm3, voxel_mm3)
+    seeds = _without_dense_marrow(bony, seeds, criteria)
     shallow = _beyond_bone(bony, spine, seeds, criteria)
     if not seeds.any():
         seeds, shallow = shallow, seeds
@@ -137,6 +138,21 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
     core = ndimage.binary_erosion(seeds[box])
     values = hu[box][core if core.sum() >= 20 else seeds[box]]
     return seeds | shallow, cancellous, float(np.percentile(values, 70))
+
+
+def _without_dense_marrow(bony: _Bone, seeds: NDArray[np.bool_], criteria: CementCriteria) -> NDArray[np.bool_]:
+    """Seeds without small pieces far less dense than cortex: marrow at a pedicle's root in a sharpened scan."""
+    index, voxel_mm3 = voxels_of(seeds), bony.grid.voxel_volume_mm3
+    if not len(index):
+        return seeds
+    least_hu = criteria.small_seed_share * _cortex_hu(bony, seeds, criteria)
+    at = tuple(index.T)
+    owner, hu = connected_pieces(seeds)[at], bony.hu[at]
+    for piece in np.unique(owner):
+        own = owner == piece
+        if own.sum() * voxel_mm3 <= criteria.small_seed_mm3 and np.median(hu[own]) < least_hu:
+            seeds[tuple(index[own].T)] = False
+    return seeds
 
 
 def _in_bodies(dense: NDArray[np.bool_], grid: Grid, spine: SpineAnatomy) -> NDArray[np.bool_]:

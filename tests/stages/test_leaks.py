@@ -90,6 +90,27 @@ def test_many_dense_pieces_that_are_no_cement_are_told_the_nearest_one_by_one_an
     assert "2 more of this kind" in notes[-1]
 
 
+def test_a_small_deep_piece_far_less_dense_than_cortex_is_marrow(spine):
+    """In sharpened scans marrow at the pedicles' roots passes the density that cement is sought from."""
+    bone = spine.masks().vertebrae > 0
+    cortex = (bone & ~ndimage.binary_erosion(bone), 1100)
+    small = spine.box((-3, 3), (WALL_Y - 18, WALL_Y - 12), (z(spine, "L2") - 3, z(spine, "L2") + 3))
+    for hu, cemented in ((800, ["L3"]), (1000, ["L2", "L3"])):
+        found = run(spine, spine.fill("L3"), hu=1250, other=(cortex, (small, hu)))
+        assert [level.level.value for level in found.levels if level.cement_volume_mm3] == cemented
+
+
+def test_bone_without_a_mask_beside_the_canal_below_the_last_whole_vertebra_is_no_leak(spine):
+    """The sacrum's lamina, where masks hold a part of its body: nothing rings the canal there but bone."""
+    masks = spine.masks()
+    labels = masks.vertebrae.copy()
+    labels[(labels == VertebraLevel.L4.number) & (spine.points[..., 1] > WALL_Y)] = 0
+    lamina = spine.box((-9, -6), (WALL_Y + 2, 6), (0.0, z(spine, "L4") + 2))
+    volume = spine.volume(spine.fill("L3"), other=((lamina, 1500),))
+    found = analyse(volume, SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier())
+    assert found.leaks == ()
+
+
 def test_cement_inside_bone_is_no_leak(spine):
     found = run(spine, spine.fill("L3"))
     assert found.leaks == ()
