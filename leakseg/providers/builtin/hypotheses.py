@@ -71,8 +71,8 @@ _USUAL_HALF_WIDTH_MM = (
     *(20, 18.5, 17, 16, 15, 14, 13.5, 13, 13, 13.5, 14.5, 15),
     *(13, 11.5, 11, 10.5, 10.5, 11, 11),
 )  # fmt: skip
-"""Half the width of the bodies from L5 up to C1, rounded from Panjabi et al. 1991 and 1992 (Spine 16:888, 17:299); of
-the cervical ones with the bone beside them (Spine 16:861)."""
+"""Half the width of the bodies from L5 up to C1, rounded from Panjabi et al. 1991 and 1992 (Spine 16:888, 17:299);
+the cervical ones, with the bone beside them, are convention, near C2 to C7 of the same authors (Spine 16:861)."""
 _WIDTH_SD, _SCALE_SD, _WIDTH_WEIGHT = 0.10, 0.12, 0.4
 """Relative spread of one body's width and of whole patients; widths of neighbours are not independent."""
 _ODDEST = 6.0
