@@ -173,7 +173,9 @@ def _beyond_bone(
         return np.zeros(bony.hu.shape, np.bool_)
     limit = max(criteria.min_seed_hu, criteria.beyond_bone * float(np.median(tops)))
     dense = (Bits.of(denser_than(bony.hu, limit)) & clear).mask()
-    dense &= ~np.isin(bony.vertebrae, np.unique(bony.vertebrae[seeds]))
+    index = voxels_of(dense)
+    treated = np.isin(bony.vertebrae[tuple(index.T)], np.unique(bony.vertebrae[seeds]))
+    dense[tuple(index[treated].T)] = False
     voxel_mm3 = bony.grid.voxel_volume_mm3
     smallest_mm3 = max(criteria.beyond_bone_mm3, criteria.beyond_bone_voxels * voxel_mm3)
     return pieces_of(_in_bodies(dense, bony.grid, spine), smallest_mm3, voxel_mm3)
