@@ -142,15 +142,16 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
 
 def _without_dense_marrow(bony: _Bone, seeds: NDArray[np.bool_], criteria: CementCriteria) -> NDArray[np.bool_]:
     """Seeds without small pieces far less dense than cortex: marrow at a pedicle's root in a sharpened scan."""
-    index, voxel_mm3 = voxels_of(seeds), bony.grid.voxel_volume_mm3
-    if not len(index):
+    larger_mm3 = float(np.nextafter(criteria.small_seed_mm3, np.inf))
+    small = seeds & ~pieces_of(seeds, larger_mm3, bony.grid.voxel_volume_mm3)
+    if not small.any():
         return seeds
     least_hu = criteria.small_seed_share * _cortex_hu(bony, seeds, criteria)
-    at = tuple(index.T)
-    owner, hu = connected_pieces(seeds)[at], bony.hu[at]
+    index = voxels_of(small)
+    owner, hu = connected_pieces(small)[tuple(index.T)], bony.hu[tuple(index.T)]
     for piece in np.unique(owner):
         own = owner == piece
-        if own.sum() * voxel_mm3 <= criteria.small_seed_mm3 and np.median(hu[own]) < least_hu:
+        if np.median(hu[own]) < least_hu:
             seeds[tuple(index[own].T)] = False
     return seeds
 
