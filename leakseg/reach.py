@@ -49,7 +49,7 @@ def within(window: tuple[slice, ...], outer: tuple[slice, ...]) -> Window:
     return (sides[0], sides[1], sides[2])
 
 
-def lying_in(block: Window | None, outer: tuple[slice, ...], margin: int = 0) -> Window:
+def relative_to(block: Window | None, outer: tuple[slice, ...], margin: int = 0) -> Window:
     """A block of the whole array as a block of another that holds it, with a margin as far as that goes.
 
     What `bounding_box` finds there of all that the block holds, without going through it.

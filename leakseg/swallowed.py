@@ -12,7 +12,7 @@ from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import ScanDensities
-from leakseg.reach import connected_pieces, lying_in, near, pieces_of, pieces_with
+from leakseg.reach import connected_pieces, near, pieces_of, pieces_with, relative_to
 from leakseg.volume import Volume, denser_than
 
 _MOST = 0.5
@@ -72,7 +72,7 @@ def doubt_dense_matter(
     inner
         Cement inside bone in the window of ``densities``.
     """
-    box = lying_in(masks.block, densities.window)
+    box = relative_to(masks.block, densities.window)
     densities, inner = densities.crop(box), inner[box]
     window, vertebrae = densities.window, masks.vertebrae
     dense = denser_than(volume.hu[window], _limit_hu(densities, criteria, outline))

@@ -23,9 +23,9 @@ from leakseg.reach import (
     connected_pieces,
     deeper,
     grown,
-    lying_in,
     near,
     pieces_with,
+    relative_to,
     widened,
     window_round,
     within,
@@ -65,7 +65,7 @@ def segment_inner_cement(
     Where cortex is as dense as cement it is followed within a vertebra only: facets touch, and lead up the spine.
     """
     inner = untouched(densities.grid.shape)
-    spine = lying_in(masks.block, densities.window, 1)  # a border of the block would be no surface
+    spine = relative_to(masks.block, densities.window, 1)  # a border of the block would be no surface
     deep = densities.edge(densities.cancellous, criteria.edge_share)
     rim = max(deep, densities.edge(densities.cortex, criteria.edge_share))
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm

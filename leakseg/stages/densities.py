@@ -21,7 +21,7 @@ from leakseg.bits import Bits
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
-from leakseg.reach import Window, connected_pieces, deeper, lying_in, pieces_of, window_round, within
+from leakseg.reach import Window, connected_pieces, deeper, pieces_of, relative_to, window_round, within
 from leakseg.volume import Volume, denser_than
 
 _SECTIONS = 2
@@ -54,7 +54,7 @@ def read_densities(
     grid = volume.grid.crop(window)
     hu = volume.hu[window]
     soft = _soft_tissue_hu(hu, masks.vertebrae[window])
-    box = lying_in(masks.block, window, 1)  # a border of the block would be no surface
+    box = relative_to(masks.block, window, 1)  # a border of the block would be no surface
     there = within(box, window)
     bony = _Bone(volume.hu[there], masks.vertebrae[there], Bits.of(metal[box]), masks.grid.crop(there))
     sure, cancellous, plateau = _seeds(bony, spine, criteria)

@@ -23,7 +23,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box, voxels_of
 from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
-from leakseg.reach import lying_in, near, pieces_going_on, pieces_of, pieces_with, widened, window_round
+from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, relative_to, widened, window_round
 from leakseg.surface import CarriedSurface, carry_surface, second_order_surface
 from leakseg.swallowed import cement_in_masks
 from leakseg.volume import Volume
@@ -56,7 +56,7 @@ def free_swallowed_cement(
     """The masks without the swallowed cement and its margin, and a note for each vertebra that swallowed some."""
     if not densities.has_cement:
         return masks, ()
-    block = lying_in(masks.block, densities.window)
+    block = relative_to(masks.block, densities.window)
     densities = densities.crop(widened(block, densities.grid.shape, _ROOM_MM, densities.grid.spacing_mm))
     labels = masks.vertebrae[densities.window]
     cement = cement_in_masks(volume, labels, densities, spine, cement_criteria, criteria)

@@ -13,7 +13,7 @@ from leakseg.coordinates import CanalAxis
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import bounding_box
-from leakseg.reach import lying_in, widened
+from leakseg.reach import relative_to, widened
 from leakseg.stages.axis import _savitzky_golay, _tube_sections
 from leakseg.stages.coarse import _steps_between_planes
 from leakseg.stages.holes import _nearest
@@ -113,7 +113,7 @@ def test_the_block_in_a_window_is_the_one_found_there(spine, room: int, margin: 
     masks = spine.masks()
     assert masks.block is not None
     window = widened(masks.block, masks.grid.shape, float(room), (1.0, 1.0, 1.0), spare=0)
-    assert lying_in(masks.block, window, margin) == bounding_box(masks.vertebrae[window], margin)
+    assert relative_to(masks.block, window, margin) == bounding_box(masks.vertebrae[window], margin)
 
 
 def test_masks_filled_inside_their_blocks_keep_them(spine):
