@@ -42,12 +42,14 @@ _SHELL_FROM, _SHELL_TO = 1.5, 2.5
 
 
 def no_cement(densities: ScanDensities) -> CementMap:
-    """The map of a scan without cement."""
+    """The map of a scan without cement: of its metal alone."""
     shape = densities.grid.shape
+    labels = np.zeros(shape, np.uint8)
+    labels[densities.metal] = METAL
     return CementMap(
         window=densities.window,
         grid=densities.grid,
-        labels=np.zeros(shape, np.uint8),
+        labels=labels,
         fraction=np.zeros(shape, np.float32),
         bone_fraction=np.zeros(shape, np.float32),
         plateau_hu=None,

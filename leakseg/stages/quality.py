@@ -5,10 +5,8 @@ from __future__ import annotations
 from leakseg.anatomy import Place, SpineAnatomy, VertebraLevel
 from leakseg.criteria import QualityCriteria
 from leakseg.findings import QualityNote
-from leakseg.pieces import CementMap, CementPart, PartMeasures
+from leakseg.pieces import METAL, CementMap, CementPart, PartMeasures
 from leakseg.volume import Volume
-
-_METAL = 3
 
 
 def assess_quality(
@@ -57,7 +55,7 @@ def _cement(
                 f"({volume.series.clip_hu:.0f} HU): its true density is unknown.",
             )
         )
-    metal = int((cement.labels == _METAL).sum())
+    metal = int((cement.labels == METAL).sum())
     if metal:
         notes.append(
             QualityNote(

@@ -26,11 +26,12 @@ def doubt_unexplained_matter(
     may lie beyond the scan all the same, or hold too little to be seen in thick sections. Discs calcify, and endplates
     reach into them: matter there is told where it is denser than the vertebrae.
     """
-    hu, outside = volume.hu[densities.window], (masks.vertebrae[densities.window] == 0) & ~densities.metal
+    hu, bone = volume.hu[densities.window], masks.vertebrae[densities.window] > 0
     seeds_hu = max(criteria.min_seed_hu, densities.cancellous + criteria.seed_above_cancellous_hu)
-    bone_hu = float(np.percentile(hu[masks.vertebrae[densities.window] > 0], criteria.unexplained_percentile))
+    # Screws in the vertebrae are no bone: with them nothing in a disc would be denser.
+    bone_hu = float(np.percentile(hu[bone & ~densities.metal], criteria.unexplained_percentile))
     dense = denser_than(hu, seeds_hu)
-    dense &= outside
+    dense &= ~bone & ~densities.metal
     index = np.argwhere(dense)
     at = spine.axis.to_canal(densities.grid.to_patient(index))
     between = between_bones(spine, at)

@@ -65,6 +65,11 @@ def test_matter_in_a_disc_denser_than_any_bone_is_told_where_no_vertebra_holds_c
     disc = spine.box((-6, 6), (WALL_Y - 20, WALL_Y - 8), (below - 2, below + 2))
     (told,) = [note for note in run(spine, disc).notes if note.code == "dense_matter_unexplained"]
     assert "a disc" in told.message
+    beside = np.hypot(spine.points[..., 0] - 14.0, spine.points[..., 2] - spine.middle_z("L2") - 6.0)
+    screw = (beside <= 2.75) & (np.abs(spine.points[..., 1] - WALL_Y) <= 20.0)
+    held = run(spine, disc, other=((screw, 8000),))
+    assert held.cement.metal_volume_mm3 > 0
+    assert "dense_matter_unexplained" in [note.code for note in held.notes]
 
 
 def test_cement_that_lies_nowhere_deep_is_found_where_it_is_denser_than_any_bone(spine):
