@@ -5,64 +5,10 @@ Densities are shares of the way from soft tissue to the cement's plateau.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-
 from leakseg.criteria import CementCriteria
+from leakseg.evidence import DensePiece, Yardstick
 
 _TOLD_MM3 = 10.0
-
-
-@dataclass(frozen=True)
-class DensePiece:
-    """One dense piece outside bone; densities as shares of the way from soft tissue to the cement's plateau.
-
-    ``rooted`` is how much bone as dense as the piece's median it goes on into, over the piece's denser half;
-    ``walled`` the share of its surroundings that is bone.
-    ``behind`` is whether most of it lies behind the posterior walls, as a needle's track does; ``off_bone_mm`` the
-    median distance of its voxels from bone; ``flat`` how much it is a sheet rather than a strand, from 0 to 1, told of
-    pieces across a gap outside canal and foramina; ``section_mm2`` its volume over its length.
-    ``to_channel_mm`` is the way to a strand through deep bone that hangs together with inner cement; infinite where
-    none was looked for. A ``faint`` piece is denser than the bone's blur explains, but less than a piece that may
-    stand alone: thick voxels blur a thin strand so far.
-    """
-
-    size_mm3: float
-    middle: float
-    dense_end: float
-    spread: float
-    to_inner_mm: float
-    to_bone_mm: float
-    cut_off: bool
-    neural: bool
-    rooted: float
-    walled: float
-    behind: bool = False
-    off_bone_mm: float = 0.0
-    flat: float = 0.0
-    section_mm2: float = math.inf
-    to_channel_mm: float = math.inf
-    faint: bool = False
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """What pieces are held against: how near they touch, whether voxels blur them all, and densities in their shares.
-
-    ``cortex_edge`` lies half way from cortex to cement; what is denser than ``densest`` is metal or calcification.
-    What is no farther from bone than ``root_mm`` comes out of it.
-    """
-
-    touching_mm: float
-    root_mm: float
-    thick: bool
-    cortex: float
-    cortex_edge: float
-    densest: float
-
-    def plainly_denser(self, criteria: CementCriteria) -> bool:
-        """Whether the scan's cement is so much denser than cortex that density tells them apart."""
-        return self.cortex_edge <= criteria.detached_core_share
 
 
 def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
@@ -74,11 +20,13 @@ def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> b
     # Nearer to cement than to cortex, which tells something where cement is plainly denser than cortex.
     plainly_denser = scan.plainly_denser(criteria)
     plain = plainly_denser and piece.dense_end >= scan.cortex_edge
-    if piece.to_inner_mm <= scan.touching_mm and (scan.thick or not _across_gap(piece, scan, criteria)):
+    if piece.to_inner_mm <= scan.touching_mm and (
+        scan.thick or not _across_gap(piece, piece.to_inner_mm, scan, criteria)
+    ):
         even = scan.thick or _even(piece, criteria, plain=plain)
         return even and piece.spread <= criteria.max_spread_touching and not _goes_into_bone(piece, scan, criteria)
     beyond_bone = scan.thick and plainly_denser and piece.dense_end >= criteria.thick_beyond_bone * scan.cortex
-    led = is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off
+    led = _is_led_to(piece, scan, criteria) and piece.spread <= criteria.max_spread and not piece.cut_off
     no_bone = plainly_denser and piece.middle >= scan.cortex_edge
     large = no_bone and piece.size_mm3 > criteria.large_piece_mm3
     if piece.walled > criteria.max_walled and not (large or (led and beyond_bone)):
@@ -147,17 +95,17 @@ def _on_bone(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bo
     return piece.to_bone_mm <= criteria.detached_bone_mm and (leaves or piece.off_bone_mm <= criteria.detached_off_mm)
 
 
-def is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+def _is_led_to(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a strand through the bone leads from inner cement to a piece on the bone that is denser than cortex."""
     return (
         scan.plainly_denser(criteria)
         and (scan.cortex < piece.dense_end or (scan.thick and piece.faint and piece.neural))
         and piece.dense_end <= scan.densest
-        and piece.to_channel_mm <= scan.touching_mm
-        and (scan.thick or not _across_gap(replace(piece, to_inner_mm=piece.to_channel_mm), scan, criteria))
-        and not _is_sheet(piece, criteria)
-        and piece.to_inner_mm <= _reach_mm(piece, criteria)
         and piece.to_bone_mm <= criteria.detached_bone_mm
+        and piece.to_inner_mm <= _reach_mm(piece, criteria)
+        and not _is_sheet(piece, criteria)
+        and piece.to_channel_mm <= scan.touching_mm
+        and (scan.thick or not _across_gap(piece, piece.to_channel_mm, scan, criteria))
     )
 
 
@@ -169,7 +117,7 @@ def _is_faint_strand(piece: DensePiece, scan: Yardstick, criteria: CementCriteri
     touches = piece.to_inner_mm <= scan.touching_mm
     if touches and piece.neural:
         return piece.spread <= criteria.max_spread_touching
-    led = (touches and piece.dense_end > scan.cortex) or is_led_to(piece, scan, criteria)
+    led = (touches and piece.dense_end > scan.cortex) or _is_led_to(piece, scan, criteria)
     return led and piece.spread <= criteria.max_spread and not piece.cut_off
 
 
@@ -185,7 +133,7 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
         goes_on = core.to_inner_mm <= criteria.gap_mm and _is_long_strand(core, scan, criteria)
         drop = apart and core.middle >= scan.cortex_edge and core.size_mm3 >= criteria.drop_core_mm3
         return is_dense_as_cement(core, scan, criteria) and (goes_on or drop)
-    touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, scan, criteria)
+    touches = core.to_inner_mm <= scan.touching_mm and not _across_gap(core, core.to_inner_mm, scan, criteria)
     return is_dense_as_cement(core, scan, criteria) and (touches or apart)
 
 
@@ -199,13 +147,13 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
     return least <= core.dense_end and (goes_on or core.dense_end <= scan.densest)
 
 
-def _across_gap(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether across its gap to inner cement a piece is no strand, or no denser than cortex.
+def _across_gap(piece: DensePiece, gap_mm: float, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether across a gap to inner cement, or to a channel, a piece is no strand, or no denser than cortex.
 
     Unless it is so dense that it must be cement and no sheet away from the bone, as plaques in the aorta's wall are, or
     lies in canal or foramen, where faint strands are cement too.
     """
-    if piece.to_inner_mm <= criteria.gap_mm:
+    if gap_mm <= criteria.gap_mm:
         return False
     clear_share = max(criteria.detached_core_share, scan.cortex_edge + criteria.clear_share)
     clear = scan.plainly_denser(criteria) and piece.dense_end >= clear_share

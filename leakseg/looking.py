@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,8 +14,8 @@ from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import CementCriteria
+from leakseg.evidence import DensePiece, Yardstick
 from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm, voxels_of
-from leakseg.judging import DensePiece, Yardstick, is_led_to
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, widened, within
 
@@ -104,64 +105,28 @@ class Look:
     stands_out_mm: float
 
     def at(self, matter: Matter) -> DensePiece | None:
-        """One piece measured; None where it is a mask's rim, noise or faint."""
-        own, whole, share, from_bone = matter.own, matter.block, matter.share, matter.from_bone_mm
-        over_halo = share > matter.halo
-        scene, criteria, grid = self.scene, self.criteria, self.scene.densities.grid
-        size_mm3 = float(own.sum()) * grid.voxel_volume_mm3
-        standing_out_mm3 = float((from_bone[own] > self.stands_out_mm).sum()) * grid.voxel_volume_mm3
+        """One piece; None where it is a mask's rim, noise or faint."""
+        piece, criteria, voxel_mm3 = _SeenPiece(self, matter), self.criteria, self.scene.densities.grid.voxel_volume_mm3
+        if piece.size_mm3 < LEAST_MM3:
+            return None
+        over_halo = matter.own & (matter.share > matter.halo)
+        standing_out_mm3 = float((matter.from_bone_mm[matter.own] > self.stands_out_mm).sum()) * voxel_mm3
         # Where cement is hardly denser than cortex, bone hides it: the bone's blur cannot tell them apart.
-        over_halo_mm3 = float(over_halo[own].sum()) * grid.voxel_volume_mm3
-        over_halo_mm3 *= self.yardstick.plainly_denser(criteria)
-        stands_out = standing_out_mm3 >= _STANDING_OUT_MM3 or over_halo_mm3 >= criteria.min_over_halo_mm3
-        if size_mm3 < LEAST_MM3 or not stands_out:
+        over_halo_mm3 = float(over_halo.sum()) * voxel_mm3 * self.yardstick.plainly_denser(criteria)
+        if standing_out_mm3 < _STANDING_OUT_MM3 and over_halo_mm3 < criteria.min_over_halo_mm3:
             return None
-        middle, dense_end = np.percentile(share[own], [50, DENSE_END_PERCENTILE])
-        faint = bool(dense_end < (criteria.coarse_core_share if self.coarse else criteria.min_core_share))
-        if faint and not self._may_be_strand(own, whole, over_halo):
+        if piece.faint and not (self._may_be_strand(over_halo, matter.block) and not piece.in_disc):
             return None
-        index = np.argwhere(own) + [part.start for part in whole]
-        suv = self.spine.axis.to_canal(grid.to_patient(index))
-        place = self.spine.lattice.lookup(self.spine.place, suv)
-        if faint and (place == Place.DISC).mean() > _MOST:  # an endplate that thick voxels share with the disc
-            return None
-        in_canal = (place == Place.CANAL).any()
-        hanging = partial(scene.hanging, above=self.canal_hang_share if in_canal else criteria.hang_share)
-        most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
-        spread = hanging_together(own, whole, scene.hu.shape, scene.spacing_mm, hanging, most)
-        piece = DensePiece(
-            size_mm3=size_mm3,
-            middle=float(middle),
-            dense_end=float(dense_end),
-            spread=1.0 if spread is None else spread,
-            to_inner_mm=_distance_mm(index, self.inner, scene.spacing_mm),
-            to_bone_mm=float(from_bone[own].min()),
-            cut_off=any(part.start == 0 or part.stop == size for part, size in zip(whole, scene.hu.shape, strict=True)),
-            neural=float(between_bones(self.spine, suv).mean()) > _MOST,
-            rooted=scene.rooted(own, whole, (self.inner, self.metal)),
-            walled=scene.walled(own, whole),
-            behind=bool(np.median(self.spine.behind_wall_mm(suv)) > 0),
-            off_bone_mm=float(np.median(from_bone[own])),
-            section_mm2=size_mm3 / _length_mm(index, scene.spacing_mm),
-            faint=faint,
-        )
-        if piece.to_inner_mm > criteria.gap_mm and not piece.neural:
-            core = index[share[own] > criteria.edge_share * dense_end]
-            piece = replace(piece, flat=_flatness(core, scene.spacing_mm, criteria.flat_reach_mm))
-        may_be_led_to = is_led_to(replace(piece, to_channel_mm=0.0), self.yardstick, criteria)
-        if may_be_led_to and piece.to_inner_mm > self.yardstick.touching_mm:
-            piece = replace(piece, to_channel_mm=_distance_mm(index, self.channels, scene.spacing_mm))
         return piece
 
-    def _may_be_strand(self, own: NDArray[np.bool_], whole: Window, over_halo: NDArray[np.bool_]) -> bool:
+    def _may_be_strand(self, over_halo: NDArray[np.bool_], block: Window) -> bool:
         """Whether voxels are so thick that they blur a strand to what this piece is, which no other blur explains.
 
         What lies one voxel from inner cement is its own blur in thick sections.
         """
         may_be = (self.coarse or self.yardstick.thick) and self.yardstick.plainly_denser(self.criteria)
-        clear = np.count_nonzero(own & over_halo & ~self._beside_inner[whole])
-        clear_mm3 = float(clear * self.scene.densities.grid.voxel_volume_mm3)
-        return may_be and clear_mm3 >= self.criteria.min_over_halo_mm3
+        clear = np.count_nonzero(over_halo & ~self._beside_inner[block]) if may_be else 0
+        return float(clear * self.scene.densities.grid.voxel_volume_mm3) >= self.criteria.min_over_halo_mm3
 
     @cached_property
     def _beside_inner(self) -> NDArray[np.bool_]:
@@ -192,6 +157,116 @@ class Look:
         piece = np.zeros([side.stop - side.start for side in room], bool)
         piece[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(whole, room, strict=True))] = own
         led[room] |= near(piece, reach_mm, spacing, half_voxel_mm(spacing)) & self.channels[room]
+
+
+@dataclass(frozen=True, eq=False)
+class _SeenPiece:
+    """A `leakseg.evidence.DensePiece` in the scan: each measure is taken when it is first asked for."""
+
+    look: Look
+    matter: Matter
+
+    @cached_property
+    def size_mm3(self) -> float:
+        return float(self.matter.own.sum()) * self.look.scene.densities.grid.voxel_volume_mm3
+
+    @cached_property
+    def middle(self) -> float:
+        return float(np.percentile(self._share, 50))
+
+    @cached_property
+    def dense_end(self) -> float:
+        return float(np.percentile(self._share, DENSE_END_PERCENTILE))
+
+    @cached_property
+    def faint(self) -> bool:
+        criteria = self.look.criteria
+        return self.dense_end < (criteria.coarse_core_share if self.look.coarse else criteria.min_core_share)
+
+    @cached_property
+    def spread(self) -> float:
+        scene, criteria = self.look.scene, self.look.criteria
+        in_canal = (self._place == Place.CANAL).any()
+        hanging = partial(scene.hanging, above=self.look.canal_hang_share if in_canal else criteria.hang_share)
+        most = max(criteria.max_spread_touching, criteria.max_spread_neural, criteria.max_spread)
+        own, block = self.matter.own, self.matter.block
+        spread = hanging_together(own, block, scene.hu.shape, scene.spacing_mm, hanging, most)
+        return 1.0 if spread is None else spread
+
+    @cached_property
+    def to_inner_mm(self) -> float:
+        return _distance_mm(self._index, self.look.inner, self.look.scene.spacing_mm)
+
+    @cached_property
+    def to_channel_mm(self) -> float:
+        if self.to_inner_mm <= self.look.yardstick.touching_mm:
+            return math.inf
+        return _distance_mm(self._index, self.look.channels, self.look.scene.spacing_mm)
+
+    @cached_property
+    def to_bone_mm(self) -> float:
+        return float(self._from_bone_mm.min())
+
+    @cached_property
+    def off_bone_mm(self) -> float:
+        return float(np.median(self._from_bone_mm))
+
+    @cached_property
+    def cut_off(self) -> bool:
+        sides = zip(self.matter.block, self.look.scene.hu.shape, strict=True)
+        return any(part.start == 0 or part.stop == size for part, size in sides)
+
+    @cached_property
+    def neural(self) -> bool:
+        return float(between_bones(self.look.spine, self._suv).mean()) > _MOST
+
+    @cached_property
+    def in_disc(self) -> bool:
+        return float((self._place == Place.DISC).mean()) > _MOST
+
+    @cached_property
+    def behind(self) -> bool:
+        return bool(np.median(self.look.spine.behind_wall_mm(self._suv)) > 0)
+
+    @cached_property
+    def rooted(self) -> float:
+        return self.look.scene.rooted(self.matter.own, self.matter.block, (self.look.inner, self.look.metal))
+
+    @cached_property
+    def walled(self) -> float:
+        return self.look.scene.walled(self.matter.own, self.matter.block)
+
+    @cached_property
+    def flat(self) -> float:
+        criteria = self.look.criteria
+        if self.to_inner_mm <= criteria.gap_mm or self.neural:
+            return 0.0
+        core = self._index[self._share > criteria.edge_share * self.dense_end]
+        return _flatness(core, self.look.scene.spacing_mm, criteria.flat_reach_mm)
+
+    @cached_property
+    def section_mm2(self) -> float:
+        return self.size_mm3 / _length_mm(self._index, self.look.scene.spacing_mm)
+
+    @cached_property
+    def _index(self) -> NDArray[np.int64]:
+        return np.asarray(np.argwhere(self.matter.own) + [part.start for part in self.matter.block])
+
+    @cached_property
+    def _suv(self) -> FloatArray:
+        return self.look.spine.axis.to_canal(self.look.scene.densities.grid.to_patient(self._index))
+
+    @cached_property
+    def _place(self) -> NDArray[np.uint8]:
+        return self.look.spine.lattice.lookup(self.look.spine.place, self._suv)
+
+    @cached_property
+    def _share(self) -> NDArray[np.floating[Any]]:
+        return self.matter.share[self.matter.own]
+
+    @cached_property
+    def _from_bone_mm(self) -> FloatArray:
+        return self.matter.from_bone_mm[self.matter.own]
 
 
 def between_bones(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.bool_]:

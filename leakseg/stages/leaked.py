@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import cc3d
 import numpy as np
@@ -13,12 +13,11 @@ from scipy import ndimage, spatial
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
+from leakseg.evidence import Yardstick
 from leakseg.findings import QualityNote
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
 from leakseg.judging import (
-    DensePiece,
-    Yardstick,
     is_cement,
     is_core_of_cement,
     is_dense_as_cement,
@@ -32,6 +31,14 @@ from leakseg.volume import Volume, denser_than
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
 _TOLD_EACH = 3
 """Dense pieces that are none are told one by one up to this number."""
+
+
+class _Doubted(NamedTuple):
+    """A dense piece that may be cement and was not taken: how far from inner cement, where and how large it is."""
+
+    away_mm: float
+    at: tuple[float, float, float]
+    size_mm3: float
 
 
 def find_leaked_cement(
@@ -64,7 +71,7 @@ def find_leaked_cement(
     scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
     taken, channels = untouched(hu.shape), untouched(hu.shape)
-    doubted: list[tuple[float, tuple[float, float, float], DensePiece]] = []
+    doubted: list[_Doubted] = []
     look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
     thin_share = min(criteria.strand_share, cortex) if yardstick.thick else criteria.strand_share
     for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, thin_share, criteria):
@@ -91,9 +98,9 @@ def find_leaked_cement(
             if piece is not None and not cores.any() and looks_like_cement(piece, criteria):
                 index = np.argwhere(own) + [side.start for side in whole]
                 x, y, z = grid.to_patient(index).mean(axis=0)
-                doubted.append((piece.to_inner_mm, (float(x), float(y), float(z)), piece))
+                doubted.append(_Doubted(piece.to_inner_mm, (float(x), float(y), float(z)), piece.size_mm3))
     mask = _mask_of(taken, scene, metal, criteria)
-    return LeakedCement(mask, touching_mm, _notes(sorted(doubted, key=lambda one: one[:2])), channels)
+    return LeakedCement(mask, touching_mm, _notes(sorted(doubted)), channels)
 
 
 def _densest_share(inner_hu: NDArray[Any], densities: ScanDensities, criteria: CementCriteria) -> float:
@@ -264,12 +271,12 @@ def _thin(
     return np.asarray((strands | beside) & ~core)
 
 
-def _notes(doubted: list[tuple[float, tuple[float, float, float], DensePiece]]) -> tuple[QualityNote, ...]:
+def _notes(doubted: list[_Doubted]) -> tuple[QualityNote, ...]:
     """A note for each of the pieces nearest to the cement, and one for all farther ones: ribs look alike."""
     each = [
-        f"A dense piece of {piece.size_mm3:.0f} mm3 at x {at[0]:.0f}, y {at[1]:.0f}, z {at[2]:.0f} mm (LPS), "
+        f"A dense piece of {size_mm3:.0f} mm3 at x {at[0]:.0f}, y {at[1]:.0f}, z {at[2]:.0f} mm (LPS), "
         f"{away_mm:.0f} mm from the cement, was taken for calcification or bone, not for a leak: look at it."
-        for away_mm, at, piece in doubted[:_TOLD_EACH]
+        for away_mm, at, size_mm3 in doubted[:_TOLD_EACH]
     ]
     if farther := doubted[_TOLD_EACH:]:
         where = "; ".join(f"{at[0]:.0f}, {at[1]:.0f}, {at[2]:.0f}" for _, at, _ in farther)

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 
 import pytest
 
 from leakseg.criteria import CementCriteria
-from leakseg.judging import DensePiece, Yardstick, is_cement, is_core_of_cement
+from leakseg.evidence import Yardstick
+from leakseg.judging import is_cement, is_core_of_cement
+
+
+@dataclass(frozen=True)
+class DensePiece:
+    """Of a detached vein on the bone, unless told otherwise."""
+
+    size_mm3: float = 90.0
+    middle: float = 0.55
+    dense_end: float = 0.75
+    faint: bool = False
+    spread: float = 1.4
+    to_inner_mm: float = 12.0
+    to_channel_mm: float = math.inf
+    to_bone_mm: float = 0.5
+    off_bone_mm: float = 0.0
+    cut_off: bool = False
+    neural: bool = False
+    behind: bool = False
+    rooted: float = 0.0
+    walled: float = 0.2
+    flat: float = 0.0
+    section_mm2: float = math.inf
+
 
 FINE = Yardstick(touching_mm=5.0, root_mm=1.5, thick=False, cortex=0.35, cortex_edge=0.675, densest=1.15)
 THICK = replace(FINE, touching_mm=8.1, root_mm=1.53, thick=True, cortex=0.4, cortex_edge=0.7)
 FAINT_CEMENT = replace(FINE, cortex=0.7, cortex_edge=0.85)
-VEIN = DensePiece(
-    size_mm3=90.0,
-    middle=0.55,
-    dense_end=0.75,
-    spread=1.4,
-    to_inner_mm=12.0,
-    to_bone_mm=0.5,
-    cut_off=False,
-    neural=False,
-    rooted=0.0,
-    walled=0.2,
-)
-"""Of a detached vein on the bone."""
+VEIN = DensePiece()
 
 
 def judged(piece: DensePiece, scan: Yardstick = FINE, **other: float) -> bool:
