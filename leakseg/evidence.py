@@ -79,6 +79,14 @@ class DensePiece(Protocol):
         """Its volume over its length."""
 
 
+def plainly_denser(cortex_edge: float, criteria: CementCriteria) -> bool:
+    """Whether a scan's cement is so much denser than cortex that density tells them apart.
+
+    ``cortex_edge`` is the density half way from cortex to cement, as a share.
+    """
+    return cortex_edge <= criteria.detached_core_share
+
+
 @dataclass(frozen=True)
 class Yardstick:
     """What pieces are held against: how near they touch, whether voxels blur them all, and densities in their shares.
@@ -95,5 +103,115 @@ class Yardstick:
     densest: float
 
     def plainly_denser(self, criteria: CementCriteria) -> bool:
-        """Whether the scan's cement is so much denser than cortex that density tells them apart."""
-        return self.cortex_edge <= criteria.detached_core_share
+        """Whether the scan's cement is `plainly_denser` than its cortex."""
+        return plainly_denser(self.cortex_edge, criteria)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A dense piece held against its scan: what the rules ask of it, in plain terms."""
+
+    piece: DensePiece
+    scan: Yardstick
+    criteria: CementCriteria
+
+    @property
+    def plainly_denser(self) -> bool:
+        """Whether the scan's cement is `plainly_denser` than its cortex."""
+        return self.scan.plainly_denser(self.criteria)
+
+    @property
+    def nearer_to_cement(self) -> bool:
+        """Whether it is nearer to cement than to cortex at its dense end, where that tells something."""
+        return self.plainly_denser and self.piece.dense_end >= self.scan.cortex_edge
+
+    @property
+    def nearer_to_its_middle(self) -> bool:
+        """Whether it is so to its middle: no bone is."""
+        return self.plainly_denser and self.piece.middle >= self.scan.cortex_edge
+
+    @property
+    def dense_as_a_drop(self) -> bool:
+        """Whether its dense end is what a drop of undiluted cement has."""
+        return self.piece.dense_end >= self.criteria.detached_core_share
+
+    @property
+    def beyond_bone(self) -> bool:
+        """Whether it is denser than bone in thick voxels, which take the middle of what is thin."""
+        least = self.criteria.thick_beyond_bone * self.scan.cortex
+        return self.scan.thick and self.plainly_denser and self.piece.dense_end >= least
+
+    @property
+    def no_denser_than_cement(self) -> bool:
+        """Whether it is no denser than leaked cement may be, as clips and calcification are."""
+        return self.piece.dense_end <= self.scan.densest
+
+    @property
+    def thin(self) -> bool:
+        """Whether it is thin for its length and round: a strand."""
+        criteria, piece = self.criteria, self.piece
+        return piece.section_mm2 <= criteria.strand_max_section_mm2 and piece.flat <= criteria.strand_max_flat
+
+    @property
+    def vein(self) -> bool:
+        """Whether it is a strand nearer to cement than to cortex."""
+        return self.piece.dense_end >= self.scan.cortex_edge and self.thin
+
+    @property
+    def sheet(self) -> bool:
+        """Whether it is a sheet, as a plaque in a vessel's wall is, and not so dense that it must be cement."""
+        return self.piece.middle < self.criteria.detached_core_share and self.piece.flat > self.criteria.max_flat
+
+    @property
+    def within_reach(self) -> bool:
+        """Whether it lies as near to inner cement as leaks do: behind the bodies a needle's way through one."""
+        reach_mm = self.criteria.track_reach_mm if self.piece.behind else self.criteria.detached_reach_mm
+        return self.piece.to_inner_mm <= reach_mm
+
+    @property
+    def touches(self) -> bool:
+        """Whether it touches cement inside bone."""
+        gap_mm = self.piece.to_inner_mm
+        return gap_mm <= self.scan.touching_mm and (self.scan.thick or self.goes_across(gap_mm))
+
+    def goes_across(self, gap_mm: float) -> bool:
+        """Whether it may hang together across a gap with inner cement, or with a channel: strands do, a lump would not.
+
+        But what is so dense that it must be cement does, and is no sheet away from the bone, as plaques in the aorta's
+        wall are. No denser than cortex it is a bone's rim, outside canal and foramina, where faint strands are cement.
+        """
+        piece, criteria = self.piece, self.criteria
+        if gap_mm <= criteria.gap_mm:
+            return True
+        flat = piece.flat > criteria.max_flat
+        rim = not piece.neural and piece.dense_end < min(self.scan.cortex, criteria.strand_core_share)
+        plaque = flat and piece.off_bone_mm > criteria.bare_off_mm
+        clear_share = max(criteria.detached_core_share, self.scan.cortex_edge + criteria.clear_share)
+        clear = self.plainly_denser and piece.dense_end >= clear_share
+        strand = not flat and (piece.size_mm3 <= criteria.gap_max_mm3 or self.vein)
+        return not rim and not plaque and (strand or clear)
+
+    @property
+    def led_to(self) -> bool:
+        """Whether a strand through the bone leads from inner cement to it, on the bone and denser than cortex.
+
+        Faint strands between bones may be less dense.
+        """
+        piece, scan = self.piece, self.scan
+        return (
+            self.plainly_denser
+            and (piece.dense_end > scan.cortex or (scan.thick and piece.faint and piece.neural))
+            and self.no_denser_than_cement
+            and piece.to_bone_mm <= self.criteria.detached_bone_mm
+            and self.within_reach
+            and not self.sheet
+            and piece.to_channel_mm <= scan.touching_mm
+            and (scan.thick or self.goes_across(piece.to_channel_mm))
+        )
+
+    @property
+    def on_bone(self) -> bool:
+        """Whether it lies on the bone, or comes out of it: ureters and vessels only pass by."""
+        to_bone_mm, criteria = self.piece.to_bone_mm, self.criteria
+        lies = to_bone_mm <= self.scan.root_mm or self.piece.off_bone_mm <= criteria.detached_off_mm
+        return to_bone_mm <= criteria.detached_bone_mm and lies

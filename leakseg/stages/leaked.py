@@ -95,7 +95,7 @@ def find_leaked_cement(
                 continue
             cores = _cores(matter, look)
             taken[whole] |= cores
-            if piece is not None and not cores.any() and looks_like_cement(piece, criteria):
+            if piece is not None and not cores.any() and looks_like_cement(piece, yardstick, criteria):
                 index = np.argwhere(own) + [side.start for side in whole]
                 x, y, z = grid.to_patient(index).mean(axis=0)
                 doubted.append(_Doubted(piece.to_inner_mm, (float(x), float(y), float(z)), piece.size_mm3))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from leakseg.criteria import CementCriteria
-from leakseg.evidence import Yardstick
-from leakseg.judging import is_cement, is_core_of_cement
+from leakseg.evidence import Evidence, Yardstick
+from leakseg.judging import RULES, is_cement, is_core_of_cement, rule_for
 
 
 @dataclass(frozen=True)
@@ -303,3 +303,16 @@ def test_a_core_in_a_foramen_counts_beside_a_rib_where_it_is_nearer_to_cement_th
     assert is_core_of_cement(core, scan, CementCriteria())
     for other in ({"neural": False}, {"middle": 0.9}, {"size_mm3": 8.0}, {"rooted": 0.5}, {"walled": 0.6}):
         assert not is_core_of_cement(replace(core, **other), scan, CementCriteria())
+
+
+def test_the_rule_that_decided_on_a_piece_is_told_by_name():
+    def rule(scan: Yardstick = FINE, **other: float) -> str:
+        return rule_for(Evidence(replace(VEIN, **other), scan, CementCriteria())).name
+
+    assert rule(to_inner_mm=1.0) == "touches inner cement"
+    assert rule(walled=0.6) == "walled in"
+    assert rule(to_channel_mm=3.0) == "led to"
+    assert rule(neural=True) == "between bones"
+    assert rule() == "beside bones"
+    assert all(rule.why for rule in RULES)
+    assert len({rule.name for rule in RULES}) == len(RULES)
