@@ -82,5 +82,4 @@ def _inside_share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.floa
 
 
 def _share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:
-    """Share of the way from soft tissue to the cement's plateau."""
-    return ((hu - densities.soft) / (densities.plateau - densities.soft)).astype(np.float32)
+    return densities.share(hu).astype(np.float32)

@@ -45,8 +45,7 @@ class Scene:
 
     def share(self, room: tuple[slice, ...]) -> NDArray[np.floating[Any]]:
         """Share of the way from soft tissue to the cement's plateau."""
-        soft = self.densities.soft
-        return np.asarray((self.hu[room] - soft) / (self.densities.plateau - soft))
+        return self.densities.share(self.hu[room])
 
     def hanging(self, room: Window, above: float) -> NDArray[np.bool_]:
         """Less dense matter, above a share, that pieces may hang together with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from leakseg.findings import Point, QualityNote, Side
 from leakseg.geometry import Grid
 from leakseg.reach import Window, within
 
+Hounsfield = TypeVar("Hounsfield", float, NDArray[Any])
 INSIDE, OUTSIDE, METAL = 1, 2, 3
 """Labels of a cement map: cement inside bone, cement outside bone, metal."""
 
@@ -36,6 +38,10 @@ class ScanDensities:
     def edge(self, background_hu: float, share: float) -> float:
         """HU at that share of the way from a background to the cement's plateau."""
         return background_hu + share * (self.plateau - background_hu)
+
+    def share(self, hu: Hounsfield) -> Hounsfield:
+        """Share of the way from soft tissue to the cement's plateau at which a density lies."""
+        return (hu - self.soft) / (self.plateau - self.soft)
 
     def crop(self, block: Window) -> ScanDensities:
         """The same of a block of the window."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
+from leakseg.evidence import plainly_denser
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import ScanDensities
@@ -122,7 +123,7 @@ def _large(
     edge = densities.edge(densities.cortex, criteria.edge_share)
     least_mm3 = outline.alone_mm3 if thick else outline.alone_denser_mm3
     denser = pieces_of(alone & denser_than(hu, edge), least_mm3, voxel_mm3)
-    if edge > densities.edge(densities.soft, criteria.detached_core_share):
+    if not plainly_denser(densities.share(edge), criteria):
         index = voxels_of(denser)
         owner = connected_pieces(denser)[tuple(index.T)]
         canal = spine.lattice.lookup(spine.canal, spine.axis.to_canal(densities.grid.to_patient(index)))

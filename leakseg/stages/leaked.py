@@ -13,9 +13,9 @@ from scipy import ndimage, spatial
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
-from leakseg.evidence import Yardstick
+from leakseg.evidence import Evidence, Yardstick
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
+from leakseg.geometry import bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
 from leakseg.judging import (
     is_cement,
@@ -57,15 +57,8 @@ def find_leaked_cement(
     """
     grid, hu = densities.grid, volume.hu[densities.window]
     vertebrae = masks.vertebrae[densities.window]
-    spacing, touching_mm = grid.spacing_mm, contact_mm(grid, criteria)
-    cortex, cortex_edge = (
-        (hounsfield - densities.soft) / (densities.plateau - densities.soft)
-        for hounsfield in (densities.cortex, densities.edge(densities.cortex, criteria.edge_share))
-    )
-    root_mm = max(criteria.detached_root_mm, 1.01 * half_voxel_mm(spacing))
-    densest = _densest_share(hu[inner], densities, criteria)
-    thick = max(spacing) >= criteria.thick_voxel_mm
-    yardstick = Yardstick(touching_mm, root_mm, thick, cortex, cortex_edge, densest)
+    spacing = grid.spacing_mm
+    yardstick = _yardstick(hu[inner], densities, criteria)
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
     scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
@@ -73,12 +66,12 @@ def find_leaked_cement(
     taken, channels = untouched(hu.shape), untouched(hu.shape)
     doubted: list[_Doubted] = []
     look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
-    thin_share = min(criteria.strand_share, cortex) if yardstick.thick else criteria.strand_share
+    thin_share = min(criteria.strand_share, yardstick.cortex) if yardstick.thick else criteria.strand_share
     for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, thin_share, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = cut_out(*scene.halo, room)
-        cap = max(cortex_edge, criteria.edge_share)
+        cap = max(yardstick.cortex_edge, criteria.edge_share)
         hidden = np.minimum(halo, cap) if yardstick.plainly_denser(criteria) else np.full_like(halo, cap)
         limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
         pieces = cc3d.connected_components(loose & (share > limit), connectivity=26)
@@ -90,7 +83,7 @@ def find_leaked_cement(
             if piece is not None and is_cement(piece, yardstick, criteria):
                 own = _without_what_stands_alone(matter, look)
                 taken[whole] |= own
-                if piece.to_inner_mm > touching_mm >= piece.to_channel_mm:
+                if Evidence(piece, yardstick, criteria).led_to:
                     look.follow(own, whole, channels)
                 continue
             cores = _cores(matter, look)
@@ -100,7 +93,23 @@ def find_leaked_cement(
                 x, y, z = grid.to_patient(index).mean(axis=0)
                 doubted.append(_Doubted(piece.to_inner_mm, (float(x), float(y), float(z)), piece.size_mm3))
     mask = _mask_of(taken, scene, metal, criteria)
-    return LeakedCement(mask, touching_mm, _notes(sorted(doubted)), channels)
+    return LeakedCement(mask, yardstick.touching_mm, _notes(sorted(doubted)), channels)
+
+
+def _yardstick(inner_hu: NDArray[Any], densities: ScanDensities, criteria: CementCriteria) -> Yardstick:
+    """What the scan holds its dense pieces against.
+
+    Such a gap lets a piece touch inner cement: the rim of bone between them may be two voxels of any size.
+    """
+    spacing = densities.grid.spacing_mm
+    return Yardstick(
+        touching_mm=max(criteria.contact_mm, criteria.coarse_contact_voxels * max(spacing)),
+        root_mm=max(criteria.detached_root_mm, 1.01 * half_voxel_mm(spacing)),
+        thick=max(spacing) >= criteria.thick_voxel_mm,
+        cortex=densities.share(densities.cortex),
+        cortex_edge=densities.share(densities.edge(densities.cortex, criteria.edge_share)),
+        densest=_densest_share(inner_hu, densities, criteria),
+    )
 
 
 def _densest_share(inner_hu: NDArray[Any], densities: ScanDensities, criteria: CementCriteria) -> float:
@@ -109,8 +118,7 @@ def _densest_share(inner_hu: NDArray[Any], densities: ScanDensities, criteria: C
     Where inner cement is thin for the voxels, uneven, or sharpened by the kernel, its plateau lies below its own end.
     """
     dense_end = float(np.percentile(inner_hu, DENSE_END_PERCENTILE)) if inner_hu.size else densities.plateau
-    own = (dense_end - densities.soft) / (densities.plateau - densities.soft)
-    return criteria.detached_max_core_share * max(1.0, own)
+    return criteria.detached_max_core_share * max(1.0, densities.share(dense_end))
 
 
 def _without_what_stands_alone(matter: Matter, look: Look) -> NDArray[np.bool_]:
@@ -180,8 +188,7 @@ def _canal_hang_share(scene: Scene, spine: SpineAnatomy, criteria: CementCriteri
     at = at[((at >= 0) & (at < np.array(grid.shape))).all(axis=1)]
     if not len(at):
         return criteria.hang_share
-    soft, plateau = scene.densities.soft, scene.densities.plateau
-    filled = (float(np.percentile(scene.hu[tuple(at.T)], _CANAL_PERCENTILE)) - soft) / (plateau - soft)
+    filled = scene.densities.share(float(np.percentile(scene.hu[tuple(at.T)], _CANAL_PERCENTILE)))
     return max(criteria.hang_share, filled + criteria.hang_over_canal)
 
 
@@ -285,8 +292,3 @@ def _notes(doubted: list[_Doubted]) -> tuple[QualityNote, ...]:
             f"x, y, z {where} mm (LPS)."
         )
     return tuple(QualityNote("dense_piece_not_cement", "warning", message) for message in each)
-
-
-def contact_mm(grid: Grid, criteria: CementCriteria) -> float:
-    """Gap up to which a piece touches inner cement: the rim of bone between them may be two voxels of any size."""
-    return max(criteria.contact_mm, criteria.coarse_contact_voxels * max(grid.spacing_mm))
