@@ -173,9 +173,9 @@ def find_cement(
     if not read.has_cement:
         doubts = unexplained.doubt_unexplained_matter(volume, masks, read, anatomy, criteria.cement)
         return replace(cement.no_cement(read), notes=doubts)
-    inner = cement.segment_inner_cement(volume, masks, read, read.metal, criteria.cement)
-    leaked_cement = leaked.find_leaked_cement(volume, masks, read, read.metal, inner, anatomy, criteria.cement)
-    found = cement.map_cement(volume, masks, read, read.metal, inner, leaked_cement, criteria.cement)
+    inner = cement.segment_inner_cement(volume, masks, read, criteria.cement)
+    leaked_cement = leaked.find_leaked_cement(volume, masks, read, inner, anatomy, criteria.cement)
+    found = cement.map_cement(volume, masks, read, inner, leaked_cement, criteria.cement)
     doubts = doubt_dense_matter(volume, masks, read, anatomy, inner, criteria.cement, criteria.outline)
     return replace(found, notes=(*found.notes, *doubts))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from leakseg.criteria import CementCriteria
-from leakseg.evidence import DensePiece, Evidence, Yardstick
+from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 
 _TOLD_MM3 = 10.0
 
@@ -20,41 +20,41 @@ class Rule:
     """Which pieces a rule is about, and which of them are cement, with the reason."""
 
     name: str
-    about: Callable[[Evidence], bool]
-    cement: Callable[[Evidence], bool]
+    about: Callable[[PieceInScan], bool]
+    cement: Callable[[PieceInScan], bool]
     why: str
 
 
 def is_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a piece counts as cement."""
-    evidence = Evidence(piece, scan, criteria)
-    return rule_for(evidence).cement(evidence)
+    it = PieceInScan(piece, scan, criteria)
+    return rule_for(it).cement(it)
 
 
-def rule_for(evidence: Evidence) -> Rule:
+def rule_for(it: PieceInScan) -> Rule:
     """The rule that decides on a piece: the first that is about it."""
-    return next(rule for rule in RULES if rule.about(evidence))
+    return next(rule for rule in RULES if rule.about(it))
 
 
-def _any(_: Evidence) -> bool:
+def _any(_: PieceInScan) -> bool:
     return True
 
 
-def _none(_: Evidence) -> bool:
+def _none(_: PieceInScan) -> bool:
     return False
 
 
-def _is_rim_of_bone(it: Evidence) -> bool:
+def _is_rim_of_bone(it: PieceInScan) -> bool:
     piece, criteria = it.piece, it.criteria
     beside_bone = it.scan.thick and not piece.neural and piece.walled > criteria.rooted_max_walled
     return beside_bone and piece.rooted > criteria.touching_max_rooted
 
 
-def _is_faint(it: Evidence) -> bool:
+def _is_faint(it: PieceInScan) -> bool:
     return it.piece.faint
 
 
-def _hangs_on_cement_alone(it: Evidence) -> bool:
+def _hangs_on_cement_alone(it: PieceInScan) -> bool:
     """Between bones by touching it; where bone may lie too only if denser than cortex, or at the end of a channel."""
     piece, criteria = it.piece, it.criteria
     touches = piece.to_inner_mm <= it.scan.touching_mm
@@ -64,18 +64,18 @@ def _hangs_on_cement_alone(it: Evidence) -> bool:
     return led and not piece.cut_off and piece.spread <= criteria.max_spread
 
 
-def _touches(it: Evidence) -> bool:
+def _touches(it: PieceInScan) -> bool:
     return it.touches
 
 
-def _is_no_bone_without_a_mask(it: Evidence) -> bool:
+def _is_no_bone_without_a_mask(it: PieceInScan) -> bool:
     """As dense as its size lets it be; and it goes on into no bone as dense, nor into much that is less dense."""
     piece, criteria = it.piece, it.criteria
     goes_on = not it.plainly_denser and piece.middle < it.scan.cortex and piece.rooted > criteria.touching_max_rooted
     return (it.scan.thick or _is_even(it)) and not goes_on and piece.spread <= criteria.max_spread_touching
 
 
-def _is_even(it: Evidence) -> bool:
+def _is_even(it: PieceInScan) -> bool:
     """Whether a piece is as dense as its size lets it be."""
     piece, criteria = it.piece, it.criteria
     if piece.size_mm3 > criteria.blurred_piece_mm3 and piece.dense_end < criteria.blurred_core_share:
@@ -85,20 +85,20 @@ def _is_even(it: Evidence) -> bool:
     return vein or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
 
 
-def _is_led_to(it: Evidence) -> bool:
+def _is_led_to(it: PieceInScan) -> bool:
     return it.led_to and not it.piece.cut_off and it.piece.spread <= it.criteria.max_spread
 
 
-def _is_led_to_beyond_bone(it: Evidence) -> bool:
+def _is_led_to_beyond_bone(it: PieceInScan) -> bool:
     return it.beyond_bone and _is_led_to(it)
 
 
-def _is_walled_in(it: Evidence) -> bool:
+def _is_walled_in(it: PieceInScan) -> bool:
     lump = it.nearer_to_its_middle and it.piece.size_mm3 > it.criteria.large_piece_mm3
     return it.piece.walled > it.criteria.max_walled and not lump
 
 
-def _is_bare_strand(it: Evidence) -> bool:
+def _is_bare_strand(it: PieceInScan) -> bool:
     """However little denser than cortex, and even where the view cuts it off."""
     piece, criteria = it.piece, it.criteria
     dense = piece.dense_end > max(it.scan.cortex, criteria.strand_core_share) and it.no_denser_than_cement
@@ -111,11 +111,11 @@ def _is_bare_strand(it: Evidence) -> bool:
     )
 
 
-def _is_between_bones(it: Evidence) -> bool:
+def _is_between_bones(it: PieceInScan) -> bool:
     return it.piece.neural
 
 
-def _is_drop_between_bones(it: Evidence) -> bool:
+def _is_drop_between_bones(it: PieceInScan) -> bool:
     """As dense as a drop, in thick voxels less; and it goes on into no bone, if bone can be so dense to its middle."""
     piece, criteria = it.piece, it.criteria
     drop = it.nearer_to_cement and piece.dense_end >= criteria.neural_core_share
@@ -125,7 +125,7 @@ def _is_drop_between_bones(it: Evidence) -> bool:
     return dense and apart and piece.spread <= criteria.max_spread_neural
 
 
-def _is_lump_or_strand_on_bone(it: Evidence) -> bool:
+def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
     """A strand nearer to cement than to cortex, or a lump as even as a drop; whole in view, no sheet, and it ends."""
     piece, criteria, thick = it.piece, it.criteria, it.scan.thick
     strand = (
@@ -147,7 +147,7 @@ def _is_lump_or_strand_on_bone(it: Evidence) -> bool:
     )
 
 
-def _is_solid_cement(it: Evidence) -> bool:
+def _is_solid_cement(it: PieceInScan) -> bool:
     """Whether a piece is nearer to cement than to cortex to its middle, and goes on into no bone.
 
     Where cement is hardly denser than cortex it is as dense as cement there. Ribs, spurs and plaques that the view cuts
@@ -224,7 +224,7 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
     is not plainly denser than cortex, only a strand that goes on from inner cement, and in canal and foramina what is
     nearer to cement than to cortex to its middle: a rib's head lies beside the foramen.
     """
-    it = Evidence(core, scan, criteria)
+    it = PieceInScan(core, scan, criteria)
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     if it.plainly_denser:
         touches = core.to_inner_mm <= scan.touching_mm and it.goes_across(core.to_inner_mm)
@@ -247,7 +247,7 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
 
 def looks_like_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not)."""
-    it = Evidence(piece, scan, criteria)
+    it = PieceInScan(piece, scan, criteria)
     return (
         it.dense_as_a_drop
         and it.within_reach

@@ -14,7 +14,7 @@ from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import CementCriteria
-from leakseg.evidence import DensePiece, Yardstick
+from leakseg.dense_pieces import DensePiece, Yardstick
 from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, widened, within
@@ -160,7 +160,7 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class _SeenPiece:
-    """A `leakseg.evidence.DensePiece` in the scan: each measure is taken when it is first asked for."""
+    """A `leakseg.dense_pieces.DensePiece` in the scan: each measure is taken when it is first asked for."""
 
     look: Look
     matter: Matter

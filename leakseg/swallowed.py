@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
-from leakseg.evidence import plainly_denser
+from leakseg.dense_pieces import plainly_denser
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import ScanDensities

@@ -60,7 +60,7 @@ def no_cement(densities: ScanDensities) -> CementMap:
 
 
 def segment_inner_cement(
-    volume: Volume, masks: SpineMasks, densities: ScanDensities, metal: NDArray[np.bool_], criteria: CementCriteria
+    volume: Volume, masks: SpineMasks, densities: ScanDensities, criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """Cement inside bone: connected to a seed, above the threshold of its depth.
 
@@ -75,7 +75,7 @@ def segment_inner_cement(
     bone = masks.vertebrae[window] > 0
     dense = denser_than(volume.hu[window], deep)
     dense &= bone
-    dense[metal[spine]] = False
+    dense[densities.metal[spine]] = False
     dense = pieces_with(dense, seeds)
     room = window_round(dense, criteria.rim_mm, spacing, spare=2)
     if room is not None:
@@ -90,20 +90,18 @@ def map_cement(
     volume: Volume,
     masks: SpineMasks,
     densities: ScanDensities,
-    metal: NDArray[np.bool_],
     inner: NDArray[np.bool_],
     leaked: LeakedCement,
     criteria: CementCriteria,
 ) -> CementMap:
     """All cement and metal of the scan, with the share of each voxel that is cement."""
-    box = _room(inner, leaked.mask, metal, densities.grid.spacing_mm)
-    window, inner, metal = within(box, densities.window), inner[box] | leaked.channels[box], metal[box]
-    outer = leaked.mask[box]
+    box = _room(inner, leaked.mask, densities.metal, densities.grid.spacing_mm)
+    window, inner, outer = within(box, densities.window), inner[box] | leaked.channels[box], leaked.mask[box]
     hu, bone = volume.hu[window], masks.vertebrae[window] > 0
     labels = np.zeros(hu.shape, np.uint8)
     labels[inner] = INSIDE
     labels[outer] = OUTSIDE
-    labels[metal] = METAL
+    labels[densities.metal[box]] = METAL
     cement = inner | outer
     clip = volume.series.clip_hu
     around = _surroundings(hu, outer, bone | (labels > 0), densities, criteria.halo_mm)

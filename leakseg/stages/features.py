@@ -14,9 +14,8 @@ from scipy.sparse import csgraph
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra
 from leakseg.geometry import FloatArray
-from leakseg.pieces import CementMap, CementPart, PartMeasures
+from leakseg.pieces import INSIDE, CementMap, CementPart, PartMeasures
 
-_INSIDE = 1
 _CELL_MM = 1.5
 _WAIST = 0.12
 _ROOMS_MM = (5.0, 20.0)
@@ -219,7 +218,7 @@ def _exit(
     high = part.piece.max(axis=0) + reach + 1
     box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
     own = masks.vertebrae[cement.window][box] == measures.level.number
-    inner = np.argwhere((cement.labels[box] == _INSIDE) & own) + low
+    inner = np.argwhere((cement.labels[box] == INSIDE) & own) + low
     distance, _ = spatial.cKDTree(inner * spacing).query(part.piece * spacing)
     nearest = max(float(distance.min()) + 0.6 * float(spacing.min()), 1.01 * float(spacing.max()))
     return cement.grid.to_patient(part.piece[distance <= min(nearest, cement.contact_mm + 0.5 * float(spacing.min()))])

@@ -13,7 +13,7 @@ from scipy import ndimage, spatial
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
-from leakseg.evidence import Evidence, Yardstick
+from leakseg.dense_pieces import PieceInScan, Yardstick
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
@@ -45,7 +45,6 @@ def find_leaked_cement(
     volume: Volume,
     masks: SpineMasks,
     densities: ScanDensities,
-    metal: NDArray[np.bool_],
     inner: NDArray[np.bool_],
     spine: SpineAnatomy,
     criteria: CementCriteria,
@@ -55,7 +54,7 @@ def find_leaked_cement(
     A piece that touches inner cement is taken; one that touches none may be calcification or unlabelled
     bone, and must look the more like cement. What looks like cement but is not taken is told in a note.
     """
-    grid, hu = densities.grid, volume.hu[densities.window]
+    grid, metal, hu = densities.grid, densities.metal, volume.hu[densities.window]
     vertebrae = masks.vertebrae[densities.window]
     spacing = grid.spacing_mm
     yardstick = _yardstick(hu[inner], densities, criteria)
@@ -83,7 +82,7 @@ def find_leaked_cement(
             if piece is not None and is_cement(piece, yardstick, criteria):
                 own = _without_what_stands_alone(matter, look)
                 taken[whole] |= own
-                if Evidence(piece, yardstick, criteria).led_to:
+                if PieceInScan(piece, yardstick, criteria).led_to:
                     look.follow(own, whole, channels)
                 continue
             cores = _cores(matter, look)

@@ -8,10 +8,8 @@ from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.balls import grown_by
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import voxels_of
-from leakseg.pieces import CementMap
+from leakseg.pieces import INSIDE, OUTSIDE, CementMap
 from leakseg.reach import near, widened, window_round
-
-_INSIDE, _OUTSIDE = 1, 2
 
 
 def cement_by_level(cement: CementMap, masks: SpineMasks) -> dict[VertebraLevel, float]:
@@ -43,10 +41,10 @@ def treated_levels(cement: CementMap, masks: SpineMasks, criteria: LeakCriteria)
     A mask that swallows a neighbour's leak must not make a treated level: cement near the vertebra's
     outline that goes on outside is left out.
     """
-    inside = cement.labels == _INSIDE
+    inside = cement.labels == INSIDE
     vertebrae = masks.vertebrae[cement.window]
     spacing = cement.grid.spacing_mm
-    outside = cement.labels == _OUTSIDE
+    outside = cement.labels == OUTSIDE
     counted = inside
     beside = window_round(outside, 2 * criteria.treated_rim_mm, spacing)
     if beside is not None:

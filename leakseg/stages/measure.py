@@ -9,10 +9,9 @@ from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra, VertebraL
 from leakseg.criteria import LeakCriteria
 from leakseg.findings import Side
 from leakseg.geometry import FloatArray
-from leakseg.pieces import CementMap, CementPart, PartMeasures
+from leakseg.pieces import INSIDE, CementMap, CementPart, PartMeasures
 from leakseg.volume import Volume
 
-_INSIDE = 1
 _SECTION_MM = 2.0
 
 
@@ -133,7 +132,7 @@ def _contact(
     low = np.maximum(part.piece.min(axis=0) - np.ceil(contact_mm / spacing).astype(int) - 1, 0)
     high = part.piece.max(axis=0) + np.ceil(contact_mm / spacing).astype(int) + 2
     box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
-    inner = np.argwhere(cement.labels[box] == _INSIDE) + low
+    inner = np.argwhere(cement.labels[box] == INSIDE) + low
     if len(inner) == 0:
         return {}, {}
     distance, _ = spatial.cKDTree(part.piece * spacing).query(

@@ -11,10 +11,9 @@ from scipy import ndimage, spatial
 from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import FloatArray, voxels_of
-from leakseg.pieces import CementMap, CementPart
+from leakseg.pieces import INSIDE, OUTSIDE, CementMap, CementPart
 from leakseg.reach import grown, widened
 
-_INSIDE, _OUTSIDE = 1, 2
 _PLACE_FACTOR = 256
 _ROOMS_MM = (15.0, 10_000.0)
 """Rooms round the cement in which borders are looked for."""
@@ -26,10 +25,10 @@ def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteri
     One connected piece that reaches into two places gives two parts, where each holds the minimum volume
     and reaches far enough across the border; a smaller part goes with the larger one.
     """
-    outside = cement.labels == _OUTSIDE
+    outside = cement.labels == OUTSIDE
     if not outside.any():
         return ()
-    components = cc3d.connected_components((cement.labels == _INSIDE) | outside, connectivity=26)
+    components = cc3d.connected_components((cement.labels == INSIDE) | outside, connectivity=26)
     index = voxels_of(outside)
     suv = spine.axis.to_canal(cement.grid.to_patient(index))
     territory = _territory(spine, suv)
@@ -131,7 +130,7 @@ def _pieces(
     run side by side.
     """
     spacing = np.array(cement.grid.spacing_mm)
-    leaving = grown(cement.labels == _INSIDE, 1)[tuple(index.T)]
+    leaving = grown(cement.labels == INSIDE, 1)[tuple(index.T)]
     connected = cc3d.connected_components(outside, connectivity=26)[tuple(index.T)]
     least = criteria.min_leak_volume_mm3 / cement.grid.voxel_volume_mm3
     found = []

@@ -34,6 +34,6 @@ def test_cement_no_denser_than_cortex_is_not_followed_into_the_next_vertebra(
     whole = (slice(0, SHAPE[0]), slice(0, SHAPE[1]), slice(0, SHAPE[2]))
     densities = ScanDensities(whole, grid, 40.0, 200.0, cortex_hu, cement_hu, seeds, np.zeros(SHAPE, bool))
     masks = SpineMasks(grid, vertebrae)
-    inner = segment_inner_cement(Volume(grid, hu), masks, densities, densities.metal, CementCriteria())
+    inner = segment_inner_cement(Volume(grid, hu), masks, densities, CementCriteria())
     assert inner[lump].all()
     assert inner[UPPER].any() == goes_on

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from leakseg.criteria import CementCriteria
-from leakseg.evidence import Evidence, Yardstick
+from leakseg.dense_pieces import PieceInScan, Yardstick
 from leakseg.judging import RULES, is_cement, is_core_of_cement, rule_for
 
 
@@ -307,7 +307,7 @@ def test_a_core_in_a_foramen_counts_beside_a_rib_where_it_is_nearer_to_cement_th
 
 def test_the_rule_that_decided_on_a_piece_is_told_by_name():
     def rule(scan: Yardstick = FINE, **other: float) -> str:
-        return rule_for(Evidence(replace(VEIN, **other), scan, CementCriteria())).name
+        return rule_for(PieceInScan(replace(VEIN, **other), scan, CementCriteria())).name
 
     assert rule(to_inner_mm=1.0) == "touches inner cement"
     assert rule(walled=0.6) == "walled in"

@@ -108,7 +108,7 @@ class Yardstick:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class PieceInScan:
     """A dense piece held against its scan: what the rules ask of it, in plain terms."""
 
     piece: DensePiece
