@@ -22,6 +22,7 @@ from leakseg.findings import (
 )
 from leakseg.pieces import METAL, CementMap, CementPart, PartMeasures, ScanDensities
 from leakseg.protocols import LeakClassifier
+from leakseg.reach import block_of, start_of, widened
 from leakseg.stages import (
     axis,
     canal,
@@ -49,6 +50,9 @@ from leakseg.stages import (
 )
 from leakseg.swallowed import doubt_dense_matter
 from leakseg.volume import LabelMap, Volume
+
+_SEEN_ROUND_MM = 10.0
+"""So much of the scan round a candidate is shown to its classifier."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,7 @@ def analyse(volume: Volume, masks: SpineMasks, criteria: Criteria, classifier: L
         *traced.notes,
         *found.notes,
         *quality.assess_quality(volume, anatomy, found, pieces, measured, treated, criteria.quality),
-        *distant.find_distant_cement(volume, masks, found, anatomy, criteria.distant),
+        *distant.find_distant_cement(volume, masks, found, anatomy, criteria.cement, criteria.distant),
     )
     return CaseFindings(
         masks=MasksReport(masks.provider, masks.version, masks.scheme, anatomy.canal_from, masks.canal_confidence),
@@ -204,13 +208,10 @@ def _candidate(
     masks: SpineMasks,
     volume: Volume,
 ) -> LeakCandidate:
-    margin = np.ceil(10.0 / np.array(found.grid.spacing_mm)).astype(int)
-    low = np.maximum(part.index.min(axis=0) - margin, 0)
-    high = np.minimum(part.index.max(axis=0) + margin + 1, found.grid.shape)
-    box = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])), slice(int(low[2]), int(high[2])))
+    box = widened(block_of(part.index), found.grid.shape, _SEEN_ROUND_MM, found.grid.spacing_mm, spare=0)
     grid = found.grid.crop(box)
     mask = np.zeros(grid.shape, bool)
-    mask[tuple((part.index - low).T)] = True
+    mask[tuple((part.index - start_of(box)).T)] = True
     return LeakCandidate(
         id=number,
         component=part.component,

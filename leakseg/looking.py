@@ -17,7 +17,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import DensePiece, Yardstick
 from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
-from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, widened, within
+from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, start_of, widened, within
 
 LEAST_MM3 = 2.0
 """Smaller pieces are noise."""
@@ -153,8 +153,7 @@ class Look:
         """Add to ``led`` the strands through bone that end at a piece, as far as it touches them (in place)."""
         reach_mm, spacing = self.yardstick.touching_mm, self.scene.spacing_mm
         room = widened(whole, led.shape, reach_mm + max(spacing), spacing)
-        piece = np.zeros([side.stop - side.start for side in room], bool)
-        piece[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(whole, room, strict=True))] = own
+        piece = cut_out(own, whole, room)
         led[room] |= near(piece, reach_mm, spacing, half_voxel_mm(spacing)) & self.channels[room]
 
 
@@ -249,7 +248,7 @@ class _SeenPiece:
 
     @cached_property
     def _index(self) -> NDArray[np.int64]:
-        return np.asarray(np.argwhere(self.matter.own) + [part.start for part in self.matter.block])
+        return np.asarray(np.argwhere(self.matter.own) + start_of(self.matter.block))
 
     @cached_property
     def _suv(self) -> FloatArray:
@@ -289,7 +288,7 @@ def rim_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     box = bounding_box(mask, 1)
     assert box is not None
     own = mask[box]
-    return np.asarray(voxels_of(own & ~ndimage.binary_erosion(own)) + [part.start for part in box])
+    return np.asarray(voxels_of(own & ~ndimage.binary_erosion(own)) + start_of(box))
 
 
 def _flatness(index: NDArray[np.int64], spacing_mm: tuple[float, float, float], reach_mm: float) -> float:

@@ -43,6 +43,17 @@ def widened(
     return (sides[0], sides[1], sides[2])
 
 
+def block_of(index: NDArray[np.int64]) -> Window:
+    """The block that voxels ``(N, 3)`` fill."""
+    k, j, i = (slice(int(low), int(high) + 1) for low, high in zip(index.min(axis=0), index.max(axis=0), strict=True))
+    return k, j, i
+
+
+def start_of(block: tuple[slice, ...]) -> NDArray[np.int64]:
+    """The first voxel of a block."""
+    return np.array([side.start for side in block])
+
+
 def within(window: tuple[slice, ...], outer: tuple[slice, ...]) -> Window:
     """The place in the whole array of a block of a block."""
     sides = [slice(big.start + part.start, big.start + part.stop) for part, big in zip(window, outer, strict=True)]

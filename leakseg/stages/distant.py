@@ -11,19 +11,21 @@ from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
-from leakseg.criteria import DistantCriteria
+from leakseg.criteria import CementCriteria, DistantCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
 from leakseg.pieces import CementMap
-from leakseg.reach import Window, grown, hanging_together, within
+from leakseg.reach import Window, grown, hanging_together, start_of, within
 from leakseg.volume import Volume, denser_than
-
-_DENSE_SHARE = 0.5
-_HANG_SHARE = 0.18
 
 
 def find_distant_cement(
-    volume: Volume, masks: SpineMasks, cement: CementMap, spine: SpineAnatomy, criteria: DistantCriteria
+    volume: Volume,
+    masks: SpineMasks,
+    cement: CementMap,
+    spine: SpineAnatomy,
+    cement_criteria: CementCriteria,
+    criteria: DistantCriteria,
 ) -> tuple[QualityNote, ...]:
     """One note for each dense piece in front of or beside the spine that is no bone and no leak.
 
@@ -34,13 +36,15 @@ def find_distant_cement(
     if cement.plateau_hu is None:
         return ()
     soft, span, hu = cement.soft_hu, cement.plateau_hu - cement.soft_hu, volume.hu
-    dense = _dense_elsewhere(hu, soft + _DENSE_SHARE * span, masks, cement)
+    dense = _dense_elsewhere(hu, soft + cement_criteria.edge_share * span, masks, cement)
     window = bounding_box(dense)
     if window is None:
         return ()
 
     def hanging(room: Window) -> NDArray[np.bool_]:
-        return np.asarray(denser_than(hu[room], soft + _HANG_SHARE * span) & (masks.vertebrae[room] == 0))
+        return np.asarray(
+            denser_than(hu[room], soft + cement_criteria.hang_share * span) & (masks.vertebrae[room] == 0)
+        )
 
     pieces = cc3d.connected_components(dense[window], connectivity=26)
     notes = []
@@ -59,7 +63,7 @@ def find_distant_cement(
         spread = hanging_together(own, box, hu.shape, volume.grid.spacing_mm, hanging, criteria.distant_max_spread)
         if spread is not None and spread > criteria.distant_max_spread:
             continue
-        points = volume.grid.to_patient(np.argwhere(own) + [part.start for part in box])
+        points = volume.grid.to_patient(np.argwhere(own) + start_of(box))
         centre = points.mean(axis=0)
         if not _before_the_spine(centre, spine, criteria):
             continue

@@ -15,6 +15,7 @@ from scipy.sparse import csgraph
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, Vertebra
 from leakseg.geometry import FloatArray
 from leakseg.pieces import INSIDE, CementMap, CementPart, PartMeasures
+from leakseg.reach import block_of, start_of, widened
 
 _CELL_MM = 1.5
 _WAIST = 0.12
@@ -188,16 +189,13 @@ def _place_shares(suv: FloatArray, spine: SpineAnatomy) -> Features:
 
 def _bone_gap(part: CementPart, cement: CementMap, masks: SpineMasks) -> Features:
     """Distance of the part's voxels to the nearest bone."""
-    spacing = np.array(cement.grid.spacing_mm)
     for room_mm in _ROOMS_MM:
-        reach = np.ceil(room_mm / spacing).astype(int)
-        low = np.maximum(part.index.min(axis=0) - reach, 0)
-        high = part.index.max(axis=0) + reach + 1
-        box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+        box = widened(block_of(part.index), cement.grid.shape, room_mm, cement.grid.spacing_mm, spare=0)
         free = masks.vertebrae[cement.window][box] == 0
         if free.all():
             continue
-        distance = edt.edt(free, anisotropy=cement.grid.spacing_mm, black_border=False)[tuple((part.index - low).T)]
+        distance = edt.edt(free, anisotropy=cement.grid.spacing_mm, black_border=False)
+        distance = distance[tuple((part.index - start_of(box)).T)]
         if distance.max() <= room_mm or room_mm == _ROOMS_MM[-1]:  # no bone beyond the room is nearer
             return {"bone_gap_mm": float(np.median(distance)), "bone_gap_max_mm": float(np.percentile(distance, 95))}
     return {"bone_gap_mm": None, "bone_gap_max_mm": None}
@@ -213,12 +211,9 @@ def _exit(
     if measures.level not in measures.contact_mm3:
         return np.empty((0, 3))
     spacing = np.array(cement.grid.spacing_mm)
-    reach = np.ceil(cement.contact_mm / spacing).astype(int) + 1
-    low = np.maximum(part.piece.min(axis=0) - reach, 0)
-    high = part.piece.max(axis=0) + reach + 1
-    box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+    box = widened(block_of(part.piece), cement.grid.shape, cement.contact_mm, cement.grid.spacing_mm)
     own = masks.vertebrae[cement.window][box] == measures.level.number
-    inner = np.argwhere((cement.labels[box] == INSIDE) & own) + low
+    inner = np.argwhere((cement.labels[box] == INSIDE) & own) + start_of(box)
     distance, _ = spatial.cKDTree(inner * spacing).query(part.piece * spacing)
     nearest = max(float(distance.min()) + 0.6 * float(spacing.min()), 1.01 * float(spacing.max()))
     return cement.grid.to_patient(part.piece[distance <= min(nearest, cement.contact_mm + 0.5 * float(spacing.min()))])

@@ -25,7 +25,18 @@ from leakseg.judging import (
 )
 from leakseg.looking import DENSE_END_PERCENTILE, LEAST_MM3, Look, Matter, Scene, rim_of
 from leakseg.pieces import LeakedCement, ScanDensities
-from leakseg.reach import Window, boxes_of, connected_pieces, cut_out, grown, near, widened, window_round, within
+from leakseg.reach import (
+    Window,
+    boxes_of,
+    connected_pieces,
+    cut_out,
+    grown,
+    near,
+    start_of,
+    widened,
+    window_round,
+    within,
+)
 from leakseg.volume import Volume, denser_than
 
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75
@@ -88,7 +99,7 @@ def find_leaked_cement(
             cores = _cores(matter, look)
             taken[whole] |= cores
             if piece is not None and not cores.any() and looks_like_cement(piece, yardstick, criteria):
-                index = np.argwhere(own) + [side.start for side in whole]
+                index = np.argwhere(own) + start_of(whole)
                 x, y, z = grid.to_patient(index).mean(axis=0)
                 doubted.append(_Doubted(piece.to_inner_mm, (float(x), float(y), float(z)), piece.size_mm3))
     mask = _mask_of(taken, scene, metal, criteria)
@@ -214,7 +225,7 @@ def _loose_pieces(
         np.logical_and(section, (bone == 0) & ~iron, out=section)
     if canal_share > thin_share:
         faint = voxels_of(loose & (scene.share(around) <= canal_share))
-        at = scene.densities.grid.to_patient(faint + [side.start for side in around])
+        at = scene.densities.grid.to_patient(faint + start_of(around))
         fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
         loose[tuple(faint[fills.astype(bool)].T)] = False
     pieces = cc3d.connected_components(loose, connectivity=26)
@@ -230,13 +241,12 @@ def _loose_pieces(
         if tree is None:
             tree = spatial.cKDTree(rim_of(inner) * np.array(spacing))
         index = np.argwhere(own)
-        points = (index + [part.start for part in whole]) * np.array(spacing)
+        points = (index + start_of(whole)) * np.array(spacing)
         half_voxel = 0.5 * float(np.prod(spacing)) ** (1 / 3)
         far = tree.query(points, distance_upper_bound=reach_mm + half_voxel + 1e-4)[0] - half_voxel > reach_mm
         own[tuple(index[far].T)] = False
         room = widened(whole, scene.hu.shape, room_mm, spacing)
-        piece = np.zeros([side.stop - side.start for side in room], bool)
-        piece[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(whole, room, strict=True))] = own
+        piece = cut_out(own, whole, room)
         yield room, piece
 
 

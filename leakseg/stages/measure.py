@@ -10,6 +10,7 @@ from leakseg.criteria import LeakCriteria
 from leakseg.findings import Side
 from leakseg.geometry import FloatArray
 from leakseg.pieces import INSIDE, CementMap, CementPart, PartMeasures
+from leakseg.reach import block_of, start_of, widened
 from leakseg.volume import Volume
 
 _SECTION_MM = 2.0
@@ -129,10 +130,8 @@ def _contact(
 ) -> tuple[dict[VertebraLevel, float], dict[VertebraLevel, float]]:
     """Inner cement of treated vertebrae within reach of the piece, mm3 by level; and of it what lies closest."""
     spacing, contact_mm = np.array(cement.grid.spacing_mm), cement.contact_mm
-    low = np.maximum(part.piece.min(axis=0) - np.ceil(contact_mm / spacing).astype(int) - 1, 0)
-    high = part.piece.max(axis=0) + np.ceil(contact_mm / spacing).astype(int) + 2
-    box = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
-    inner = np.argwhere(cement.labels[box] == INSIDE) + low
+    box = widened(block_of(part.piece), cement.grid.shape, contact_mm, cement.grid.spacing_mm)
+    inner = np.argwhere(cement.labels[box] == INSIDE) + start_of(box)
     if len(inner) == 0:
         return {}, {}
     distance, _ = spatial.cKDTree(part.piece * spacing).query(

@@ -15,7 +15,7 @@ from scipy import ndimage, spatial
 from leakseg.allocator import untouched
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import FloatArray, Grid, bounding_box
-from leakseg.reach import connected_pieces, within
+from leakseg.reach import connected_pieces, start_of, within
 
 _SEED = 1
 _PAIRS, _RODS = 240, 24
@@ -100,7 +100,7 @@ def find_metal(
         piece, box = pieces[part] == number, within(part, window)
         if _pierced(piece, spacing, criteria):
             continue
-        index = np.argwhere(piece) + [side.start for side in box]
+        index = np.argwhere(piece) + start_of(box)
         bone = vertebrae[box] > 0
         inside = float(bone[piece].mean()) > _INSIDE
         bulges = inside or _bulge_mm(piece, bone, spacing) > criteria.metal_max_radius_mm

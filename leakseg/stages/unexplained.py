@@ -11,7 +11,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.looking import between_bones
 from leakseg.pieces import ScanDensities
-from leakseg.reach import connected_pieces, pieces_of
+from leakseg.reach import connected_pieces, pieces_of, start_of
 from leakseg.volume import Volume, denser_than
 
 _LEAST_VOXELS = 2
@@ -52,7 +52,7 @@ def _notes(
     pieces = connected_pieces(pieces_of(dense, least_mm3, grid.voxel_volume_mm3))
     notes = []
     for number, box in enumerate(ndimage.find_objects(pieces.astype(np.int32)), start=1):
-        own = np.argwhere(pieces[box] == number) + [part.start for part in box]
+        own = np.argwhere(pieces[box] == number) + start_of(box)
         x, y, z = grid.to_patient(own).mean(axis=0)
         notes.append(
             QualityNote(
