@@ -150,12 +150,11 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
 def _is_solid_cement(it: PieceInScan) -> bool:
     """Whether a piece is nearer to cement than to cortex to its middle, and goes on into no bone.
 
-    Where cement is hardly denser than cortex it is as dense as cement there. Ribs, spurs and plaques that the view cuts
-    off are none; what is so dense all through is a lump of cement there too.
+    Ribs, spurs and plaques that the view cuts off are none; what is so dense all through is a lump of cement there too.
     """
-    piece, criteria, least = it.piece, it.criteria, it.scan.cortex_edge
-    middle = least if it.plainly_denser else max(least, criteria.detached_core_share)
-    return piece.middle >= middle and piece.flat <= criteria.max_flat and piece.rooted <= criteria.max_rooted
+    piece, criteria = it.piece, it.criteria
+    dense = piece.middle >= it.scan.cortex_edge
+    return dense and piece.flat <= criteria.max_flat and piece.rooted <= criteria.max_rooted
 
 
 RULES = (
