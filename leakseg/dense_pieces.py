@@ -186,8 +186,7 @@ class PieceInScan:
         flat = piece.flat > criteria.max_flat
         rim = not piece.neural and piece.dense_end < min(self.scan.cortex, criteria.strand_core_share)
         plaque = flat and piece.off_bone_mm > criteria.bare_off_mm
-        clear_share = max(criteria.detached_core_share, self.scan.cortex_edge + criteria.clear_share)
-        clear = self.plainly_denser and piece.dense_end >= clear_share
+        clear = self.plainly_denser and self.dense_as_a_drop
         strand = not flat and (piece.size_mm3 <= criteria.gap_max_mm3 or self.vein)
         return not rim and not plaque and (strand or clear)
 
