@@ -80,9 +80,7 @@ def _is_even(it: PieceInScan) -> bool:
     piece, criteria = it.piece, it.criteria
     if piece.size_mm3 > criteria.blurred_piece_mm3 and piece.dense_end < criteria.blurred_core_share:
         return False
-    thin = piece.section_mm2 <= criteria.blurred_section_mm2
-    vein = it.nearer_to_cement and piece.dense_end >= criteria.strand_core_share and thin
-    return vein or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
+    return it.vein or piece.size_mm3 <= criteria.large_piece_mm3 or piece.middle >= criteria.large_middle_share
 
 
 def _is_led_to(it: PieceInScan) -> bool:
