@@ -124,22 +124,17 @@ def _is_drop_between_bones(it: PieceInScan) -> bool:
 
 
 def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
-    """A strand nearer to cement than to cortex, or a lump as even as a drop; whole in view, no sheet, and it ends."""
-    piece, criteria, thick = it.piece, it.criteria, it.scan.thick
-    strand = (
-        it.nearer_to_cement
-        and piece.to_bone_mm <= criteria.halo_mm
-        and piece.middle >= criteria.detached_strand_share
-        and piece.dense_end >= criteria.strand_core_share
-    )
-    solid = it.plainly_denser or piece.middle >= criteria.detached_solid_share * piece.dense_end
-    lump = it.dense_as_a_drop and piece.middle >= criteria.detached_middle_share and solid
+    """Nearer to cement than to cortex, or where that tells nothing as even as a drop; whole in view, and it ends."""
+    piece, criteria = it.piece, it.criteria
+    strand = it.nearer_to_cement and piece.middle >= criteria.detached_strand_share
+    even = max(criteria.detached_middle_share, criteria.detached_solid_share * piece.dense_end)
+    lump = it.dense_as_a_drop and piece.middle >= even
     near = it.within_reach if it.nearer_to_cement else piece.to_inner_mm <= criteria.detached_reach_mm
     return (
         (strand or lump or it.beyond_bone)
         and it.no_denser_than_cement
         and (near and it.on_bone)
-        and (thick or not it.sheet)
+        and (it.scan.thick or not it.sheet)
         and (not piece.cut_off or _is_solid_cement(it))
         and piece.spread <= (criteria.max_spread_touching if strand and it.vein else criteria.max_spread)
     )
