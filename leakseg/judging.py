@@ -114,12 +114,11 @@ def _is_between_bones(it: PieceInScan) -> bool:
 
 
 def _is_drop_between_bones(it: PieceInScan) -> bool:
-    """As dense as a drop, in thick voxels less; and it goes on into no bone, if bone can be so dense to its middle."""
+    """As dense as cement there may be; and it goes on into no bone, unless no bone is so dense to its middle."""
     piece, criteria = it.piece, it.criteria
-    drop = it.nearer_to_cement and piece.dense_end >= criteria.neural_core_share
     blurred = it.scan.thick and it.plainly_denser and piece.dense_end >= criteria.edge_share
+    dense = it.dense_as_a_drop or it.nearer_to_cement or blurred
     apart = it.nearer_to_its_middle or piece.rooted <= criteria.max_rooted
-    dense = it.dense_as_a_drop or drop or blurred or it.beyond_bone
     return dense and apart and piece.spread <= criteria.max_spread_neural
 
 
@@ -134,7 +133,7 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
         (strand or lump or it.beyond_bone)
         and it.no_denser_than_cement
         and (near and it.on_bone)
-        and (it.scan.thick or not it.sheet)
+        and not it.sheet
         and (not piece.cut_off or _is_solid_cement(it))
         and piece.spread <= (criteria.max_spread_touching if strand and it.vein else criteria.max_spread)
     )
