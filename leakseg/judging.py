@@ -100,10 +100,9 @@ def _is_bare_strand(it: PieceInScan) -> bool:
     """However little denser than cortex, and even where the view cuts it off."""
     piece, criteria = it.piece, it.criteria
     dense = piece.dense_end > max(it.scan.cortex, criteria.strand_core_share) and it.no_denser_than_cement
-    follows = piece.to_bone_mm <= criteria.halo_mm and piece.off_bone_mm <= criteria.bare_off_mm
-    near = piece.to_inner_mm <= criteria.detached_reach_mm
+    follows = piece.off_bone_mm <= criteria.bare_off_mm
     return (
-        (dense and follows and near and it.thin)
+        (dense and follows and it.within_reach and it.thin)
         and piece.rooted <= criteria.max_rooted
         and piece.spread <= criteria.bare_max_spread
     )
@@ -128,11 +127,10 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
     strand = it.nearer_to_cement and piece.middle >= criteria.detached_strand_share
     even = max(criteria.detached_middle_share, criteria.detached_solid_share * piece.dense_end)
     lump = it.dense_as_a_drop and piece.middle >= even
-    near = it.within_reach if it.nearer_to_cement else piece.to_inner_mm <= criteria.detached_reach_mm
     return (
         (strand or lump or it.beyond_bone)
         and it.no_denser_than_cement
-        and (near and it.on_bone)
+        and (it.within_reach and it.on_bone)
         and not it.sheet
         and (not piece.cut_off or _is_solid_cement(it))
         and piece.spread <= (criteria.max_spread_touching if strand and it.vein else criteria.max_spread)
