@@ -216,8 +216,7 @@ def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteri
     it = PieceInScan(core, scan, criteria)
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     if it.plainly_denser:
-        touches = core.to_inner_mm <= scan.touching_mm and it.goes_across(core.to_inner_mm)
-        counts = touches or apart
+        counts = it.touches or apart
     else:
         goes_on = core.to_inner_mm <= criteria.gap_mm and it.vein
         counts = goes_on or (apart and core.middle >= scan.cortex_edge and core.size_mm3 >= criteria.drop_core_mm3)
