@@ -184,7 +184,7 @@ class PieceInScan:
         if gap_mm <= criteria.gap_mm:
             return True
         flat = piece.flat > criteria.max_flat
-        rim = not piece.neural and piece.dense_end < min(self.scan.cortex, criteria.strand_core_share)
+        rim = not piece.neural and piece.dense_end < self.scan.cortex
         plaque = flat and piece.off_bone_mm > criteria.bare_off_mm
         clear = self.plainly_denser and self.dense_as_a_drop
         strand = not flat and (piece.size_mm3 <= criteria.gap_max_mm3 or self.vein)
@@ -199,7 +199,7 @@ class PieceInScan:
         piece, scan = self.piece, self.scan
         return (
             self.plainly_denser
-            and (piece.dense_end > scan.cortex or (scan.thick and piece.faint and piece.neural))
+            and (piece.dense_end > scan.cortex or (piece.faint and piece.neural))
             and self.no_denser_than_cement
             and piece.to_bone_mm <= self.criteria.detached_bone_mm
             and self.within_reach
