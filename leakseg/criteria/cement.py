@@ -94,9 +94,8 @@ class CementCriteria:
     large_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
     """... it must reach this share of the cement's density, else it is unlabelled bone ..."""
     strand_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
-    """... or it is a long vein, blurred all along: its dense end reaches this, nearer to cement than cortex, ..."""
-    blurred_section_mm2: Annotated[float, Gt(0), Unit("mm2"), CONVENTION] = 20.0
-    """... its volume over its length is at most this, a lump that touches a rib is thicker."""
+    """... or it is a long vein, blurred all along (see strand_max_section_mm2). The dense end of a bare strand, and of
+    what is cement in a piece that as a whole is none, reaches this share at least."""
     blurred_piece_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
     """Only a piece up to this size may be so thin that blur takes half its density all over: ..."""
     blurred_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.55
@@ -135,7 +134,7 @@ class CementCriteria:
     strand_max_flat: Annotated[
         float, Gt(0), Le(1), Unit("1"), Source("measured here: long phantom veins to 0.12, spurs of verse005 from 0.22")
     ] = 0.18
-    """... and they are as round as this (see `max_flat`); others count ..."""
+    """... and they are as round as this (see `max_flat`); others are as dense as a drop at their dense end."""
     bare_max_spread: Annotated[
         float,
         Gt(0),
@@ -148,13 +147,11 @@ class CementCriteria:
         float, Gt(0), Unit("mm"), Source("measured here: the same veins to 1.9, spurs from 3.5, vessels from 8")
     ] = 2.5
     """... and the median of its voxels this near to bone."""
-    clear_share: Annotated[float, Ge(0), Le(1), Unit("1"), CONVENTION] = 0.1
-    """... where its dense end is as dense as a drop's, and this share beyond half way from cortex to cement."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone, ..."""
     track_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
-    """... or, nearer to cement than to cortex, this near behind the posterior wall: a needle's track goes on behind the
-    pedicle, and nothing there but metal is as dense; ..."""
+    """... or this near behind the posterior wall: a needle's track goes on behind the pedicle, and nothing there but
+    metal is as dense; ..."""
     detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """... this near to bone, as the veins of the vertebrae run, and whole within the view or as dense to their middle
     as a drop's dense end (ureters, vessels with contrast and calcified walls lie farther out), ..."""
@@ -168,21 +165,22 @@ class CementCriteria:
     detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
     """... in canal and foramina, where nothing else is dense, this near."""
     detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
-    """The dense end of a detached piece reaches this share of the cement's density ..."""
+    """The dense end of a detached piece reaches this share of the cement's density, or lies nearer to cement than to
+    cortex where cement is plainly denser (half way between them lies no higher than this share) ..."""
     detached_max_core_share: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.15
     """... and not more than this, or than as much of the dense end of the cement inside bone where that is denser than
     its plateau: denser ones are calcification, clips or teeth."""
     detached_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
-    """The median of a detached piece reaches this share: a drop is even, a plaque is not."""
+    """Outside canal and foramina the median of a detached piece reaches this share: plaques are less even ..."""
     detached_solid_share: Annotated[
         float, Gt(0), Le(1), Unit("1"), Source("measured here: ribs of thoracic_dicom to 0.69, drops from 0.86")
     ] = 0.77
-    """In scans whose cement is no denser than cortex its median is this share of its dense end: a rib has a shell."""
+    """... and this share of its dense end: a rib has a shell."""
     detached_strand_share: Annotated[
         float, Gt(0), Le(1), Unit("1"), Source("measured here: osteophytes of verse005 to 0.46, veins from 0.51")
     ] = 0.5
-    """... or this share where it lies on the bone, in scans whose cement is plainly denser than cortex; its dense end
-    is then nearer to cement than to cortex."""
+    """... or this share alone where its dense end is nearer to cement than to cortex, in scans whose cement is plainly
+    denser than cortex."""
     flat_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 4.0
     """A detached piece whose median is no denser than a drop's dense end is no sheet: of the variances of its voxels
     within this reach of each other ..."""
@@ -194,12 +192,9 @@ class CementCriteria:
         Source("measured here: detached strands and lumps to 0.41, plaques in the aorta's wall from 0.46"),
     ] = 0.43
     """... the second less the third is at most this share of the first: a plaque is a patch of a vessel's wall."""
-    neural_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.6
-    """In canal and foramina, where nothing else is dense, the dense end reaches this share, nearer to cement than to
-    cortex."""
     drop_core_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 15.0
-    """Of a piece that hangs together with bone, a core there in scans whose cement is hardly denser than cortex is at
-    least so large, and to its middle nearer to cement than to cortex."""
+    """Of a piece that hangs together with bone, a core in canal or foramina is at least so large in scans whose cement
+    is hardly denser than cortex, and to its middle nearer to cement than to cortex."""
     thick_beyond_bone: Annotated[
         float, Gt(1), Unit("1"), Source("measured here: osteophytes of verse005 averaged to 3 mm, to 1.36")
     ] = 1.45
