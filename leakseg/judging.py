@@ -133,7 +133,7 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
         and (it.within_reach and it.on_bone)
         and not it.sheet
         and (not piece.cut_off or _is_solid_cement(it))
-        and piece.spread <= (criteria.max_spread_touching if strand and it.vein else criteria.max_spread)
+        and piece.spread <= criteria.max_spread
     )
 
 

@@ -201,8 +201,7 @@ class CementCriteria:
     """With such thick voxels a detached piece is cement where its dense end is this many times as dense as cortex
     (both over soft tissue), in scans whose cement is plainly denser than cortex: blur takes its median."""
     max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
-    """Less dense matter hanging together with a detached piece: at most this many times its size (of a long strand on
-    the bone, where ribs and processes lie too, as much as of one that touches inner cement) ..."""
+    """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0
     """... and in canal and foramina this many times; unlabelled bone goes on, a drop of cement ends."""
     max_rooted: Annotated[
