@@ -23,7 +23,6 @@ _LAYER_MM, _MIN_LAYER, _FAINT = 0.5, 500, 0.02
 def bone_halo(
     hu: NDArray[Any],
     vertebrae: NDArray[np.uint8],
-    metal: NDArray[np.bool_],
     inner: NDArray[np.bool_],
     densities: ScanDensities,
     criteria: CementCriteria,
@@ -38,7 +37,9 @@ def bone_halo(
     room = window_round(vertebrae, criteria.halo_mm + max(spacing), spacing)
     if room is None:
         return np.zeros((0, 0, 0), np.float32), None
-    shell, seen_through = _seen_through(hu[room], vertebrae[room] > 0, metal[room], inner[room], densities, criteria)
+    shell, seen_through = _seen_through(
+        hu[room], vertebrae[room] > 0, densities.metal[room], inner[room], densities, criteria
+    )
     halo = np.zeros(inner[room].shape, np.float32)
     halo.ravel()[shell] = seen_through
     return halo, room

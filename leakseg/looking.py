@@ -59,12 +59,12 @@ class Scene:
         round_it = ndimage.binary_dilation(piece) & ~piece
         return float((self.vertebrae[room][round_it] > 0).mean()) if round_it.any() else 1.0
 
-    def rooted(self, own: NDArray[np.bool_], box: Window, no_bone: tuple[NDArray[np.bool_], ...]) -> float:
+    def rooted(self, own: NDArray[np.bool_], box: Window, inner: NDArray[np.bool_]) -> float:
         """Bone as dense as a piece's median that it goes on into, over the piece's denser half."""
         room = widened(box, self.hu.shape, _ROOT_MM, self.spacing_mm)
         piece = cut_out(own, box, room)
         hu = self.hu[room]
-        bone = (self.vertebrae[room] > 0) & ~np.logical_or.reduce([mask[room] for mask in no_bone])
+        bone = (self.vertebrae[room] > 0) & ~(inner[room] | self.densities.metal[room])
         dense = hu >= np.median(hu[piece])
         numbers = cc3d.connected_components((piece | bone) & dense, connectivity=6)
         held = np.isin(numbers, np.unique(numbers[piece & dense]))
@@ -95,7 +95,6 @@ class Look:
 
     scene: Scene
     inner: NDArray[np.bool_]
-    metal: NDArray[np.bool_]
     spine: SpineAnatomy
     criteria: CementCriteria
     yardstick: Yardstick
@@ -146,7 +145,7 @@ class Look:
             if self.yardstick.thick:
                 least_hu = min(least_hu, densities.cancellous + self.criteria.channel_above_cancellous_hu)
             strands = deep & (scene.hu[bone] > least_hu)
-            found[bone] = pieces_with((strands & ~self.metal[bone]) | self.inner[bone], self.inner[bone])
+            found[bone] = pieces_with((strands & ~densities.metal[bone]) | self.inner[bone], self.inner[bone])
         return found
 
     def follow(self, own: NDArray[np.bool_], whole: Window, led: NDArray[np.bool_]) -> None:
@@ -228,7 +227,7 @@ class _SeenPiece:
 
     @cached_property
     def rooted(self) -> float:
-        return self.look.scene.rooted(self.matter.own, self.matter.block, (self.look.inner, self.look.metal))
+        return self.look.scene.rooted(self.matter.own, self.matter.block, self.look.inner)
 
     @cached_property
     def walled(self) -> float:

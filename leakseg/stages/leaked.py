@@ -65,19 +65,19 @@ def find_leaked_cement(
     A piece that touches inner cement is taken; one that touches none may be calcification or unlabelled
     bone, and must look the more like cement. What looks like cement but is not taken is told in a note.
     """
-    grid, metal, hu = densities.grid, densities.metal, volume.hu[densities.window]
+    grid, hu = densities.grid, volume.hu[densities.window]
     vertebrae = masks.vertebrae[densities.window]
     spacing = grid.spacing_mm
     yardstick = _yardstick(hu[inner], densities, criteria)
     coarse = float(np.cbrt(grid.voxel_volume_mm3)) >= criteria.coarse_voxel_mm
     stands_out_mm = 0.45 * float(np.cbrt(grid.voxel_volume_mm3)) if coarse else criteria.bone_edge_mm
-    scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, metal, inner, densities, criteria))
+    scene = Scene(hu, vertebrae, densities, spacing, bone_halo(hu, vertebrae, inner, densities, criteria))
     canal_hang_share = _canal_hang_share(scene, spine, criteria)
     taken, channels = untouched(hu.shape), untouched(hu.shape)
     doubted: list[_Doubted] = []
-    look = Look(scene, inner, metal, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
+    look = Look(scene, inner, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
     thin_share = min(criteria.strand_share, yardstick.cortex) if yardstick.thick else criteria.strand_share
-    for room, loose in _loose_pieces(scene, metal, inner, spine, canal_hang_share, thin_share, criteria):
+    for room, loose in _loose_pieces(scene, inner, spine, canal_hang_share, thin_share, criteria):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = cut_out(*scene.halo, room)
@@ -102,7 +102,7 @@ def find_leaked_cement(
                 index = np.argwhere(own) + start_of(whole)
                 x, y, z = grid.to_patient(index).mean(axis=0)
                 doubted.append(_Doubted(piece.to_inner_mm, (float(x), float(y), float(z)), piece.size_mm3))
-    mask = _mask_of(taken, scene, metal, criteria)
+    mask = _mask_of(taken, scene, criteria)
     return LeakedCement(mask, yardstick.touching_mm, _notes(sorted(doubted)), channels)
 
 
@@ -138,7 +138,7 @@ def _without_what_stands_alone(matter: Matter, look: Look) -> NDArray[np.bool_]:
     threshold stands apart there, and would be told as a leak of its own.
     """
     own, criteria = matter.own, look.criteria
-    closed = (look.scene.vertebrae[matter.block] > 0) | look.metal[matter.block]
+    closed = (look.scene.vertebrae[matter.block] > 0) | look.scene.densities.metal[matter.block]
     parts = connected_pieces(_kept(own, closed, matter.share, criteria)).astype(np.int32)
     if parts.max() < 2:
         return own
@@ -204,7 +204,6 @@ def _canal_hang_share(scene: Scene, spine: SpineAnatomy, criteria: CementCriteri
 
 def _loose_pieces(
     scene: Scene,
-    metal: NDArray[np.bool_],
     inner: NDArray[np.bool_],
     spine: SpineAnatomy,
     canal_share: float,
@@ -221,7 +220,7 @@ def _loose_pieces(
         return
     edge = scene.densities.edge(scene.densities.soft, thin_share)
     loose = denser_than(scene.hu[around], edge - 1.0)
-    for section, bone, iron in zip(loose, scene.vertebrae[around], metal[around], strict=True):
+    for section, bone, iron in zip(loose, scene.vertebrae[around], scene.densities.metal[around], strict=True):
         np.logical_and(section, (bone == 0) & ~iron, out=section)
     if canal_share > thin_share:
         faint = voxels_of(loose & (scene.share(around) <= canal_share))
@@ -250,14 +249,12 @@ def _loose_pieces(
         yield room, piece
 
 
-def _mask_of(
-    taken: NDArray[np.bool_], scene: Scene, metal: NDArray[np.bool_], criteria: CementCriteria
-) -> NDArray[np.bool_]:
+def _mask_of(taken: NDArray[np.bool_], scene: Scene, criteria: CementCriteria) -> NDArray[np.bool_]:
     """The voxels of the pieces that are cement, and those at their rim that belong to them."""
     mask = untouched(taken.shape)
     room = bounding_box(taken, 4)
     if room is not None:
-        closed = (scene.vertebrae[room] > 0) | metal[room]
+        closed = (scene.vertebrae[room] > 0) | scene.densities.metal[room]
         mask[room][_kept(taken[room], closed, scene.share(room), criteria)] = True
     return mask
 
