@@ -42,6 +42,8 @@ LEAST_BOX_MM3 = 200.0
 RIB_ZONE, LEAST_RIB_MM = (0.4, 0.9), 38.0
 """Where in a level's height its rib leaves it: a level cut off there shows no rib shorter than this, and yet may bear
 one."""
+SOME_WING = 0.12
+"""Bone beside the body that may be a wing; with less, a level cut off there may be the sacrum yet."""
 BROAD_WING, TALLEST_SACRAL_MM = 0.32, 46.0
 """This much bone beside the body on both sides is the sacrum; a taller piece of spine may hold a lumbar level too."""
 SIDES = (1, -1)
@@ -100,11 +102,17 @@ def measure_landmarks(
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
     rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
-    low, high = (bottoms + share * (tops - bottoms) for share in RIB_ZONE)
-    cut_off = (low < 0) | (high > len(frames) - 1)
-    rib[cut_off[:, None] & (rib < LEAST_RIB_MM)] = np.nan
-    head[cut_off[:, None] & (head < PLAIN_HEAD)] = np.nan
+    no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames))[:, None] for zone in (RIB_ZONE, WING.height))
+    rib[no_rib & (rib < LEAST_RIB_MM)] = np.nan
+    head[no_rib & (head < PLAIN_HEAD)] = np.nan
+    wing[no_wing & (wing < SOME_WING)] = np.nan
     return Landmarks(rib, wing, head)
+
+
+def _cut_off(bottoms: FloatArray, tops: FloatArray, zone: tuple[float, float], end_mm: int) -> NDArray[np.bool_]:
+    """``(L,)`` whether part of a zone, in shares of a level's height, lies beyond the scan, where more may be."""
+    low, high = (bottoms + share * (tops - bottoms) for share in zone)
+    return np.asarray((low < 0) | (high > end_mm - 1))
 
 
 def _round_axis(coarse: Block, frames: Frames) -> tuple[slice, slice, slice]:
@@ -158,6 +166,7 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
     pieces = cc3d.connected_components(zone & bone, connectivity=6)
     ends = cc3d.connected_components(zone & bone & (lateral < start + ROOT_MM), connectivity=6).ravel()
     heights = level_heights(cuts)
+    highest = cuts.s_mm[-1] + RIB_ZONE[1] * heights[-1]
     view_mm = _view_to_side(block, suv, lateral, cuts)
     out = np.where(np.isfinite(view_mm), 0.0, np.nan)
     at = np.flatnonzero(pieces)
@@ -179,6 +188,9 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
                 continue
             level = np.searchsorted(cuts.s_mm, root[:, 0] - RIB_ABOVE_DISC * float(np.median(heights)))
             number = int(np.bincount(level).argmax())
+            if number == len(cuts.s_mm) and float(np.median(root[:, 0])) > highest:
+                out[number] = np.nan  # it may as well come from the vertebra above, which is not in view
+                continue
             reach = np.linalg.norm(points[group] - root.mean(axis=0), axis=1).max() + 3  # from inside the root
             at_side = lateral.ravel()[group].max() > view_mm[number] - 1.5 * VIEW_STEP_MM
             gone = at_side and view_mm[number] < WIDE_VIEW_MM

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
@@ -83,7 +84,8 @@ def _confidence(
     if len(clear):
         between = slice(clear[0], clear[-1] + 1)
         out[between] = np.maximum(out[between], min(out[clear[0]], out[clear[-1]]))
-    out = np.where(trusted | (out >= CLEAR), out, np.minimum(out, DOUBTFUL))
+    borne_out = binary_dilation(trusted & (out >= CLEAR))  # one doubtful level's own look is no proof by itself
+    out = np.where(trusted | (borne_out & (out >= CLEAR)), out, np.minimum(out, DOUBTFUL))
     return np.asarray(np.minimum(out, _posterior(names, evidence, prior)))  # what speaks against counts everywhere
 
 

@@ -135,6 +135,24 @@ def test_a_level_that_the_scan_cuts_off_below_its_rib_is_not_told_to_bear_none()
     assert np.isfinite(found.rib_mm[1:3]).all()
 
 
+@pytest.mark.parametrize(("root_mm", "told"), [(95.0, True), (110.0, False)])
+def test_a_rib_above_the_highest_level_may_be_the_next_vertebras(root_mm: float, told: bool) -> None:
+    """A window that ends above L1: T12's rib comes into view, its vertebra does not."""
+    left, right = measure(bar(root_mm), cuts_mm=np.array([26.0, 53.0, 80.0])).rib_mm.T
+    assert left[3] > 38 if told else np.isnan(left[3])
+    assert list(left[:3]) == list(right[:3]) == [0, 0, 0]
+
+
+def test_a_level_that_the_scan_cuts_off_is_not_told_to_have_no_wings() -> None:
+    """A window that ends below the upper endplate of S1."""
+    cuts_mm = np.array([12.0, 42.0, 72.0])
+    wings = (np.abs(X) > 24) & (np.abs(X) < 45) & (Y > -30) & (Y < -8) & (Z < 10)
+    unseen, seen = (measure(bone, cuts_mm=cuts_mm).wing for bone in (NONE, wings))
+    assert np.isnan(unseen[0]).all()
+    assert (seen[0] > 0.2).all()
+    assert list(unseen[1:3].ravel()) == [0, 0, 0, 0]
+
+
 def test_cement_beside_a_body_is_no_rib() -> None:
     left = measure(NONE, cement=bar(82)).rib_mm[:, 0]
     assert list(left) == [0, 0, 0, 0]

@@ -159,6 +159,19 @@ def test_a_doubtful_disc_makes_the_names_beyond_it_doubtful() -> None:
     assert [value > 0.7 for value in found.confidence] == [True, True, True, False, False]
 
 
+def test_a_doubtful_level_that_looks_like_the_sacrum_is_no_proof_by_itself() -> None:
+    """As measured in a noisy scan of 3 mm, in which wrong discs were found and L5 looked like S1."""
+    inf = float("inf")
+    rib = np.array([[NAN, 0, NAN, inf, inf, NAN], [NAN, 9, NAN, inf, NAN, NAN]]).T
+    wing = np.array([[0.25, 0.11, 0.23, 0.14, 0.23, 0.03], [0.30, 0.07, 0.65, 0.07, 0.15, 0.02]]).T
+    head = np.array([[0.0, 0.04, 0.31, 0.02, 0.40, 0.05], [0.02, 0.39, 0.82, 0.11, 0.38, 0.0]]).T
+    found = name_levels(
+        Landmarks(rib, wing, head), np.array([17.6, 21.3, 31.1, 34.5, 34.7, 32.9]), [False] * 5 + [True]
+    )
+    assert names(found)[4] == "S1"
+    assert max(found.confidence) < 0.7
+
+
 def test_a_long_spine_whose_landmarks_contradict_each_other_keeps_its_vertebrae() -> None:
     """In much noise: bone beside every body. Levels beyond the head have no name and would not be drawn."""
     found = name_levels(landmarks([20.0, 60.0] * 6, [0.3, 0.0, 0.15] * 4), np.full(12, 14.0), [False] * 12)
