@@ -318,3 +318,20 @@ def test_run_json_is_whole_or_absent(tmp_path):
     write_json(tmp_path / "run.json", {"cases": []})
     assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8")) == {"cases": []}
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_the_tables_are_whole_whatever_becomes_of_the_page(tmp_path, monkeypatch):
+    from leakseg.batch.job import write_batch
+    from leakseg.errors import OutputError
+    from leakseg.writers import html
+
+    def after_one_case(cases, folder):
+        next(iter(cases))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(html, "write_index", after_one_case)
+    ended = [an_outcome(f"case-{number}", "refused", reason="Too few slices.") for number in range(3)]
+    with pytest.raises(OutputError, match="The page of all cases could not be written: No space left on device"):
+        write_batch(ended, tmp_path, {"csv", "html"})
+    assert len((tmp_path / "summary.csv").read_text().splitlines()) == 1 + len(ended)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["leaks.csv", "summary.csv"]

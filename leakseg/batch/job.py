@@ -118,21 +118,30 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
 def write_batch(ended: Sequence[CaseOutcome], out: Path, names: Collection[str]) -> None:
     """Write what is told of the cases together: the tables and the page of all cases.
 
-    Reports are read from the disk one after the other, for each file anew: thousands do not fit into memory.
+    Reports are read from the disk one after the other, each once: thousands do not fit into memory.
 
     Raises
     ------
     OutputError
         Where the disk does not take it.
     """
+    cases = (table_case(one, out) for one in ended)
     if "csv" in names:
-        with writing("The tables"):
-            csv_tables.write((table_case(one, out) for one in ended), out)
-    if "html" in names:
-        from leakseg.writers import html
+        cases = _into_tables(cases, out)
+    try:
+        if "html" in names:
+            from leakseg.writers import html
 
-        with writing("The page of all cases"):
-            html.write_index((table_case(one, out) for one in ended), out)
+            with writing("The page of all cases"):
+                html.write_index(cases, out)
+    finally:
+        for _ in cases:  # whatever becomes of the page, the tables are written whole
+            pass
+
+
+def _into_tables(cases: Iterable[csv_tables.TableCase], out: Path) -> Generator[csv_tables.TableCase, None, None]:
+    with writing("The tables"):
+        yield from csv_tables.passing(cases, out)
 
 
 def table_case(one: CaseOutcome, out: Path) -> csv_tables.TableCase:

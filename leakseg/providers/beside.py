@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from leakseg.providers.folder import role_named
 from leakseg.providers.names import VERTEBRAE, stem_of
 from leakseg.providers.schemes import Scheme
 from leakseg.providers.segments import holds_vertebrae, read_seg_header
-from leakseg.providers.values import MaskFile, own_files
+from leakseg.providers.values import MaskFile, all_beside, own_files
 from leakseg.volume import ScanSource
 
 _DICOM_ENDINGS = (".dcm", "")
@@ -87,7 +88,7 @@ def _seg_of_study(scan: ScanSource, places: list[Path], own: set[str], notes: li
 def _dicom_files(places: list[Path], own: set[str]) -> list[Path]:
     files = {}
     for place in places:
-        for path in sorted(place.iterdir()):
+        for path in all_beside(place, own):
             if path.suffix.lower() in _DICOM_ENDINGS and path.is_file() and (real := os.path.realpath(path)) not in own:
                 files[real] = path
     return list(files.values())
@@ -98,10 +99,12 @@ def _series_folders(scan: ScanSource) -> list[Path]:
     if scan.kind != "dicom" or "/" not in scan.relative_path:
         return []
     folder = scan.folder.absolute()
-    siblings = [path for path in sorted(folder.parent.iterdir()) if path != folder and path.is_dir()]
-    if len(siblings) > _MOST_SERIES_FOLDERS:
+    with os.scandir(folder.parent) as entries:
+        others = (Path(entry.path) for entry in entries if entry.name != folder.name)
+        siblings = list(islice((path for path in others if path.is_dir()), _MOST_SERIES_FOLDERS + 1))
+    if len(siblings) > _MOST_SERIES_FOLDERS:  # no study's, and not to be gone through for each of its thousand cases
         return []
-    return [path for path in siblings if sum(1 for _ in path.iterdir()) <= _LARGEST_SEG_FOLDER]
+    return [path for path in sorted(siblings) if sum(1 for _ in path.iterdir()) <= _LARGEST_SEG_FOLDER]
 
 
 def _ours(header: Any) -> bool:

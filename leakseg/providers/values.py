@@ -110,3 +110,13 @@ def own_files(scan: ScanSource) -> set[str]:
         found.update([start + name for name in inside if name not in links])
         found.update(os.path.realpath(start + name) for name in links.intersection(inside))
     return found
+
+
+def all_beside(folder: Path, own: set[str]) -> list[Path]:
+    """What lies in a folder besides the scan's `own_files`, in the order of names; links to them are still there.
+
+    For a folder of slices they are all but a few: none of them is asked what it is.
+    """
+    start = os.path.realpath(folder) + os.sep
+    names = sorted(os.listdir(folder))  # noqa: PTH208 - paths are made of the few that are left
+    return [folder / name for name in names if start + name not in own]

@@ -62,12 +62,19 @@ class TableCase:
 
 def write(cases: Iterable[TableCase], folder: Path) -> tuple[Path, ...]:
     """Write both tables, each at once whole: UTF-8, commas, an empty field for what is not known."""
+    for _ in passing(cases, folder):
+        pass
+    return folder / SUMMARY, folder / LEAKS
+
+
+def passing(cases: Iterable[TableCase], folder: Path) -> Iterator[TableCase]:
+    """The cases, each written into both tables as it passes; the tables stand there once the last one has."""
     with _table(folder / SUMMARY, SUMMARY_COLUMNS) as summary, _table(folder / LEAKS, LEAK_COLUMNS) as leaks:
         for case in cases:
             summary.writerow(_summary(case))
             for leak in case.report["leaks"] if case.report else ():
                 leaks.writerow({"case_id": case.case_id} | {key: leak[key] for key in LEAK_COLUMNS[1:]})
-    return folder / SUMMARY, folder / LEAKS
+            yield case
 
 
 def _summary(case: TableCase) -> dict[str, Any]:

@@ -122,6 +122,19 @@ def test_auto_finds_the_seg_of_the_study(spine, series, place) -> None:
     assert [file.resolve() for file in plan.files] == [path.resolve()]
 
 
+def test_auto_looks_into_a_studys_other_series_and_not_into_a_thousand_folders(spine, series) -> None:
+    """A cohort's folders lie beside one another as a study's series do; each case would look into all."""
+    study = series.folder.parent
+    write_seg(study / "seg-series" / "seg.dcm", series, spine)
+    for number in range(62):
+        (study / f"series-{number}").mkdir()
+    (study / "notes.txt").touch()
+    assert plan_masks([], series).roles == ("seg",)
+    for number in range(62, 70):
+        (study / f"series-{number}").mkdir()
+    assert plan_masks([], series).provider == "builtin"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
