@@ -1,7 +1,7 @@
 """Stored pixel values of one slice: straight from the file where they lie there plainly, else decoded.
 
-Which decoder reads what is fixed, not left to what happens to be installed: RLE by pylibjpeg-rle,
-everything else by GDCM.
+Which decoder reads what is fixed, not left to what happens to be installed: RLE by pylibjpeg-rle, JPEG 2000 and
+its high-throughput kind by OpenJPEG, everything else by GDCM.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from leakseg.readers.codestream import check_frame
 from leakseg.readers.headers import NATIVE, NATIVE_LITTLE, ImageHeader, SliceHeader, quiet
 
 _RLE = "1.2.840.10008.1.2.5"
+_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{kind}" for kind in (90, 91, 201, 202, 203))
+"""With and without loss, and high-throughput, which GDCM does not read."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _GDCM_ALONE = ("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55")
 """12-bit extended, spectral-selection and progressive JPEG, which pydicom's decoders leave out."""
@@ -136,9 +138,9 @@ def _decoded(path: Path, image: ImageHeader) -> NDArray[Any]:
         if image.transfer_syntax in {*NATIVE, _DEFLATED}:
             pixels = dataset.pixel_array
         else:
-            plugin = "pylibjpeg" if image.transfer_syntax == _RLE else "gdcm"
+            plugin = "pylibjpeg" if image.transfer_syntax in {_RLE, *_JPEG_2000} else "gdcm"
             decoder = get_decoder(image.transfer_syntax)
-            if plugin == "gdcm":
+            if image.transfer_syntax != _RLE:
                 _check_frames(dataset, image)
             pixels, _ = decoder.as_array(dataset, decoding_plugin=plugin)
     return pixels if pixels.ndim == 3 else pixels[np.newaxis]

@@ -1,5 +1,7 @@
 """Stored values to Hounsfield units, whatever the transfer syntax, the sign, the rescale and the padding."""
 
+from base64 import b64decode
+
 import numpy as np
 import pydicom
 import pytest
@@ -264,3 +266,23 @@ def test_every_transfer_syntax_of_the_zoo_decodes(shared_data):
 def test_a_j2k_sign_that_contradicts_the_header(shared_data):
     pixels = stored(shared_data / "dicom_zoo" / "odd" / "J2K_pixelrep_mismatch.dcm")
     assert (pixels.min(), pixels.max()) == (-2000, 1896)
+
+
+RAMP = (np.arange(16 * 24).reshape(16, 24) * 7 - 1000).astype(np.int16)
+HIGH_THROUGHPUT = b64decode(
+    b"/0//UQApQAAAAAAYAAAAEAAAAAAAAAAAAAAAGAAAABAAAAAAAAAAAAABjwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB/1wAEyCI"
+    b"kJCQkJCQkJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAAJEAAf+TwAAlWwGHdADAABKA7gEHdADAABHA"
+    b"ABOAJ3MA/uu/AMI0AMAAEsAAFUC+gAt0APzlj78AGMB3VgDAABPAABXg7u7Yp8J1APLKkydPnrzgIPZCAey4AMAAKuAAFuAkSZLz"
+    b"8Kenp0J4AE6dnJycnJycnJycnP7/EAMYHv2MYHv2MYHsvwD/2Q=="
+)
+"""`RAMP` as a high-throughput JPEG 2000 codestream without loss, by OpenJPH."""
+
+
+@pytest.mark.parametrize("kind", ["201", "202", "203"])
+def test_high_throughput_jpeg_2000(bench, tmp_path, kind):
+    """What some archives in the cloud give out, unless they are asked for something else."""
+    image = bench.Painted(shape=(3, *RAMP.shape)).datasets(signed=True, bits=16)[1]
+    image.PixelData = pydicom.encaps.encapsulate([HIGH_THROUGHPUT])
+    image["PixelData"].is_undefined_length = True
+    folder = bench.save([image], tmp_path, f"1.2.840.10008.1.2.4.{kind}")
+    np.testing.assert_array_equal(stored(next(folder.iterdir())), RAMP)
