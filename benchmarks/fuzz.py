@@ -6,7 +6,8 @@
 
 Prints one row a kind: inputs read, refused, and faults. A fault is anything but a result or a `LeaksegError` of one
 line that does not tell where the file lies; more than SECONDS of CPU time; more than MEGABYTES more memory; or an
-undamaged slice of a DICOM series that comes out at another place in the patient. Faults are kept under --keep, one
+undamaged slice of a DICOM series that comes out at another place in the patient, as voxels or as what results refer to.
+Faults are kept under --keep, one
 file for each place in the code, and the exit code is 1.
 """
 
@@ -26,7 +27,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from leakseg.batch.ledger import Ledger
+    from leakseg.dicom_series import DicomSeries
     from leakseg.volume import Volume
 
 SECONDS = 10.0
@@ -148,13 +150,17 @@ def transcoded(dataset: Dataset, syntax: str) -> bytes:
         return Path(path).read_bytes()
 
 
-def dicom_kind(syntax: str) -> Kind:
-    """One slice of three is damaged; the other two must stay where they are, or the series be refused."""
+def dicom_kind(syntax: str, name: str = "damaged.dcm") -> Kind:
+    """One slice of three is damaged; the other two must stay where they are, or the series be refused.
+
+    By its name it is read before the others or after them: what a slice says is kept for those that agree with it.
+    """
     files = dicom_series(syntax)
     whole = {0: files[0], 2: files[2]}
 
     def read(path: Path) -> None:
         from leakseg.criteria import ReadingCriteria
+        from leakseg.dicom_series import read_series
         from leakseg.errors import InputError
         from leakseg.readers import read_volume, take_inventory
 
@@ -173,10 +179,19 @@ def dicom_kind(syntax: str) -> Kind:
             read_any = True
             if case.source.series_instance_uid == SERIES and len(case.source.files) > 1:
                 in_place(scan.volume)
+                referred_to(read_series(replace(case.source, files=scan.volume.files), scan.volume.grid))
         if not read_any:
             raise refusals[0] if refusals else InputError("No case.")
 
-    return Kind([files[1]], "damaged.dcm", read)
+    return Kind([files[1]], name, read)
+
+
+def referred_to(series: DicomSeries | None) -> None:
+    """What a SEG would refer to lies where it was scanned."""
+    for one in series.slices if series is not None else ():
+        for k in (0, 2):
+            if one.sop_instance_uid == f"{SERIES}.{k + 1}" and not np.allclose(one.position_mm, (10, -20, 2 * k)):
+                raise WrongPlaceError(f"slice {k} as a source")
 
 
 def in_place(volume: Volume) -> None:
@@ -346,6 +361,7 @@ def void(_: object) -> None:
 
 MAKERS: dict[str, Callable[[], Kind]] = {
     **{syntax: (lambda syntax=syntax: dicom_kind(syntax)) for syntax in SYNTAXES},
+    "later": lambda: dicom_kind("dicom", "wounded.dcm"),
     "nifti": lambda: image_kind("scan.nii"),
     "gzip": lambda: image_kind("scan.nii.gz"),
     "nrrd": lambda: image_kind("scan.nrrd"),

@@ -215,7 +215,7 @@ def _dicom_series(result: CaseResult, request: CaseRequest) -> tuple[DicomSeries
     if request.source.kind != "dicom":
         sentence = "No DICOM SEG and no SR: the scan is no DICOM series that they could refer to."
         return None, (QualityNote("no_dicom_results", "info", sentence),)
-    series = read_series(request.source, result.volume.grid)
+    series = read_series(replace(request.source, files=result.volume.files), result.volume.grid)
     if series is None:
         sentence = "No DICOM SEG and no SR: the source does not name its study and its instances."
         return None, (QualityNote("no_dicom_results", "info", sentence),)

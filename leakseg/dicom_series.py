@@ -28,6 +28,8 @@ _NEVER_ABSENT = (
 """Type 2 attributes of patient and study (PS3.3 C.7.1.1, C.7.2.1): always there, empty where unknown."""
 _WHERE_TOLD = ("IssuerOfPatientID", "StudyDescription", "PatientIdentityRemoved", "DeidentificationMethod")
 SOURCE_KEYWORDS = frozenset({*_NEVER_ABSENT, *_WHERE_TOLD, "StudyInstanceUID", "SpecificCharacterSet"})
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OverflowError, NotImplementedError)
+"""What pydicom raises of a value that is not what its attribute should hold."""
 _MOMENTS = ("Content", "Acquisition", "Series", "Study")
 _VALID = {
     "Date": re.compile(r"\d{8}"),
@@ -134,9 +136,10 @@ class _Frame:
     @property
     def thickness(self) -> float:
         try:
-            return max(float(_numbers(self.layers, "SliceThickness")), 0.0)
-        except (StopIteration, TypeError, ValueError):
+            thickness = float(_numbers(self.layers, "SliceThickness"))
+        except (StopIteration, *_MALFORMED):
             return 0.0
+        return thickness if 0.0 < thickness < float("inf") else 0.0
 
 
 def read_series(source: ScanSource, grid: Grid) -> DicomSeries | None:
@@ -285,7 +288,7 @@ def _text(dataset: Any, keyword: str) -> str:
         value = dataset.get(keyword)
         several = "\\".join(map(str, value)) if isinstance(value, MultiValue) else value
         return "" if several is None else str(several).strip(" \0")
-    except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError):
+    except _MALFORMED:
         return ""
 
 

@@ -60,13 +60,15 @@ class Volume:
 
     ``hu`` is ``(K, J, I)`` int16 (or float32 where the rescale is not integer) Hounsfield units with
     the rescale applied. ``padding`` is true where the scanner measured nothing (pixel padding value);
-    ``None`` where there is none.
+    ``None`` where there is none. ``files`` are those of the source that its slices lie in: a localizer in
+    the same series is not among them.
     """
 
     grid: Grid
     hu: NDArray[Any]
     series: SeriesInfo = field(default_factory=SeriesInfo)
     padding: NDArray[np.bool_] | None = None
+    files: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.grid, self.hu)

@@ -56,6 +56,7 @@ def read_dicom(source: ScanSource, criteria: ReadingCriteria) -> ReadScan:
             clip_hu=densities.clip_hu,
         ),
         padding,
+        tuple(dict.fromkeys(one.path for one in judged.slices)),
     )
     return ReadScan(volume, (*judged.notes, *densities.notes))
 

@@ -43,7 +43,7 @@ def fuzz():
 
 @pytest.mark.parametrize(
     "kinds",
-    [("dicom", "deflated", "rle", "jpeg", "jpegls", "jpeg2000"), ("nifti", "gzip", "nrrd", "seg"),
+    [("dicom", "later", "deflated", "rle", "jpeg", "jpegls", "jpeg2000"), ("nifti", "gzip", "nrrd", "seg"),
      ("recipe", "labels", "edits", "phantom", "clinical", "truth", "table", "run", "report", "reports", "ledger")],
     ids=["dicom", "images", "texts"],
 )  # fmt: skip

@@ -256,6 +256,23 @@ def doubled(images):
     return [*images, twin]
 
 
+def among_others(images):
+    """A scout and a picture of a screen in the same series, of which the picture lies nowhere in the patient."""
+    scout, screen = slices("LIP")[0], slices()[3]
+    scout.SOPInstanceUID, scout.ImageType = f"{UID}.3.97", ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    screen.SOPInstanceUID, screen.SOPClassUID = f"{UID}.3.98", "1.2.840.10008.5.1.4.1.1.7"
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
+        delattr(screen, keyword)
+    return [screen, *images, scout]
+
+
+def endless(images):
+    with pydicom.config.disable_value_validation():
+        for image in images:
+            image.add_new("SliceThickness", "DS", "1e999")
+    return images
+
+
 def run_length(images):
     for image in images:
         image.compress(RLELossless, encoding_plugin="pydicom")
@@ -270,6 +287,8 @@ SOURCES = {
     "enhanced-sagittal": lambda: enhanced(slices("LIP", TURNED)),
     "odd": lambda: odd(slices()),
     "double": lambda: doubled(slices()),
+    "among-others": lambda: among_others(slices()),
+    "endless": lambda: endless(slices()),
     "run-length": lambda: run_length(slices("IPL")),
 }
 
