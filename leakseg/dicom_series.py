@@ -34,6 +34,7 @@ _MOMENTS = ("Content", "Acquisition", "Series", "Study")
 _VALID = {
     "Date": re.compile(r"\d{8}"),
     "Time": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?"),
+    "Name": re.compile(r"[^\\]*", re.DOTALL),
     "PatientSex": re.compile(r"[MFO]"),
     "PatientIdentityRemoved": re.compile(r"YES|NO"),
 }
@@ -252,9 +253,11 @@ def _identity(dataset: Any) -> Any:
     values = {key: value for key, value in values.items() if value or key in _NEVER_ABSENT}
     common = _item(**values)
     common.SpecificCharacterSet = "ISO_IR 192"
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "Modality"):
-        setattr(common, keyword, _text(dataset, keyword))
-    if frame := _text(dataset, "FrameOfReferenceUID"):
+    common.StudyInstanceUID, common.SeriesInstanceUID = (
+        uid_of(dataset, keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID")
+    )
+    common.Modality = _text(dataset, "Modality")
+    if frame := uid_of(dataset, "FrameOfReferenceUID"):
         common.FrameOfReferenceUID = frame
     common.PositionReferenceIndicator = ""
     common.LossyImageCompression = "01" if _text(dataset, "LossyImageCompression") == "01" else "00"

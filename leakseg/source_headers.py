@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from leakseg.volume import ScanSource
 
 _HEAD_BYTES = 1 << 16
 """What is read of a file to look for its header."""
+_NAMES_ONE = re.compile(r"[\w.-]*", re.ASCII)
 _OWN = frozenset({0x00080018, 0x00200032})
 """What a slice has of its own, its UID and its position ..."""
 _SHARED = frozenset({0x00080016, 0x0020000E, 0x00200052, 0x52009229, 0x52009230})
@@ -47,7 +49,11 @@ def _slice_like(dataset: Any, plain: PlainHeader) -> Any:
 
 
 def uid_of(dataset: Any, keyword: str) -> str:
-    """A UID as text, empty where absent; without the cost of pydicom's conversions: it is asked of every slice."""
+    """A UID as text, empty where it is absent, several, or in letters that no UID has.
+
+    Without the cost of pydicom's conversions: it is asked of every slice.
+    """
     element = dataset.get_item(keyword)
     value = None if element is None else element.value
-    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
+    text = (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")).strip(" \0")
+    return text if _NAMES_ONE.fullmatch(text) else ""

@@ -345,6 +345,22 @@ def test_odd_values_are_left_empty_and_names_keep_their_letters(tmp_path):
     assert not any(made[key].value for key in ("PatientSex", "PatientBirthDate", "StudyDate", "StudyID"))
 
 
+def test_a_patient_of_two_names_is_told_by_the_number_alone(tmp_path):
+    """One name is allowed (PS3.3 C.7.1.1), and which of them is the patient's is not guessed."""
+    _, folder = written(save(slices(PatientName=["Quux^Zyxw", "Quux^Z"]), tmp_path / "scan"), tmp_path / "out")
+    for name in ("leaks.seg.dcm", "report.sr.dcm"):
+        found = pydicom.dcmread(folder / name)
+        assert (str(found.PatientName), found.PatientID) == ("", "QX-99172")
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SOPInstanceUID"])
+def test_what_has_two_uids_cannot_be_referred_to_and_a_note_says_so(keyword, tmp_path):
+    images = slices(**{keyword: [f"{UID}.7", f"{UID}.8"]})
+    _, folder = written(save(images, tmp_path / "scan"), tmp_path / "out")
+    assert not (folder / "report.sr.dcm").exists()
+    assert "does not name its study and its instances" in note_of(folder)["no_dicom_results"]["message"]
+
+
 def test_segments_say_what_they_are(tmp_path):
     _, folder = written(save(slices(), tmp_path / "scan"), tmp_path / "out", builtin=True)
     seg = pydicom.dcmread(folder / "leaks.seg.dcm")
@@ -389,6 +405,7 @@ def note_of(folder):
         (lambda: slices(shear=0.4), "resampled"),
         (lambda: [one for k, one in enumerate(slices()) if not setattr(one, "FrameOfReferenceUID", f"{UID}.5.{k}")],
          "frame of reference"),
+        (lambda: slices(FrameOfReferenceUID=[f"{UID}.5", f"{UID}.6"]), "frame of reference"),
     ],
 )  # fmt: skip
 def test_a_seg_that_cannot_be_exact_is_not_written_and_a_note_says_so(images, told, tmp_path):
