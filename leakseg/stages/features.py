@@ -89,7 +89,7 @@ def _path_length(points: FloatArray, cell_mm: float) -> float:
     centres = np.stack([np.bincount(inverse, weights=points[:, axis]) for axis in range(3)], axis=1) / counts
     if len(centres) < 2:
         return 0.0
-    pairs = spatial.cKDTree(cells).query_pairs(1.8, output_type="ndarray")
+    pairs = spatial.cKDTree(cells).query_pairs(1.8, output_type="ndarray").astype(np.int32)  # as graphs are asked for
     steps = np.linalg.norm(centres[pairs[:, 0]] - centres[pairs[:, 1]], axis=1)
     graph = sparse.coo_array(
         (np.maximum(steps, 1e-6), (pairs[:, 0], pairs[:, 1])), shape=(len(cells), len(cells))
