@@ -1,4 +1,7 @@
-"""The spines that there are, and how likely each kind of vertebra shows ribs, sacral wings and a given width."""
+"""The spines that there are, and how likely each kind of vertebra shows ribs, sacral wings and a given width.
+
+And how likely C2 lies where it does below the skull.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.axis import AXIS_MM, AXIS_SD_MM
 from leakseg.providers.builtin.landmarks import Landmarks
 
 RIB_STEPS_MM = (24.0, 31.0, 38.0, 48.0, np.inf)
@@ -51,6 +55,13 @@ _HEAD: dict[str, tuple[float, ...]] = {
     "cervical": (0.33, 0.33, 0.33),
     "head": (0.33, 0.33, 0.33),
 }
+for _table in (_RIB, _WING, _HEAD):
+    _table["C2"] = _table["cervical"]
+_LOG_AXIS, _LOG_NO_AXIS = 5.0, -4.0
+"""What a level just so far below the skull as C2 speaks for being it, and one that lies elsewhere against it."""
+SURELY_NECK_MM, _LOG_FAR_KIND = 100.0, -4.0
+_NEAR_SKULL = ("cervical", "C2", "head")
+"""Nearer below the skull than a small patient's C7 the second speaks against every other kind of vertebra."""
 BOTH_SIDES = 1.4
 """Both sides tell more than one, and less than two that were independent."""
 _KINDS = tuple(_RIB)
@@ -135,7 +146,7 @@ def _spine(lumbar: int, ribbed: int) -> tuple[tuple[VertebraLevel | None, str], 
         kind = {lumbar: "L5", lumbar - 1: "L4"}.get(number, "lumbar")
         out.append((VertebraLevel(f"L{number}"), kind))
     out += [(VertebraLevel(f"T{number}"), "T12" if number == ribbed else "ribbed") for number in range(ribbed, 0, -1)]
-    out += [(VertebraLevel(f"C{number}"), "cervical") for number in range(7, 0, -1)]
+    out += [(VertebraLevel(f"C{number}"), "C2" if number == 2 else "cervical") for number in range(7, 0, -1)]
     return tuple(out)
 
 
@@ -148,7 +159,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = tuple(
 
 
 def level_evidence(landmarks: Landmarks) -> FloatArray:
-    """``(L, kinds)`` log-likelihood of ribs and wings at every level; zero where nothing can be told."""
+    """``(L, kinds)`` log-likelihood of ribs, wings and skull at every level; zero where nothing can be told."""
     out = np.zeros((len(landmarks.rib_mm), len(_KINDS)))
     for values, steps, table in (
         (landmarks.rib_mm, RIB_STEPS_MM, _RIB),
@@ -161,6 +172,10 @@ def level_evidence(landmarks: Landmarks) -> FloatArray:
             if len(seen):
                 weight = 1.0 if len(seen) == 1 else BOTH_SIDES
                 out[level] += weight * odds[np.searchsorted(steps, seen, side="right")].mean(axis=0)
+    fit = _LOG_AXIS - 0.5 * ((landmarks.to_skull_mm - AXIS_MM) / AXIS_SD_MM) ** 2
+    out[:, _KINDS.index("C2")] += np.nan_to_num(np.maximum(fit, _LOG_NO_AXIS))
+    far_kind = np.array([kind not in _NEAR_SKULL for kind in _KINDS])
+    out += _LOG_FAR_KIND * np.outer(landmarks.to_skull_mm < SURELY_NECK_MM, far_kind)
     return out
 
 

@@ -1,4 +1,4 @@
-"""What tells one vertebra from another: ribs, and the wings of the sacrum; measured level by level.
+"""What tells one vertebra from another: ribs, the wings of the sacrum, the skull; measured level by level.
 
 Works on the coarse block of the whole scan, for ribs reach farther than the fine one.
 """
@@ -14,7 +14,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
-from leakseg.providers.builtin.frames import Frames, canal_field
+from leakseg.providers.builtin.frames import Frames, canal_field, to_canal
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.working import Block, Image
@@ -46,6 +46,9 @@ SOME_WING = 0.12
 """Bone beside the body that may be a wing; with less, a level cut off there may be the sacrum yet."""
 BROAD_WING, TALLEST_SACRAL_MM = 0.32, 46.0
 """This much bone beside the body on both sides is the sacrum; a taller piece of spine may hold a lumbar level too."""
+AT_BASE_MM, NECK_MM = 39.0, 145.0
+"""What begins nearer below the skull is C1, or the skull's own base, and what lies beside it tells nothing; down to the
+second, as far as the lower disc of C7, it is the neck."""
 SIDES = (1, -1)
 
 
@@ -56,12 +59,14 @@ class Landmarks:
     ``rib_mm`` is how far bone reaches outward from the transverse process; NaN where the scan does not reach far enough
     sideways to tell, or ends within the level; infinite where that bone goes on beyond the side of a narrow scan.
     ``wing`` is the share of bone beside the body, ``head`` that beside its posterior corner, where a rib's head lies
-    and lumbar vertebrae have nothing; NaN where not in view.
+    and lumbar vertebrae have nothing; NaN where not in view. ``to_skull_mm`` ``(L,)`` is how far, along the axis, the
+    canal opens into the skull above each level's lower disc; NaN where it is not in view, or that disc is not.
     """
 
     rib_mm: FloatArray
     wing: FloatArray
     head: FloatArray
+    to_skull_mm: FloatArray
 
 
 def plain_sacra(landmarks: Landmarks, heights_mm: FloatArray) -> NDArray[np.bool_]:
@@ -81,10 +86,12 @@ def measure_landmarks(
     cuts: Cuts,
     densities: Densities,
     cement: tuple[Block, NDArray[np.bool_]],
+    opening_mm: FloatArray | None,
 ) -> Landmarks:
-    """Ribs and sacral wings of every level, the two open ones at the ends included.
+    """Ribs and sacral wings of every level, the two open ones at the ends included, and the way to the skull.
 
-    ``cement``: where it lies, on the fine block; beside a vertebra it is no rib.
+    ``cement``: where it lies, on the fine block; beside a vertebra it is no rib. ``opening_mm``: where the canal opens
+    into the skull.
     """
     window = _round_axis(coarse, frames)
     block = Block(coarse.hu[window], coarse.origin_mm + np.array([part.start for part in window]) * coarse.step_mm, 2.0)
@@ -106,7 +113,25 @@ def measure_landmarks(
     rib[no_rib & (rib < LEAST_RIB_MM)] = np.nan
     head[no_rib & (head < PLAIN_HEAD)] = np.nan
     wing[no_wing & (wing < SOME_WING)] = np.nan
-    return Landmarks(rib, wing, head)
+    to_skull = np.full(len(tops), np.nan)
+    if opening_mm is not None:
+        to_skull[1:] = float(to_canal(frames, opening_mm[None])[0, 0]) - cuts.s_mm
+    for values in (rib, wing, head):
+        values[to_skull < AT_BASE_MM] = np.nan
+    head[_in_neck(to_skull, rib)] = np.nan
+    return Landmarks(rib, wing, head, to_skull)
+
+
+def _in_neck(to_skull_mm: FloatArray, rib_mm: FloatArray) -> NDArray[np.bool_]:
+    """``(L,)`` levels of the neck, where the roots of the transverse processes lie like ribs' heads.
+
+    By their distance to the skull; without it, above levels whose sides show whether they bear ribs, those whose flesh
+    ends too near to tell, but for the first, which may be the last thoracic one or the scan's edge.
+    """
+    narrow = np.asarray(np.isnan(rib_mm).all(axis=1))
+    second = np.append(False, narrow[1:] & narrow[:-1])
+    above = second & np.logical_or.accumulate(~narrow)
+    return np.asarray((to_skull_mm < NECK_MM) | above)
 
 
 def _cut_off(bottoms: FloatArray, tops: FloatArray, zone: tuple[float, float], end_mm: int) -> NDArray[np.bool_]:

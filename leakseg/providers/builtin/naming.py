@@ -1,13 +1,13 @@
-"""Which vertebra is which: the names that explain ribs, sacral wings and body widths best.
+"""Which vertebra is which: the names that explain ribs, sacral wings, the skull and body widths best.
 
 Every way to name the levels is weighed by how likely it makes what is seen at each level (naive Bayes), the
 rarer spines with 4 or 6 lumbar and 11 or 13 rib-bearing vertebrae among them. A name's confidence is its posterior
-probability from ribs and wings alone, through no doubtful disc.
+probability from ribs, wings and skull alone, through no doubtful disc.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from scipy.ndimage import binary_dilation
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
+from leakseg.providers.builtin.axis import axis_level
 from leakseg.providers.builtin.hypotheses import HYPOTHESES, Hypothesis, level_evidence, width_evidence
 from leakseg.providers.builtin.landmarks import LEAST_RIB_MM, NO_HEAD, PLAIN_HEAD, Landmarks
 
@@ -23,8 +24,12 @@ RIB_MM, NO_RIB_MM = LEAST_RIB_MM, 31.0
 HIGHEST, DOUBTFUL, GUESSED = 0.97, 0.5, 0.2
 ALL_RIBS = 12
 """So many rib-bearing vertebrae one above the other tell their names by their count."""
+UPPER_CHEST = frozenset(VertebraLevel(f"T{number}") for number in range(1, 11))
 CLEAR = 0.8
 """Two stretches of the spine whose own landmarks give their names this surely bear out the count between them."""
+
+SKULL_ALONE, COUNTED = 0.85, 0.98
+"""Names that rest on the skull alone are no surer than the first, and less by the second with every disc counted."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
     Parameters
     ----------
     landmarks
-        Ribs and wings of every level, caudal first.
+        Ribs, wings and distance to the skull of every level, caudal first.
     half_width_mm
         ``(L,)`` half the width of each body, the last resort.
     trusted
@@ -51,11 +56,15 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
     """
     evidence = level_evidence(landmarks)
     prior = np.array([hypothesis.prior for hypothesis in HYPOTHESES]) + width_evidence(half_width_mm, trusted)
-    total = prior + np.array([hypothesis.explain(evidence) for hypothesis in HYPOTHESES])
-    best = HYPOTHESES[int(total.argmax())]
+    best = _best(evidence, prior)
     names = best.names(len(half_width_mm))
     confidence = _confidence(names, evidence, prior, trusted)
     seen = _landmarks_in_view(names, landmarks)
+    axis = axis_level(landmarks)
+    if seen == ("skull",) and axis is not None:
+        confidence = np.minimum(confidence, SKULL_ALONE * COUNTED ** np.abs(np.arange(len(names)) - axis))
+    if axis is not None and trusted[axis]:
+        confidence[axis + 1 :] = confidence[axis]  # C1, beyond which nothing is counted
     doubts: tuple[str, ...] = ()
     if best.unusual and len(seen) > 1:
         doubts = (_unusual(best),)
@@ -65,9 +74,51 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
         doubts = (_FIRST_RIB,)
     if best.unusual or doubts:
         confidence = np.minimum(confidence, DOUBTFUL)
+    of_skull, firm = _doubt_of_skull(names, landmarks, prior, trusted)
+    if of_skull:
+        doubts += (of_skull,)
+        confidence = np.where(np.arange(len(names)) < firm, confidence, np.minimum(confidence, DOUBTFUL))
     if not seen:
         confidence = np.minimum(confidence, GUESSED)
     return Naming(names, tuple(float(value) for value in confidence), seen, doubts)
+
+
+def _best(evidence: FloatArray, prior: FloatArray) -> Hypothesis:
+    """The spine that explains the evidence best."""
+    total = prior + np.array([hypothesis.explain(evidence) for hypothesis in HYPOTHESES])
+    return HYPOTHESES[int(total.argmax())]
+
+
+def _doubt_of_skull(
+    names: tuple[VertebraLevel | None, ...], landmarks: Landmarks, prior: FloatArray, trusted: NDArray[np.bool_]
+) -> tuple[str, int]:
+    """What in the skull's place speaks against the names, and the first level that it makes doubtful; else no words.
+
+    The names that the other landmarks give must put C2 where the skull does, and no rib in the neck. Those up to T12
+    hold where sacrum and last rib agree on them: what is amiss then lies above.
+    """
+    if np.isnan(landmarks.to_skull_mm).all():
+        return "", 0
+    blind = replace(landmarks, to_skull_mm=np.full(len(trusted), np.nan))
+    others = _best(level_evidence(blind), prior).names(len(trusted))
+    seen, axis = _landmarks_in_view(others, blind), axis_level(landmarks)
+    firm = others.index(VertebraLevel.T12) + 1 if {"sacrum", "last rib"} <= set(seen) else 0
+    if seen and (axis is None or others[axis] is not VertebraLevel.C2):
+        return _SKULL_AGAINST.format(" and ".join(seen)), firm
+    if axis is None or names[axis] is not VertebraLevel.C2 or (not seen and not trusted[axis]):
+        return _SKULL_UNCLEAR, firm
+    if _ribs_amiss(names, landmarks):
+        return _SKULL_AGAINST.format("ribs"), firm
+    return "", 0
+
+
+def _ribs_amiss(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> bool:
+    """Whether a vertebra of the neck bears a long rib, or one of the chest's upper part plainly none."""
+    long = np.any(landmarks.rib_mm >= RIB_MM, axis=1)
+    none = np.all(landmarks.rib_mm < NO_RIB_MM, axis=1) & ~np.all(landmarks.head >= PLAIN_HEAD, axis=1)
+    cervical = np.array([name is not None and name.startswith("C") for name in names])
+    upper = np.array([name in UPPER_CHEST for name in names])
+    return bool((long & cervical).any() or (none & upper).any())
 
 
 def _confidence(
@@ -107,6 +158,12 @@ def rib_state(landmarks: Landmarks) -> NDArray[np.int8]:
     return np.where(some, 1, np.where(none, 0, -1)).astype(np.int8)
 
 
+def named_axis(naming: Naming, landmarks: Landmarks) -> int | None:
+    """The level of C2, where it lies below the skull as it should and has that name."""
+    level = axis_level(landmarks)
+    return level if level is not None and naming.levels[level] is VertebraLevel.C2 else None
+
+
 def rib_bearing(naming: Naming, landmarks: Landmarks) -> NDArray[np.bool_]:
     """``(L,)`` whether ribs must be kept from each vertebra: by its name, or by plain ribs where names are a guess."""
     if naming.landmarks:
@@ -139,8 +196,13 @@ def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landm
                 seen.append("last rib")
         if name is VertebraLevel.T1 and above and state[level] == 1 and ribless[level + 1]:
             seen.append("first rib")
+    axis = axis_level(landmarks)
+    if axis is not None and names[axis] is VertebraLevel.C2:
+        seen.append("skull")
     thoracic = np.array([name is not None and name.startswith("T") for name in names])
-    if thoracic.sum() == ALL_RIBS and np.all(state[thoracic] == 1):
+    long = np.any(landmarks.rib_mm >= RIB_MM, axis=1)[thoracic]
+    bears = state[thoracic] == 1
+    if thoracic.sum() == ALL_RIBS and bears.all() and long[1:].all():  # a head alone may be a cervical process
         seen.append("all ribs")
     return tuple(seen)
 
@@ -154,6 +216,18 @@ _REMNANTS = (
 _FIRST_RIB = (
     "The names rest on the first rib alone: it is short, is easily missed behind the shoulders, and cervical ribs look "
     "like it. They may be wrong by one; pin one level with --anchor LEVEL@Z."
+)
+
+
+_SKULL_AGAINST = (
+    "The skull does not bear out the names that rest on {}: counted from there, C2 does not lie below it as it should, "
+    "for a block vertebra, a cervical rib, or a disc or a rib misjudged. Pin one level with --anchor LEVEL@Z."
+)
+
+
+_SKULL_UNCLEAR = (
+    "The skull is in view, but no clear disc lies below it as that of C2 and C3 does. The names may be wrong by one or "
+    "more; pin one level with --anchor LEVEL@Z."
 )
 
 

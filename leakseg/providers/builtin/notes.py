@@ -35,8 +35,8 @@ def describe(
             QualityNote(
                 "level_uncertain",
                 "warning",
-                f"Neither the sacrum nor the last rib is in view: the names {span} are a guess from the size of the "
-                "bodies. Pin one level with --anchor LEVEL@Z.",
+                f"Neither the skull nor the last rib nor the sacrum is in view: the names {span} are a guess from the "
+                "size of the bodies. Pin one level with --anchor LEVEL@Z.",
             )
         )
     elif least < ReviewCriteria().min_label_confidence:

@@ -17,6 +17,7 @@ from leakseg.errors import AnatomyError
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.assemble import onto_grid
+from leakseg.providers.builtin.axis import bridged_cuts, trust_axis
 from leakseg.providers.builtin.bodies import find_endplates, trace_outline
 from leakseg.providers.builtin.canal import Wall, carry_to_ends, find_cement, trace_wall
 from leakseg.providers.builtin.cement import find_bone_cement, without_cement
@@ -28,10 +29,11 @@ from leakseg.providers.builtin.fine import trim_rim
 from leakseg.providers.builtin.frames import Frames, Straight, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals
-from leakseg.providers.builtin.naming import Naming, name_levels, rib_bearing
+from leakseg.providers.builtin.naming import Naming, name_levels, named_axis, rib_bearing
 from leakseg.providers.builtin.notes import describe
 from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.sight import Sight, measure_sight
+from leakseg.providers.builtin.skull import up_to_skull
 from leakseg.providers.builtin.strands import strands_on_bodies
 from leakseg.providers.builtin.trust import trusted_levels
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
@@ -82,12 +84,16 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     line = find_centreline(coarse, densities)
     if line is None or np.ptp(line.points_mm[:, 0]) < limits.min_centreline_mm:
         raise AnatomyError(_NO_SPINE.format(f"less than {limits.min_centreline_mm:g} mm of a spinal canal"))
+    upper = up_to_skull(coarse, densities, line)
+    line, opening_mm = upper.line, upper.opening_mm
     block = _window(volume, line.points_mm)
     if line.through_contrast:
         block = dim_sac(block, densities, line.points_mm)
     cement = find_cement(block)
     frames, wall = trace_wall(block, make_frames(robust_smooth(line.points_mm)), densities, cement)
-    wall = carry_to_ends(wall, frames, 0.0, (volume.grid.shape[0] - 1) * volume.grid.spacing_mm[0])
+    top_mm = (volume.grid.shape[0] - 1) * volume.grid.spacing_mm[0]
+    highest_mm = top_mm if opening_mm is None else float(opening_mm[0])
+    wall = carry_to_ends(wall, frames, 0.0, highest_mm)
     straight = straighten(block, frames, U_MM, V_MM)
     signals, cuts = _find_levels(straight, wall, densities, _straight_cement(block, frames, cement))
     if len(cuts.s_mm) == 0:
@@ -107,20 +113,21 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     ends = find_ends(straight, wall, cuts, densities, hidden)
     unsure_mm = max(0.0, (volume.grid.spacing_mm[0] - FINE_MM) / 2)  # a slice half of bone, half of disc is in doubt
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities, ends, unsure_mm)
-    landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling))
+    landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling), opening_mm)
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
     trusted = trusted_levels(cuts, signals) | plain_sacra(landmarks, level_heights(cuts))
+    trusted = trust_axis(trusted, landmarks, cuts, bridged_cuts(straight, wall, cuts, densities))
     naming = name_levels(landmarks, signals.half_width_mm[middle], trusted)
-    ribbed = rib_bearing(naming, landmarks)
+    ribbed, axis = rib_bearing(naming, landmarks), named_axis(naming, landmarks)
     blur_mm = tuple(max(SPILL_MM, SPILL_VOXELS * spacing) for spacing in volume.grid.spacing_mm)
     shapes = draw_vertebrae(
-        block, filling, blur_mm, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed
+        block, filling, blur_mm, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed, axis
     )
     sight = measure_sight(straight, wall, signals, cuts, contrast=line.through_contrast)
     levels = onto_grid(shapes.levels, block, volume.grid)
     bone, cement = onto_grid(shapes.bone, block, volume.grid), onto_grid(filling, block, volume.grid)
     levels = trim_rim(levels, bone, cement, volume, block, densities)
-    return _finish(volume, block, shapes, levels, naming, sight, limits)
+    return _finish(volume, block, shapes, levels, naming, sight, limits, axis)
 
 
 _NO_SPINE = (
@@ -163,6 +170,7 @@ def _finish(
     naming: Naming,
     sight: Sight,
     limits: BuiltinCriteria,
+    axis: int | None,
 ) -> BuiltinMasks:
     """Numbers to names, block to grid, doubts to notes; the vertebrae ``drawn_levels`` are on the grid already."""
     number = np.zeros(256, np.uint8)
@@ -174,7 +182,8 @@ def _finish(
     levels = [VertebraLevel.S1 if index <= sacrum else level for index, level in enumerate(naming.levels)]
     sures = [naming.confidence[max(index, above)] for index in range(len(levels))]
     for index, (level, sure) in enumerate(zip(levels, sures, strict=True)):
-        if level is None or level is VertebraLevel.S2 or (index != sacrum and voxels[index + 1] < limits.min_body_mm3):
+        bodiless = index == sacrum or (axis is not None and index == axis + 1)  # C1 is a ring about the dens
+        if level is None or level is VertebraLevel.S2 or (not bodiless and voxels[index + 1] < limits.min_body_mm3):
             continue
         number[index + 1] = level.number
         confidence[level] = sure
@@ -182,8 +191,9 @@ def _finish(
     if not set(confidence) - {VertebraLevel.S1}:
         raise AnatomyError(_NO_SPINE.format("a canal, but no vertebral body above the sacrum"))
     vertebrae = number[drawn_levels]
-    if not (vertebrae == VertebraLevel.S1.number).any():
-        confidence.pop(VertebraLevel.S1, None)
+    for ring in (VertebraLevel.S1, VertebraLevel.C1):
+        if not (vertebrae == ring.number).any():
+            confidence.pop(ring, None)
     drawn = vertebrae > 0
     masks = SpineMasks(
         grid=volume.grid,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, grey_closing
 
+from leakseg.providers.builtin.axis import give_dens
 from leakseg.providers.builtin.bodies import Endplates, Outline
 from leakseg.providers.builtin.canal import LONGEST_RAY_MM, Wall, met_late
 from leakseg.providers.builtin.densities import Densities
@@ -56,11 +57,12 @@ def draw_vertebrae(
     endplates: Endplates,
     densities: Densities,
     rib_bearing: NDArray[np.bool_],
+    axis: int | None = None,
 ) -> Shapes:
     """Every vertebra with its posterior elements, the canal, the bodies and the discs.
 
     ``cement`` is vertebra only where it lies in the outline of a body, or enclosed by bone; it brightens what lies
-    beside it as far as ``spill_mm``, a standard deviation an axis.
+    beside it as far as ``spill_mm``, a standard deviation an axis. ``axis``: the level of C2, where the skull tells it.
     """
     suv = canal_field(block, frames)
     s, u, v = (suv[..., axis] for axis in range(3))
@@ -79,6 +81,8 @@ def draw_vertebrae(
     canal = deep > 0
     canal |= _leaks_at_wall(block, at, deep, densities)
     column = sort_column(points, wall, outline, endplates, cuts)
+    if axis is not None:
+        column = give_dens(column, points, bone, wall, cuts, axis)
     gaps = interlaminar_gaps(straight, wall, cuts, densities)
     seeds = plant_seeds(points, bone & ~canal, column, wall, cuts, gaps, signals.half_width_mm, rib_bearing)
     seeds[canal] = 0

@@ -32,6 +32,7 @@ def measure(
     noise_hu: float = 0.0,
     half_width_mm: float = 22.0,
     cuts_mm: FloatArray = CUTS_MM,
+    opening_mm: FloatArray | None = None,
 ) -> Landmarks:
     """Landmarks of four levels of 30 mm along a straight axis."""
     hu = np.where(bone, np.float32(600), np.float32(40))
@@ -46,7 +47,7 @@ def measure(
     flat = np.zeros(count)
     signals = Signals(flat, flat, flat, flat, np.full(count, half_width_mm))
     cuts = Cuts(cuts_mm, np.zeros(3), np.ones(3), 0.0)
-    return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement))
+    return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement), opening_mm)
 
 
 def bar(z_mm: float, *, droop: float = 0.0, to_mm: float = 74.0) -> NDArray[np.bool_]:
@@ -118,7 +119,7 @@ def test_a_head_beside_the_posterior_corner_is_told() -> None:
 
 def test_the_sacrum_is_plain_by_broad_wings_unless_it_may_hold_a_lumbar_level_too() -> None:
     unseen = np.full((3, 2), np.nan)
-    marks = Landmarks(unseen, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen)
+    marks = Landmarks(unseen, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen, unseen[:, 0])
     assert list(plain_sacra(marks, np.array([35.0, 35.0, 60.0]))) == [True, False, False]
 
 
@@ -156,3 +157,14 @@ def test_a_level_that_the_scan_cuts_off_is_not_told_to_have_no_wings() -> None:
 def test_cement_beside_a_body_is_no_rib() -> None:
     left = measure(NONE, cement=bar(82)).rib_mm[:, 0]
     assert list(left) == [0, 0, 0, 0]
+
+
+def test_how_far_the_skull_lies_above_every_disc_is_told_and_the_neck_has_no_ribs_heads() -> None:
+    corner = (np.hypot(X - 27, Y + 6) < 8) & (np.abs(X) > 22)
+    found = measure(corner, opening_mm=np.array([118.0, 0.0, 0.0]))
+    assert np.isnan(found.to_skull_mm[0])
+    assert np.allclose(found.to_skull_mm[1:], [88, 58, 28], atol=1)
+    assert np.isnan(found.head[1:]).all()
+    assert np.isnan(found.rib_mm[3]).all()
+    assert np.isnan(measure(corner).to_skull_mm).all()
+    assert np.isfinite(measure(corner).head[1:]).all()

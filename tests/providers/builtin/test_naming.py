@@ -13,10 +13,13 @@ NAN = float("nan")
 LUMBAR_MM = np.array([26.0, 26, 25, 24, 23, 22, 21, 20, 18])
 
 
-def landmarks(rib_mm: list[float], wing: list[float], head: list[float] | None = None) -> Landmarks:
+def landmarks(
+    rib_mm: list[float], wing: list[float], head: list[float] | None = None, to_skull_mm: list[float] | None = None
+) -> Landmarks:
     """The same on both sides; caudal first. Without ``head``, the body's corners are not in view."""
     corner = head or [NAN] * len(rib_mm)
-    return Landmarks(*(np.array([values, values]).T for values in (rib_mm, wing, corner)))
+    pairs = (np.array([values, values]).T for values in (rib_mm, wing, corner))
+    return Landmarks(*pairs, np.array(to_skull_mm or [NAN] * len(rib_mm)))
 
 
 def name_levels(marks: Landmarks, half_width_mm: np.ndarray, trusted: list[bool] | None = None) -> Naming:
@@ -182,4 +185,95 @@ def test_a_long_spine_whose_landmarks_contradict_each_other_keeps_its_vertebrae(
 def test_more_levels_than_any_spine_has_are_doubted() -> None:
     found = name_levels(landmarks([20.0] * 40, [0.0] * 40), np.full(40, 20.0))
     assert np.isfinite(found.confidence).all()
+    assert max(found.confidence) < 0.7
+
+
+def to_skull(levels: int, above: int = 2, height_mm: float = 20.0) -> list[float]:
+    """Distances of levels whose last but ``above`` is C2."""
+    axis = levels - above
+    return [NAN if level == 0 else 48 + height_mm * (axis - level) for level in range(levels)]
+
+
+NECK_MM = np.array([14.0, 14.5, 15, 13, 11.5, 11, 10.5, 10.5, 11, 16])
+NECK = ["T3", "T2", "T1", "C7", "C6", "C5", "C4", "C3", "C2", "C1"]
+
+
+def test_the_skull_alone_names_a_neck_downward_less_sure_with_every_disc() -> None:
+    marks = landmarks([NAN] * 10, [NAN] * 10, None, to_skull(10))
+    found = name_levels(marks, NECK_MM, [True] * 9 + [False])
+    assert names(found) == NECK
+    assert found.landmarks == ("skull",)
+    assert not found.doubts
+    assert list(found.confidence[:9]) == sorted(found.confidence[:9])
+    assert 0.8 < found.confidence[8] < 0.9
+    assert found.confidence[9] == found.confidence[8]
+
+
+def test_skull_and_first_rib_that_agree_give_sure_names() -> None:
+    marks = landmarks([60.0, 60, 60, 12, *[NAN] * 6], [0.0] * 10, None, to_skull(10))
+    found = name_levels(marks, NECK_MM, [True] * 9 + [False])
+    assert names(found) == NECK
+    assert set(found.landmarks) == {"skull", "first rib"}
+    assert min(found.confidence) > 0.9
+    assert not found.doubts
+
+
+@pytest.mark.parametrize("between", [5, 7])
+def test_a_wrong_count_between_skull_and_ribs_is_said_and_doubted(between: int) -> None:
+    """Six are between: C7 to C2 itself."""
+    ribs = [60.0, 60, 60, *[12.0] * between, NAN]
+    count = len(ribs)
+    found = name_levels(landmarks(ribs, [0.0] * count, None, to_skull(count)), np.full(count, 12.0))
+    assert max(found.confidence) < 0.7
+    assert "does not bear out" in found.doubts[0]
+
+
+def test_no_disc_where_that_of_c2_should_be_is_said_and_doubted() -> None:
+    skull = [value + 10 for value in to_skull(8)]
+    found = name_levels(landmarks([NAN] * 8, [NAN] * 8, None, skull), NECK_MM[2:])
+    assert max(found.confidence) < 0.7
+    assert "no clear disc" in found.doubts[0]
+
+
+def test_a_doubtful_disc_in_the_neck_makes_the_names_below_it_doubtful() -> None:
+    marks = landmarks([NAN] * 10, [NAN] * 10, None, to_skull(10))
+    found = name_levels(marks, NECK_MM, [True] * 5 + [False] + [True] * 3 + [False])
+    assert [value > 0.7 for value in found.confidence] == [False] * 6 + [True] * 4
+
+
+WHOLE = [
+    "S1",
+    *[f"L{n}" for n in range(5, 0, -1)],
+    *[f"T{n}" for n in range(12, 0, -1)],
+    *[f"C{n}" for n in range(7, 0, -1)],
+]
+WHOLE_MM = np.array([26.0, 26, 24.5, 23.5, 22, 21, 20, 18.5, 17, 16, 15, 14, 13.5, 13, 13, 13, 14, 15, *NECK_MM[3:]])
+
+
+def whole(between: int = 6) -> Landmarks:
+    ribs = [NAN, *[20.0] * 5, *[60.0] * 12, *[12.0] * between, NAN]
+    return landmarks(ribs, [0.5, *[0.0] * (len(ribs) - 1)], None, to_skull(len(ribs)))
+
+
+def test_skull_ribs_and_sacrum_that_agree_give_sure_names() -> None:
+    found = name_levels(whole(), WHOLE_MM, [True] * 24 + [False])
+    assert names(found) == WHOLE
+    assert {"sacrum", "last rib", "first rib", "skull"} <= set(found.landmarks)
+    assert min(found.confidence) > 0.9
+    assert not found.doubts
+
+
+def test_a_block_vertebra_in_the_neck_leaves_what_sacrum_and_last_rib_name_sure() -> None:
+    found = name_levels(whole(5), np.delete(WHOLE_MM, 20), [True] * 23 + [False])
+    assert names(found)[:7] == WHOLE[:7]
+    assert min(found.confidence[:7]) > 0.9
+    assert max(found.confidence[7:]) < 0.7
+    assert "does not bear out" in found.doubts[0]
+
+
+def test_heads_alone_do_not_make_twelve_ribs_of_cervical_processes() -> None:
+    """Beside a cervical body lies bone always, and the flesh of a neck ends too near to show that no rib goes on."""
+    marks = landmarks([NAN, *[60.0] * 4, *[NAN] * 7], [0.0] * 12, [0.5] * 12)
+    found = name_levels(marks, np.linspace(14, 10, 12))
+    assert "all ribs" not in found.landmarks
     assert max(found.confidence) < 0.7
