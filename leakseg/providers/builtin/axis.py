@@ -18,12 +18,14 @@ from leakseg.providers.builtin.trust import LEAST_CLEARNESS
 
 AXIS_MM, AXIS_SD_MM, FARTHEST_OFF_MM = 48.0, 6.0, 9.0
 """The disc below C2 lies so far below the skull's opening, with this spread over patients and views; half a cervical
-level away from there, another disc would do as well. Convention: the axis is about 38 mm tall with its dens, which ends
-about 5 mm below the foramen magnum, and that is told some mm above its rim."""
+level away from there, another disc would do as well. Convention: the axis is 33 to 40 mm tall with its dens, which ends
+less than 8.5 mm below the foramen magnum (Rojas et al. 2007, doi 10.3174/ajnr.A0660), and that is told some mm above
+its rim."""
 DENS_DEPTH_MM, DENS_HALF_MM, DENS_ALONG_MM = (3, 13), 4.0, 7
 """Where the dens would pass through a cut: so far before the canal, to the sides, and along the axis either way."""
-BONE_BRIDGE = 0.75
-"""A column whose faintest place rises so far from soft tissue to bone goes through: there is no disc."""
+BONE_BRIDGE, LEAST_BRIDGE_HU, BODY_ALONG_MM = 0.75, 60.0, 2
+"""A column whose faintest place rises over soft tissue by so much of what bone does, and by so much at the least, goes
+through: there is no disc. The body's density is taken so far along the axis from its middle."""
 DENS_REACH_MM, THICKEST_DISC_MM = 8.0, 8.0
 """The dens reaches no farther sideways; and the disc below C2 no farther up."""
 NEAREST_DISC_MM = 20.0
@@ -57,17 +59,26 @@ def trust_axis(
 
 
 def bridged_cuts(straight: Straight, wall: Wall, cuts: Cuts, densities: Densities) -> NDArray[np.bool_]:
-    """``(C,)`` whether bone goes through each cut in the middle of the column, as the dens does and no disc."""
-    level = densities.soft_hu + BONE_BRIDGE * (densities.bone_hu - densities.soft_hu)
+    """``(C,)`` whether bone goes through each cut in the middle of the column, as the dens does and no disc.
+
+    Bone is what is nearly as dense as the body below: in a weak neck the dens is weak, too.
+    """
     middle = np.abs(straight.v_mm) <= DENS_HALF_MM
     depths = np.arange(*DENS_DEPTH_MM)
-    out = []
-    for s in cuts.s_mm.astype(int):
-        rows = slice(max(s - DENS_ALONG_MM, 0), s + DENS_ALONG_MM + 1)
+
+    def column(s: int, along_mm: int) -> NDArray[np.float32]:
         u = -float(wall.front_mm[s]) - depths
-        columns = np.clip(np.rint(u - straight.u_mm[0]).astype(np.int64), 0, len(straight.u_mm) - 1)
-        part = straight.hu[rows][:, columns][:, :, middle]
-        out.append(bool(np.nanmax(np.min(_smoothed(part), axis=0), initial=-np.inf) > level))
+        index = np.clip(np.rint(u - straight.u_mm[0]).astype(np.int64), 0, len(straight.u_mm) - 1)
+        return np.asarray(straight.hu[max(s - along_mm, 0) : s + along_mm + 1][:, index][:, :, middle])
+
+    usual = densities.bone_hu - densities.soft_hu
+    out = []
+    for number, s in enumerate(cuts.s_mm.astype(int)):
+        below = int((cuts.s_mm[number] + cuts.s_mm[number - 1]) / 2) if number else s
+        body = float(np.nanmedian(column(below, BODY_ALONG_MM))) - densities.soft_hu if number else usual
+        rise_hu = max(BONE_BRIDGE * min(body, usual), LEAST_BRIDGE_HU)
+        through = float(np.nanmax(np.min(_smoothed(column(s, DENS_ALONG_MM)), axis=0), initial=-np.inf))
+        out.append(through > densities.soft_hu + rise_hu)
     return np.array(out, bool)
 
 

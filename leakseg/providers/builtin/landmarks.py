@@ -46,9 +46,9 @@ SOME_WING = 0.12
 """Bone beside the body that may be a wing; with less, a level cut off there may be the sacrum yet."""
 BROAD_WING, TALLEST_SACRAL_MM = 0.32, 46.0
 """This much bone beside the body on both sides is the sacrum; a taller piece of spine may hold a lumbar level too."""
-AT_BASE_MM, NECK_MM = 39.0, 145.0
+AT_BASE_MM, NECK_MM = 39.0, 152.0
 """What begins nearer below the skull is C1, or the skull's own base, and what lies beside it tells nothing; down to the
-second, as far as the lower disc of C7, it is the neck."""
+second, between the lower discs of C7 and T1, it is the neck."""
 SIDES = (1, -1)
 
 
@@ -118,7 +118,8 @@ def measure_landmarks(
         to_skull[1:] = float(to_canal(frames, opening_mm[None])[0, 0]) - cuts.s_mm
     for values in (rib, wing, head):
         values[to_skull < AT_BASE_MM] = np.nan
-    head[_in_neck(to_skull, rib)] = np.nan
+    far = np.append(to_skull[1] + tops[0] - bottoms[0], to_skull[1:])  # the lowest level's lower disc is not in view
+    head[_in_neck(far, rib)] = np.nan
     return Landmarks(rib, wing, head, to_skull)
 
 

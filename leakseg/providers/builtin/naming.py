@@ -70,7 +70,7 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
         doubts = (_unusual(best),)
     elif seen and "sacrum" not in seen and _remnants(names, landmarks).any():
         doubts = (_REMNANTS,)
-    elif seen == ("first rib",):
+    elif seen == ("first rib",) or (set(seen) == {"first rib", "skull"} and not _unbroken(names, trusted)):
         doubts = (_FIRST_RIB,)
     if best.unusual or doubts:
         confidence = np.minimum(confidence, DOUBTFUL)
@@ -110,6 +110,11 @@ def _doubt_of_skull(
     if _ribs_amiss(names, landmarks):
         return _SKULL_AGAINST.format("ribs"), firm
     return "", 0
+
+
+def _unbroken(names: tuple[VertebraLevel | None, ...], trusted: NDArray[np.bool_]) -> bool:
+    """Whether every level from T1 to C2 is beyond doubt: a rib and a disc, both missed, would leave the count right."""
+    return bool(trusted[names.index(VertebraLevel.T1) : names.index(VertebraLevel.C2) + 1].all())
 
 
 def _ribs_amiss(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> bool:

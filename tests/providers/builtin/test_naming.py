@@ -218,6 +218,14 @@ def test_skull_and_first_rib_that_agree_give_sure_names() -> None:
     assert not found.doubts
 
 
+def test_skull_and_first_rib_that_agree_across_a_doubtful_disc_leave_names_doubtful() -> None:
+    """Where the first rib was missed and a disc, too, they agree, and all between is wrong."""
+    marks = landmarks([60.0, 60, 60, 12, *[NAN] * 6], [0.0] * 10, None, to_skull(10))
+    found = name_levels(marks, NECK_MM, [True] * 6 + [False] + [True] * 2 + [False])
+    assert max(found.confidence) < 0.7
+    assert "first rib" in found.doubts[0]
+
+
 @pytest.mark.parametrize("between", [5, 7])
 def test_a_wrong_count_between_skull_and_ribs_is_said_and_doubted(between: int) -> None:
     """Six are between: C7 to C2 itself."""
