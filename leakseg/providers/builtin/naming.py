@@ -94,15 +94,15 @@ def _doubt_of_skull(
 ) -> tuple[str, int]:
     """What in the skull's place speaks against the names, and the first level that it makes doubtful; else no words.
 
-    The names that the other landmarks give must put C2 where the skull does, and no rib in the neck. Those up to T12
-    hold where sacrum and last rib agree on them: what is amiss then lies above.
+    The names that the other landmarks give must put C2 where the skull does, and no rib in the neck. Those up to the
+    last rib hold where sacrum and last rib agree on them: what is amiss then lies above.
     """
     if np.isnan(landmarks.to_skull_mm).all():
         return "", 0
     blind = replace(landmarks, to_skull_mm=np.full(len(trusted), np.nan))
     others = _best(level_evidence(blind), prior).names(len(trusted))
     seen, axis = _landmarks_in_view(others, blind), axis_level(landmarks)
-    firm = others.index(VertebraLevel.T12) + 1 if {"sacrum", "last rib"} <= set(seen) else 0
+    firm = others.index(VertebraLevel.L1) + 2 if {"sacrum", "last rib"} <= set(seen) else 0
     if seen and (axis is None or others[axis] is not VertebraLevel.C2):
         return _SKULL_AGAINST.format(" and ".join(seen)), firm
     if axis is None or names[axis] is not VertebraLevel.C2 or (not seen and not trusted[axis]):

@@ -81,10 +81,10 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     limits = criteria or BuiltinCriteria()
     coarse = resample(volume.hu, volume.grid.spacing_mm, COARSE_MM)
     densities = measure_densities(coarse.hu)
-    line = find_centreline(coarse, densities)
-    if line is None or np.ptp(line.points_mm[:, 0]) < limits.min_centreline_mm:
+    found = find_centreline(coarse, densities)
+    upper = None if found is None else up_to_skull(coarse, densities, found)
+    if upper is None or np.ptp(upper.line.points_mm[:, 0]) < limits.min_centreline_mm:
         raise AnatomyError(_NO_SPINE.format(f"less than {limits.min_centreline_mm:g} mm of a spinal canal"))
-    upper = up_to_skull(coarse, densities, line)
     line, opening_mm = upper.line, upper.opening_mm
     block = _window(volume, line.points_mm)
     if line.through_contrast:

@@ -279,6 +279,15 @@ def test_a_block_vertebra_in_the_neck_leaves_what_sacrum_and_last_rib_name_sure(
     assert "does not bear out" in found.doubts[0]
 
 
+def test_eleven_ribs_under_a_skull_that_does_not_agree_are_doubted() -> None:
+    """No vertebra is named T12 there."""
+    ribs = [NAN, *[20.0] * 5, *[60.0] * 11, *[12.0] * 5, NAN]
+    marks = landmarks(ribs, [0.5, *[0.0] * (len(ribs) - 1)], None, to_skull(len(ribs)))
+    found = name_levels(marks, np.full(len(ribs), 15.0))
+    assert max(found.confidence[7:]) < 0.7
+    assert found.doubts
+
+
 def test_heads_alone_do_not_make_twelve_ribs_of_cervical_processes() -> None:
     """Beside a cervical body lies bone always, and the flesh of a neck ends too near to show that no rib goes on."""
     marks = landmarks([NAN, *[60.0] * 4, *[NAN] * 7], [0.0] * 12, [0.5] * 12)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from leakseg.anatomy import VertebraLevel
+from leakseg.errors import AnatomyError
 from leakseg.providers.builtin import BuiltinMasks, segment
 from leakseg.providers.builtin.axis import trust_axis
 from leakseg.providers.builtin.centreline import find_centreline
@@ -26,6 +27,12 @@ NEAR_MM = 8.0
 
 def doubts(drawn: BuiltinMasks) -> list[str]:
     return [note.message for note in drawn.notes if note.code == "level_uncertain"]
+
+
+def none_wrong_and_sure(made: Any, drawn: BuiltinMasks) -> None:
+    confidence = {str(level): value for level, value in drawn.masks.label_confidence.items()}
+    for name, told in made.names_at_bodies(drawn.masks).items():
+        assert told == name or (confidence.get(told) or 0) < SURE
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,16 @@ def test_without_the_skull_a_neck_is_doubted(neck: tuple[Any, BuiltinMasks]) -> 
     assert doubts(drawn)
 
 
+@pytest.mark.parametrize("low_mm", [32.0, -12.0])
+def test_a_head_with_hardly_a_neck_is_refused_or_not_named_wrong(made_neck: Callable[..., Any], low_mm: float) -> None:
+    made = made_neck(low_mm=low_mm, high_mm=95.0, half_mm=90.0)
+    try:
+        drawn = segment(made.volume)
+    except AnatomyError:
+        return
+    none_wrong_and_sure(made, drawn)
+
+
 @pytest.mark.slow
 def test_one_vertebra_too_few_between_skull_and_ribs_is_told(made_neck: Callable[..., Any]) -> None:
     made = made_neck(low_mm=-150.0, high_mm=95.0, missing=("C5",))
@@ -104,10 +121,7 @@ def test_one_vertebra_too_few_between_skull_and_ribs_is_told(made_neck: Callable
 @pytest.mark.slow
 def test_thick_slices_and_noise_name_no_vertebra_wrong_and_sure(made_neck: Callable[..., Any]) -> None:
     made = made_neck(low_mm=-115.0, high_mm=95.0, slice_mm=3, noise_hu=40.0, scale=0.9, disc_mm=4.0)
-    drawn = segment(made.volume)
-    confidence = {str(level): value for level, value in drawn.masks.label_confidence.items()}
-    for name, told in made.names_at_bodies(drawn.masks).items():
-        assert told == name or (confidence.get(told) or 0) < SURE
+    none_wrong_and_sure(made, segment(made.volume))
 
 
 UNSEEN = np.full((6, 2), np.nan)
