@@ -33,6 +33,9 @@ CLOSED_COST = 1.5
 """Marrow darker than the discs makes the middle of a body look like a disc; but the canal is closed there."""
 TILT_COST = 0.06
 """HU for every square degree of a cut's tilt."""
+DEEP_VALLEY, VALLEY_COST, VALLEY_RIM = 0.6, 4.0, 0.12
+"""Sides of the canal that open by more than the first, between two places where they are closed, are a foramen between
+two vertebrae; no such is looked for within the last, a share of the height, of a level's ends."""
 UNSEEN_HU = -60.0
 CLOSE_MM = 8
 """Nearer to a cut, a second disc signal is the same disc."""
@@ -88,11 +91,12 @@ def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
     total = np.full((N, len(gaps)), -np.inf)
     came = np.full((N, len(gaps)), -1, np.int32)  # number of the gap before; -1: the cut below is the first
     upper_half, middle = _interval_maxima(signals, gaps)
+    foramen = VALLEY_COST * np.maximum(_deepest_valley(signals, gaps) - DEEP_VALLEY, 0)
     for number, gap in enumerate(gaps):
         width = 1.05 * signals.half_width_mm
         level = 0.8 * (upper_half[:, number] - 0.7) - np.maximum(middle[:, number] - 0.45, 0)
         level -= 0.0015 * float(np.maximum(gap - 40, 0)) ** 2 + 0.015 * float(np.maximum(18 - gap, 0)) ** 2
-        level -= np.minimum(0.02 * np.maximum(width - gap, 0) ** 2, TOLERANCE)
+        level -= np.minimum(0.02 * np.maximum(width - gap, 0) ** 2, TOLERANCE) + foramen[:, number]
         upper_half[:, number] = level
     score = upper_half
     for position in range(SMALLEST_GAP_MM, N):
@@ -175,6 +179,22 @@ def _interval_maxima(signals: Signals, gaps: NDArray[np.int64]) -> tuple[FloatAr
             index = np.clip(np.arange(N) - stop, 0, N - 1)
             out[:, number] = running[index]
     return pedicle, disc
+
+
+def _deepest_valley(signals: Signals, gaps: NDArray[np.int64]) -> FloatArray:
+    """``(N, G)`` how far the sides open between two closed places of the level of each gap below each position."""
+    sides = np.clip(np.maximum(signals.pedicle, signals.closed), 0, 1)
+    N = len(sides)
+    out = np.zeros((N, len(gaps)))
+    for number, gap in enumerate(gaps):
+        rim = round(VALLEY_RIM * gap)
+        if gap >= N:
+            break
+        inner = np.lib.stride_tricks.sliding_window_view(sides, int(gap) + 1)[:, rim : gap + 1 - rim]
+        below = np.maximum.accumulate(inner, axis=1)
+        above = np.maximum.accumulate(inner[:, ::-1], axis=1)[:, ::-1]
+        out[gap:, number] = (np.minimum(below, above) - inner).max(axis=1)
+    return out
 
 
 def midline_front(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> FloatArray:

@@ -137,3 +137,15 @@ def test_two_low_dark_bodies_are_not_one_though_their_disc_is_faint() -> None:
         disc[middle - 2 : middle + 3] = 1.0
     cuts = find_cuts(Signals(disc, np.zeros(170), 0.8 * closed, closed, np.full(170, 21.0)))
     assert [int(real[np.abs(real - s).argmin()]) for s in cuts.s_mm] == list(real)
+
+
+def test_a_low_vertebra_is_not_one_with_the_next_though_a_crushed_disc_does_not_show() -> None:
+    """Between two rows of pedicles the sides open to a foramen: two levels, even where no dark band tells of a disc."""
+    at = np.arange(195)
+    real = np.array([20, 60, 84, 111, 144, 177])
+    closed, disc = np.ones(195), np.zeros(195)
+    for place in real:
+        closed = np.minimum(closed, np.clip((np.abs(at - place) - 4) / 4, 0, 1))
+        disc[place - 2 : place + 3] = 0.0 if place == 84 else 1.0
+    cuts = find_cuts(Signals(disc, np.zeros(195), 0.9 * closed, closed, np.full(195, 27.0)))
+    assert [int(real[np.abs(real - s).argmin()]) for s in cuts.s_mm] == list(real)
