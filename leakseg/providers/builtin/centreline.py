@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter, uniform_filter1d
 
 from leakseg.geometry import FloatArray
-from leakseg.providers.builtin.contrast import dimmed, sac_like
+from leakseg.providers.builtin.contrast import dimmed, one_canal, sac_like, with_rim
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.working import Block, Image
 
@@ -49,10 +49,14 @@ def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
     plain = _best_path(coarse, canal_reward(coarse, densities))
     if plain is not None and len(plain.points_mm) > PLAIN_SHARE * len(coarse.hu):
         return plain
-    sac = sac_like(coarse, densities)
-    if not sac.any():
+    tubes = sac_like(coarse, densities)
+    if not tubes.any():
         return plain
-    other = _best_path(coarse, canal_reward(coarse, densities, dimmed(coarse, densities, sac)))
+    bright = with_rim(tubes, coarse, densities)
+    reward = canal_reward(coarse, densities, dimmed(coarse, densities, bright))
+    sac = one_canal(tubes, reward, coarse.step_mm)
+    reward[bright & ~with_rim(sac, coarse, densities)] = BLOCKED
+    other = _best_path(coarse, reward)
     if other is None or (plain is not None and other.score.sum() < CLEARLY_BETTER * plain.score.sum()):
         return plain
     return replace(other, through_contrast=True)

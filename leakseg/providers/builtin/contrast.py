@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_opening, find_objects, label, uniform_filter
+from scipy.ndimage import binary_dilation, binary_opening, maximum_filter, uniform_filter
 
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.densities import Densities
@@ -16,12 +16,13 @@ NEAR_AXIS_MM = 10.0
 BRIGHT_ABOVE_SOFT_HU = (60.0, 1500.0)
 SAC_EVEN_SHARE = 0.10
 """The core of a narrow sac is even to this share of its density: 0.08 loses its ends, 0.12 parts of its sides."""
-SAC_MM2 = (12.0, 450.0)
-"""Area of the sac's even core in one slice; vertebral bodies, whose marrow may be as even, are larger."""
-SAC_ABOVE_SOFT_HU = (120.0, 180.0, 270.0, 400.0, 600.0)
-FULL_SHARE = 0.5
-"""The sac fills this share of the rectangle round it in a slice."""
-SAC_LENGTH_MM = 25.0
+SAC_ABOVE_SOFT_HU = (80.0, 120.0, 180.0, 270.0, 400.0, 600.0, 900.0)
+SAC_BAND = (0.7, 1.6)
+"""A sac about as dense as one of these is as dense throughout, to these shares."""
+SAC_LENGTH_MM, SAC_SHARE = 60.0, 0.7
+"""A sac goes on for so long, or for this share of a shorter scan; marrow ends at the next endplate."""
+BREAK_ASIDE_MM = 10.0
+"""Where a sac is broken, its ends lie no farther apart sideways than this and the length of the break."""
 
 
 def broad_bright(block: Block, densities: Densities) -> NDArray[np.bool_]:
@@ -46,39 +47,65 @@ def _mean_and_spread(block: Block) -> tuple[Image, Image]:
 
 
 def sac_like(block: Block, densities: Densities) -> NDArray[np.bool_]:
-    """Upright even tubes as narrow as a thecal sac, with their rims; a vessel full of contrast is one as well.
+    """Upright even tubes as long as a thecal sac, without their rims; a vessel full of contrast is one as well.
 
-    Sought as all that is broad and bright, and its even core above one density after another: at each the tube may
-    be grown together with bone round it.
+    Sought at one density after another: of all that is even and about as dense, what goes on without a break from slice
+    to slice, each voxel beside one of the slice before. Cortex and discs break marrow, and no bone beside the canal is
+    even.
     """
     mean, spread = _mean_and_spread(block)
     even = spread < EVEN_HU + SAC_EVEN_SHARE * np.abs(mean - densities.soft_hu)
-    broad = broad_bright(block, densities) & (block.hu > densities.soft_hu + SAC_ABOVE_SOFT_HU[0])
-    tubes = _upright_tubes(broad, block.step_mm)
+    longest = min(SAC_LENGTH_MM, SAC_SHARE * len(block.hu) * block.step_mm) / block.step_mm
+    tubes = np.zeros(block.hu.shape, bool)
+    above = block.hu - densities.soft_hu
     for above_hu in SAC_ABOVE_SOFT_HU:
-        tubes |= _upright_tubes(even & (block.hu > densities.soft_hu + above_hu), block.step_mm)
+        core = even & (above > SAC_BAND[0] * above_hu) & (above < SAC_BAND[1] * above_hu)
+        tubes |= _run_below(core) + _run_below(core[::-1])[::-1] > longest
+    return tubes
+
+
+def with_rim(tubes: NDArray[np.bool_], block: Block, densities: Densities) -> NDArray[np.bool_]:
+    """Tubes with what is bright beside them."""
     grown = binary_dilation(tubes, iterations=max(1, round(BROAD_MM / block.step_mm)))
     return np.asarray(grown & _bright(block, densities), dtype=bool)
 
 
-def _upright_tubes(core: NDArray[np.bool_], step_mm: float) -> NDArray[np.bool_]:
-    """Those pieces of ``core`` whose sections are as large and as compact as a thecal sac's and that are tall."""
+def one_canal(tubes: NDArray[np.bool_], reward: Image, step_mm: float) -> NDArray[np.bool_]:
+    """Those of the tubes in which the canal seems to run: the best rewarded, and what goes on above and below it."""
     import cc3d
 
-    in_plane = np.zeros((3, 3, 3), bool)
-    in_plane[1, 1, :] = in_plane[1, :, 1] = True
-    sections, _ = label(core, in_plane)
-    area = np.bincount(sections.ravel()) * step_mm**2
-    box = np.array([1.0, *(_rectangle_voxels(part) for part in find_objects(sections))]) * step_mm**2
-    kept = (area >= SAC_MM2[0]) & (area <= SAC_MM2[1]) & (area >= FULL_SHARE * box)
-    kept[0] = False
-    pieces = cc3d.connected_components(kept[sections], connectivity=26)
-    length = np.array([0, *(part[0].stop - part[0].start for part in find_objects(pieces))]) * step_mm
-    return np.asarray((length >= SAC_LENGTH_MM)[pieces], dtype=bool)
+    pieces = cc3d.connected_components(tubes, connectivity=26)
+    index = np.argwhere(tubes)
+    piece = pieces[tubes].astype(np.int64)
+    best = np.zeros((int(pieces.max()) + 1, len(tubes)), np.float32)
+    np.maximum.at(best, (piece, index[:, 0]), reward[tubes])
+    kept: list[NDArray[np.int64]] = []
+    wanted = np.zeros(len(best), bool)
+    for number in np.argsort(-best.sum(axis=1)):
+        own = index[piece == number]
+        if len(own) and all(_goes_on(own, other, step_mm) for other in kept):
+            kept.append(own)
+            wanted[number] = True
+    return np.asarray(wanted[pieces])
 
 
-def _rectangle_voxels(part: tuple[slice, ...]) -> int:
-    return int(part[1].stop - part[1].start) * int(part[2].stop - part[2].start)
+def _goes_on(one: NDArray[np.int64], other: NDArray[np.int64], step_mm: float) -> bool:
+    """Whether one piece, ``(M, 3)`` voxels, ends where the other begins."""
+    lower, upper = sorted((one, other), key=lambda piece: float(piece[:, 0].mean()))
+    top, bottom = int(lower[:, 0].max()), int(upper[:, 0].min())
+    ends = lower[lower[:, 0] == top, 1:].mean(axis=0), upper[upper[:, 0] == bottom, 1:].mean(axis=0)
+    aside_mm = float(np.linalg.norm(ends[0] - ends[1])) * step_mm
+    return bottom > top and aside_mm <= BREAK_ASIDE_MM + (bottom - top) * step_mm
+
+
+def _run_below(core: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Slices of the longest way down from each voxel of ``core`` within it, one voxel aside a slice at the most."""
+    out = np.zeros(core.shape, np.int16)
+    out[0] = core[0]
+    for k in range(1, len(core)):
+        if core[k].any():
+            out[k] = np.where(core[k], 1 + maximum_filter(out[k - 1], 3), 0)
+    return out
 
 
 def dimmed(block: Block, densities: Densities, where: NDArray[np.bool_]) -> Block:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.nifti import read_image
@@ -126,3 +127,18 @@ def test_a_lump_beside_a_body_that_no_cement_joins_is_left_out() -> None:
     masks = segment(Volume(grid, hu)).masks
     assert (masks.vertebrae[leak] > 0).mean() < 0.25
     assert (masks.vertebrae[inner] > 0).mean() > 0.98
+
+
+@pytest.mark.parametrize("hu", [150, 200])
+def test_a_sac_full_of_contrast_as_bright_as_marrow_hides_no_canal(hu: int) -> None:
+    grid, scan = read_image(DATA / "verse005/ct.nii.gz")
+    truth, canal = (read_image(DATA / f"verse005/{name}.nii.gz")[1] for name in ("vertebrae", "canal_derived"))
+    sac = distance_transform_edt(canal > 0) > 2
+    grain = np.random.default_rng(1).normal(hu, 20, scan.shape)
+    drawn = segment(Volume(grid, np.where(sac, grain, scan).astype(np.int16)))
+    scores = [dice(drawn.masks.vertebrae == VertebraLevel(f"L{n}").number, truth == 19 + n) for n in range(1, 6)]
+    assert min(scores) > 0.88
+    assert drawn.masks.canal is not None
+    rows = (canal > 0).any(axis=(1, 2))
+    assert dice(drawn.masks.canal[rows], canal[rows] > 0) > 0.85
+    assert "canal_contrast" in {note.code for note in drawn.notes}
