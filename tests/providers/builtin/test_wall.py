@@ -51,3 +51,11 @@ def test_a_lamina_that_stands_into_the_canal_is_its_wall_and_a_leak_before_the_s
     _, wall = trace_wall(Block(hu, np.array([0.0, -35, -35]), 1.0), FRAMES, DENSITIES, np.zeros(RING.shape, bool))
     radius = wall.towards(0.0 if behind else np.pi)
     assert (radius[40] < radius[15] - 3) == stands_in
+
+
+def test_the_noise_of_a_sharp_kernel_is_not_taken_for_the_wall() -> None:
+    grain = np.random.default_rng(4).normal(0, 180, RING.shape)
+    hu = (np.where(RING, 700, 40) + grain).astype(np.float32)
+    _, wall = trace_wall(Block(hu, np.array([0.0, -35, -35]), 1.0), FRAMES, DENSITIES, np.zeros(RING.shape, bool))
+    assert np.median(np.abs(wall.towards(np.pi)[10:-10] - 9)) < 2
+    assert np.median(np.abs(wall.towards(np.pi / 2)[10:30] - 11)) < 2
