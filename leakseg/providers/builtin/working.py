@@ -17,6 +17,8 @@ from leakseg.geometry import FloatArray
 Image = NDArray[np.float32]
 
 LOWEST_HU, HIGHEST_HU = -300.0, 3071.0
+PADDING_SHARE, PADDING_PEAK = 0.05, 20.0
+"""One density that so many voxels have, and this many times as many as have the next ones, is no tissue's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,3 +81,16 @@ def resample(
     )
     np.clip(array, LOWEST_HU, HIGHEST_HU, out=array)
     return Block(array, np.array(start) * np.array(spacing_mm), step_mm)
+
+
+def without_padding(block: Block) -> Block:
+    """The block with air where its scan was filled up with one density of its own, as 0 HU after resampling."""
+    step = max(1, block.hu.size // 2_000_000)
+    near = np.rint(block.hu.ravel()[::step] - LOWEST_HU).astype(np.int64)
+    count = np.bincount(near[near > 0], minlength=1)
+    peak = int(count.argmax())
+    beside = np.delete(count[max(peak - 5, 0) : peak + 6], min(peak, 5))
+    if count[peak] < max(PADDING_SHARE * len(near), PADDING_PEAK * int(beside.max(initial=0)), 1):
+        return block
+    padding = np.abs(block.hu - LOWEST_HU - peak) < 0.5
+    return Block(np.where(padding, np.float32(LOWEST_HU), block.hu), block.origin_mm, block.step_mm)

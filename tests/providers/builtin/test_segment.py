@@ -16,7 +16,7 @@ from leakseg.providers.builtin import BuiltinMasks, segment
 from leakseg.providers.builtin.frames import canal_field, make_frames, to_canal
 from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts
 from leakseg.providers.builtin.trust import trusted_levels
-from leakseg.providers.builtin.working import Block
+from leakseg.providers.builtin.working import Block, without_padding
 from leakseg.volume import Volume
 
 SPL = np.array([[0.0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
@@ -149,3 +149,13 @@ def test_a_low_vertebra_is_not_one_with_the_next_though_a_crushed_disc_does_not_
         disc[place - 2 : place + 3] = 0.0 if place == 84 else 1.0
     cuts = find_cuts(Signals(disc, np.zeros(195), 0.9 * closed, closed, np.full(195, 27.0)))
     assert [int(real[np.abs(real - s).argmin()]) for s in cuts.s_mm] == list(real)
+
+
+def test_a_field_filled_up_with_water_is_air_and_tissue_is_left_as_it_is() -> None:
+    hu = np.random.default_rng(2).normal(20, 25, (30, 40, 40)).astype(np.float32)
+    tissue = Block(hu, np.zeros(3), 2.0)
+    assert without_padding(tissue) is tissue
+    outside = np.indices(hu.shape)[2] > 30
+    filled = without_padding(Block(np.where(outside, np.float32(0), hu), np.zeros(3), 2.0))
+    assert (filled.hu[outside] < -250).all()
+    assert np.mean(filled.hu[~outside] == hu[~outside]) > 0.95
