@@ -32,6 +32,9 @@ CURVING_MM = 5.0
 """An endplate dips and rises this far from its median at the most: a biconcave fracture."""
 PLATE_SHARE = 0.6
 """An endplate begins at this share of the way from the disc to its densest."""
+PLATE_SPREAD = 0.3
+"""The dense plate makes a slice bright that lies mostly in the disc: it shows farther into the disc by this share of
+what is unsure. Measured on slices of 3 and 5 mm of verse005 and totalsegmentator_ct: 0.000 to 0.004 of Dice gained."""
 LEAST_FOUND, OFF_QUADRIC_MM = 200, 2.5
 """Square millimetres of endplate that tell its curvature, and what is taken for no part of it."""
 BESIDE_CEMENT_MM = 2
@@ -135,7 +138,8 @@ def find_endplates(
     """Height maps of the endplates: the first rise from the disc toward the bright plate.
 
     Where ``cement`` (same shape as the straightened scan) hides them, they are carried over from around, and that
-    farther into the disc by ``unsure_mm``: cement that fills a body up to its endplate is commoner than a thin leak.
+    farther into the disc by ``unsure_mm`` (what a thick slice leaves open): cement that fills a body up to its endplate
+    is commoner than a thin leak.
     """
     rows = straight.u_mm <= 0
     u, v = straight.u_mm[rows], straight.v_mm
@@ -252,7 +256,7 @@ def _surface(
     """``(U, V)`` mm from the plane to the endplate, smoothed over what lies inside the outline.
 
     Where ``cement``, shaped as the columns, may be what rises first, the endplate is carried over from around,
-    nearer to the plane by ``unsure_mm``.
+    nearer to the plane by ``unsure_mm``; where it is seen, it lies farther by `PLATE_SPREAD` of that.
     """
     plate = columns[:, :, 1:REACH].max(axis=2)
     level = disc + PLATE_SHARE * np.clip(plate - disc, 60, 400)
@@ -275,7 +279,7 @@ def _surface(
         curved = _quadric(height, found)
         carried = curved + _spread(np.where(found, height - curved, 0), weight, 0.0)
         around = np.where(hidden, np.clip(carried, low, high), around)
-    height = np.where(found, height, around) - unsure_mm * (inside & masked)
+    height = np.where(found, height, around) + unsure_mm * np.where(inside & masked, -1.0, PLATE_SPREAD)
     height = median_filter(height, 5, mode="nearest")
     return np.asarray(gaussian_filter(height, 1.0), dtype=np.float64)
 
