@@ -133,6 +133,44 @@ def bent(case: Case, sideways_mm: float, forward_mm: float, turn_deg: float) -> 
     return warped(case, np.stack([z, *turned]))
 
 
+def arched(case: Case, angle_deg: float, *, sideways: bool) -> Case:
+    """The spine along an arc of a circle, its vertebrae turned with it: so many degrees over the canal's length."""
+    z, y, x = places(case)
+    points = np.argwhere(case.canal) * case.mm
+    middle, length = points.mean(axis=0), np.ptp(points[:, 0])
+    aside = x - middle[2] if sideways else y - middle[1]
+    radius = length / np.radians(abs(angle_deg))
+    outward, up = np.sign(angle_deg) * aside + radius, z - (points[:, 0].min() + length / 2)
+    height = points[:, 0].min() + length / 2 + np.arctan2(up, outward) * radius
+    place = np.sign(angle_deg) * (np.hypot(outward, up) - radius)
+    return warped(case, np.stack([height, y, place + middle[2]] if sideways else [height, place + middle[1], x]))
+
+
+def cupped(case: Case, hu: float) -> Case:
+    """Beam hardening: the middle of the patient darker than the rim."""
+    _, y, x = places(case)
+    far = np.hypot(y - y.max() / 2, x - x.max() / 2) / (max(y.max(), x.max()) / 2)
+    return replace(case, hu=np.where(case.hu > -500, case.hu - hu * np.clip(1 - far**2, 0, 1), case.hu))
+
+
+def in_round_field(case: Case, across_mm: float, padding_hu: float) -> Case:
+    """A small round field of view round the spine, filled up beyond with one density."""
+    _, y, x = places(case)
+    middle = (np.argwhere(case.canal) * case.mm).mean(axis=0)
+    return _beyond(case, np.hypot(y - middle[1] + 15, x - middle[2]) > across_mm / 2, padding_hu)
+
+
+def cut_beside(case: Case, beside_mm: float, padding_hu: float) -> Case:
+    """One side of the spine out of view."""
+    middle = (np.argwhere(case.canal) * case.mm).mean(axis=0)
+    return _beyond(case, places(case)[2] > middle[2] + beside_mm, padding_hu)
+
+
+def _beyond(case: Case, out: Array, padding_hu: float) -> Case:
+    levels = np.where(out, 0, case.levels)
+    return replace(case, hu=np.where(out, padding_hu, case.hu), levels=levels, canal=case.canal & ~out)
+
+
 def slipped(case: Case, level: str, by_mm: float) -> Case:
     """Everything from a level upward gone forward: a listhesis."""
     z, y, x = places(case)
@@ -255,7 +293,7 @@ def changes(levels: list[str]) -> Iterator[tuple[str, Callable[[Case], Case]]]:
         yield f"{level} crushed by half", lambda case, level=level: crushed(case, level, 0.5, 0.5)
         yield f"{level} crushed by 70 %", lambda case, level=level: crushed(case, level, 0.75, 0.65)
     yield "two neighbours crushed", lambda case: crushed(crushed(case, mid, 0.6, 0.4), high, 0.6, 0.4)
-    for hu in (200, 300, 500, 800, 1200):
+    for hu in (150, 200, 300, 500, 800, 1200):
         yield f"myelogram of {hu} HU", lambda case, hu=hu: sac(case, hu)
     yield "scoliosis", lambda case: bent(case, 22, 0, 15)
     yield "scoliosis, much turned", lambda case: bent(case, 30, 0, 30)
@@ -296,4 +334,18 @@ def changes(levels: list[str]) -> Iterator[tuple[str, Callable[[Case], Case]]]:
             yield f"only {part[0]} to {part[-1]}", lambda case, part=part: window(case, part)
     yield "field of 45 mm round the canal", lambda case: window(case, tuple(levels), 99, 45)
     yield "field of 30 mm round the canal", lambda case: window(case, tuple(levels), 99, 30)
+    yield from bends_and_fields()
     yield "last ribs missing", lambda case: filled(case, binary_dilation(case.ribs), 40)
+
+
+def bends_and_fields() -> Iterator[tuple[str, Callable[[Case], Case]]]:
+    """Titled changes: arcs of circles, small fields of view, beam hardening."""
+    for angle in (20, 40, -40):
+        yield f"arched {angle} degrees sideways", lambda case, angle=angle: arched(case, angle, sideways=True)
+    for angle in (25, 40, -25, -40):
+        yield f"arched {angle} degrees forward", lambda case, angle=angle: arched(case, angle, sideways=False)
+    for hu in (-1024, -3024, 0):
+        yield f"round field of 120 mm in {hu} HU", lambda case, hu=hu: in_round_field(case, 120, hu)
+    yield "one side out of view", lambda case: cut_beside(case, 25, -1024)
+    for hu in (80, 150):
+        yield f"cupping of {hu} HU", lambda case, hu=hu: cupped(case, hu)
