@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 
-_TOLD_MM3 = 10.0
+_TOLD_MM3, _TOLD_FAR_MM3 = 10.0, 100.0
 
 
 @dataclass(frozen=True)
@@ -234,12 +234,15 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
 
 
 def looks_like_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not)."""
+    """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not).
+
+    Beyond the reach of leaks only what is denser than bone throughout, nearer to cement than to cortex, and no speck.
+    """
     it = PieceInScan(piece, scan, criteria)
-    return (
-        it.dense_as_a_drop
-        and it.within_reach
-        and (piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.large_middle_share)
-        and piece.size_mm3 >= _TOLD_MM3
-        and piece.spread <= criteria.max_spread_touching
-    )
+    if not it.dense_as_a_drop or piece.spread > criteria.max_spread_touching:
+        return False
+    if it.within_reach:
+        even = piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.large_middle_share
+        return even and piece.size_mm3 >= _TOLD_MM3
+    denser = it.nearer_to_cement and piece.middle > scan.cortex
+    return denser and it.no_denser_than_cement and piece.size_mm3 >= _TOLD_FAR_MM3

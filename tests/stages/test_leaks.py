@@ -92,7 +92,18 @@ def test_many_dense_pieces_that_are_no_cement_are_told_the_nearest_one_by_one_an
     found = run(spine, spine.fill("L3"), other=tuple(shells))
     notes = [note.message for note in found.notes if note.code == "dense_piece_not_cement"]
     assert len(notes) == 4
-    assert "2 more of this kind" in notes[-1]
+    assert "3 more of this kind" in notes[-1]
+
+
+def test_a_lump_denser_than_bone_beyond_the_reach_of_leaks_is_told(spine):
+    """Cement in the flank, however it came there; what is no denser than bone lies there by right."""
+    lump = spine.box((22, 29), (-24, -17), (z(spine, "L2") - 4, z(spine, "L2") + 4))
+    for hu, times in ((1700, 1), (800, 0)):
+        found = run(spine, spine.fill("L3"), hu=1700, other=((lump, hu),))
+        assert found.leaks == ()
+        told = [note.message for note in found.notes if note.code == "dense_piece_not_cement"]
+        assert len(told) == times
+        assert all(float(message.split(", ")[3].split(" mm")[0]) > 25 for message in told)
 
 
 def test_a_small_deep_piece_far_less_dense_than_cortex_is_marrow(spine):

@@ -38,6 +38,8 @@ PLAIN_HEAD, NO_HEAD, HEAD_TO_ROOT_MM = 0.2, 0.05, 9.0
 """Bone beside the posterior corner that is a rib's head, or none; and how far a rib runs from there before its reach
 is measured."""
 MAD_TO_SIGMA = 1.4826
+NOISY_SIGMAS = 3.5
+"""Noise that so often reaches bone's rise passes for bone; what is interpolated from thick slices shows less of it."""
 LEAST_BOX_MM3 = 200.0
 RIB_ZONE, LEAST_RIB_MM = (0.4, 0.9), 38.0
 """Where in a level's height its rib leaves it: a level cut off there shows no rib shorter than this, and yet may bear
@@ -168,7 +170,7 @@ def _noise_hu(hu: Image) -> float:
 
 def _quiet(block: Block, rise_hu: float) -> Block:
     """The block, smoothed where its noise would pass for what rises so much over soft tissue."""
-    if _noise_hu(block.hu) * FAINT_SIGMAS < rise_hu:
+    if _noise_hu(block.hu) * NOISY_SIGMAS < rise_hu:
         return block
     return Block(gaussian_filter(block.hu, 1.0), block.origin_mm, block.step_mm)
 

@@ -74,6 +74,22 @@ def test_trunk_levels_are_named_from_sacrum_and_ribs() -> None:
     assert np.isin(truth[sacrum], (25, 26)).mean() > 0.75
 
 
+def test_noise_makes_no_wings_of_a_sacrum_beside_the_lumbar_spine() -> None:
+    """Slices of 3 mm, interpolated, show less of their noise; their names were two off and told as sure."""
+    window = (slice(36, 82), slice(None), slice(None))
+    grid, hu = read_image(DATA / "totalsegmentator_ct/ct.nii.gz")
+    _, truth = read_image(DATA / "totalsegmentator_ct/seg_total_v2.nii.gz")
+    noisy = (hu + 80 * np.random.default_rng(3).normal(0, 1, hu.shape))[window]
+    drawn = segment(Volume(grid.crop(window), np.clip(noisy, -1024, 3071).astype(np.int16)))
+    vertebrae, true = drawn.masks.vertebrae, truth[window]
+    for name, number in (("L5", 27), ("L4", 28), ("L3", 29)):
+        found = np.bincount(vertebrae[true == number])
+        level = VertebraLevel.from_number(int(found[1:].argmax()) + 1)
+        confidence = drawn.masks.label_confidence[level]
+        assert confidence is not None
+        assert level == name or confidence < 0.7
+
+
 def test_half_a_spine_is_told() -> None:
     grid, hu = read_image(DATA / "verse005/ct.nii.gz")
     window = (slice(None), slice(None), slice(0, 55))
