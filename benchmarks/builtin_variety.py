@@ -1,19 +1,23 @@
 """The built-in masks on real scans changed as other patients and other scanners differ.
 
     python benchmarks/builtin_variety.py [WORD ...]
+    python benchmarks/builtin_variety.py --random FIRST COUNT
 
 Each scan of ../shared/data that has masks is warped, crushed, filled, cut or blurred together with its masks, and
 drawn again. Prints one line a change: whether every whole vertebra got its name, whether the names were told as sure,
 and Dice; ``SURE AND WRONG`` is the failure that must not be. With words: only changes whose title holds one of them.
+With ``--random``: several changes at once, chosen by so many seeds from the first on.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 from builtin_masks import LUMBAR, SURE, TRUNK, dice, draw
 from changed_scans import Case, changes, lumbar, trunk
+from random_changes import at_random
 
 from leakseg.anatomy import VertebraLevel
 
@@ -26,7 +30,7 @@ def judge(title: str, case: Case, full: dict[int, float]) -> tuple[bool, bool, b
     hu = np.rint(np.clip(case.hu, -1024, 3071))
     drawn, seconds = draw(case.grid, hu)
     if drawn is None:
-        print(f"{title:52s} refused")
+        print(f"{title:80s} refused")
         return False, False, False
     masks = drawn.masks
     words, shares = [], []
@@ -52,21 +56,29 @@ def judge(title: str, case: Case, full: dict[int, float]) -> tuple[bool, bool, b
     if wrong:
         state += "  SURE AND WRONG" + ("" if told else " (level)")
     numbers = f"{np.mean(shares):.3f} / {min(shares):.3f}" if shares else "none whole"
-    print(f"{title:52s} {state:18s} {numbers}  {canal}  {seconds:4.1f} s  {'; '.join(words)}", flush=True)
+    print(f"{title:80s} {state:18s} {numbers}  {canal}  {seconds:4.1f} s  {'; '.join(words)}", flush=True)
     return right, told, wrong
 
 
+def changed(name: str, case: Case, levels: list[str], words: list[str]) -> Iterator[tuple[str, Case]]:
+    """Titles and changed scans, as the command line asks for them; ``levels`` from caudal to cranial."""
+    if words[:1] == ["--random"]:
+        first, count = map(int, words[1:])
+        for seed in range(first, first + count):
+            title, other = at_random(case, seed, levels)
+            yield f"{name}, {title}", other
+        return
+    for title, change in changes(levels):
+        text = f"{name}, {title}"
+        if not words or any(word in text for word in words):
+            yield text, change(case)
+
+
 def main() -> None:
-    words = sys.argv[1:]
     for name, case, names in (("verse005", lumbar(), LUMBAR), ("trunk", trunk(), TRUNK)):
-        levels = list(names.values())[::-1]  # caudal first
         full = {int(n): float((case.levels == n).sum()) for n in np.unique(case.levels) if n}
-        results = []
-        for title, change in changes(levels):
-            text = f"{name}, {title}"
-            if words and not any(word in text for word in words):
-                continue
-            results.append(judge(text, change(case), full))
+        cases = changed(name, case, list(names.values())[::-1], sys.argv[1:])
+        results = [judge(text, other, full) for text, other in cases]
         found = np.array(results).reshape(-1, 3).sum(axis=0)
         print(f"{name}: of {len(results)} right {found[0]}, told as sure {found[1]}, with a wrong one sure {found[2]}")
 

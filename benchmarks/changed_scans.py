@@ -228,9 +228,13 @@ def window(case: Case, levels: tuple[str, ...], margin_mm: float = 8.0, half_mm:
         for axis in (1, 2):
             reach = half_mm / case.mm[axis]
             part[axis] = slice(max(round(middle[axis] - reach), 0), round(middle[axis] + reach))
-    cut = (part[0], part[1], part[2])
-    arrays = {name: getattr(case, name)[cut] for name in ("hu", "levels", "canal", "ribs")}
-    return replace(case, grid=case.grid.crop(cut), **arrays)
+    return windowed(case, (part[0], part[1], part[2]))
+
+
+def windowed(case: Case, part: tuple[slice, slice, slice]) -> Case:
+    """What lies in a part of the scan's voxels."""
+    arrays = {name: getattr(case, name)[part] for name in ("hu", "levels", "canal", "ribs")}
+    return replace(case, grid=case.grid.crop(part), **arrays)
 
 
 def denser(case: Case, factor: float) -> Case:
