@@ -200,23 +200,25 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
     at = np.flatnonzero(pieces)
     if len(at) == 0:
         return out
-    label = pieces.ravel()[at]
+    label, per_section = pieces.ravel()[at], block.hu.shape[1] * block.hu.shape[2]
     order = np.argsort(label, kind="stable")
     for group in np.split(at[order], np.flatnonzero(np.diff(label[order])) + 1):
         roots = group[ends[group] > 0]
         if len(group) * block.step_mm**3 < SMALLEST_PIECE_MM3 or len(roots) == 0:
             continue
         points = suv.reshape(-1, 3)
-        height = group // (block.hu.shape[1] * block.hu.shape[2])
+        height = group // per_section
         cut_off = height.min() <= 1 or height.max() >= block.hu.shape[0] - 2
         massive = len(group) * block.step_mm**3 > LARGEST_RIB_MM3
         for end in np.unique(ends[roots]):  # one root, one level: a drooping rib is not also the next level's
-            root = points[roots[ends[roots] == end]]
+            at_root = roots[ends[roots] == end]
+            root = points[at_root]
             if len(root) < LEAST_ROOT_VOXELS:
                 continue
             level = np.searchsorted(cuts.s_mm, root[:, 0] - RIB_ABOVE_DISC * float(np.median(heights)))
             number = int(np.bincount(level).argmax())
-            if number == len(cuts.s_mm) and float(np.median(root[:, 0])) > highest:
+            beyond = number == len(cuts.s_mm) and float(np.median(root[:, 0])) > highest
+            if beyond or at_root.max() // per_section >= block.hu.shape[0] - 2:
                 out[number] = np.nan  # it may as well come from the vertebra above, which is not in view
                 continue
             reach = np.linalg.norm(points[group] - root.mean(axis=0), axis=1).max() + 3  # from inside the root

@@ -136,10 +136,14 @@ def test_a_level_that_the_scan_cuts_off_below_its_rib_is_not_told_to_bear_none()
     assert np.isfinite(found.rib_mm[1:3]).all()
 
 
-@pytest.mark.parametrize(("root_mm", "told"), [(95.0, True), (110.0, False)])
-def test_a_rib_above_the_highest_level_may_be_the_next_vertebras(root_mm: float, told: bool) -> None:
+@pytest.mark.parametrize(
+    ("top_mm", "root_mm", "told"), [(80.0, 95.0, True), (80.0, 110.0, False), (90.0, 108.0, True), (90.0, 114.0, False)]
+)
+def test_a_rib_above_the_highest_level_or_at_the_scans_end_may_be_the_next_vertebras(
+    top_mm: float, root_mm: float, told: bool
+) -> None:
     """A window that ends above L1: T12's rib comes into view, its vertebra does not."""
-    left, right = measure(bar(root_mm), cuts_mm=np.array([26.0, 53.0, 80.0])).rib_mm.T
+    left, right = measure(bar(root_mm), cuts_mm=top_mm - np.array([54.0, 27.0, 0.0])).rib_mm.T
     assert left[3] > 38 if told else np.isnan(left[3])
     assert list(left[:3]) == list(right[:3]) == [0, 0, 0]
 
