@@ -1,7 +1,7 @@
 """Where the canal opens into the skull: upward, the ring of bone round it widens to the cranial cavity.
 
 Works on the coarse block of the whole scan, slice by slice. A cavity of so many cm2 ringed by bone, with neither fat
-nor air in it, is found nowhere else in the body.
+nor air in it and no canal above it, is found nowhere else in the body.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ FARTHEST_ON_MM, RECENTRE_MM = 60.0, 16.0
 """Beyond the path's end the cavity is looked for so far upward; its middle among walls no farther than the second."""
 DRAWN_ASIDE_MM = 20.0
 """So far below the skull its walls draw the path aside, and it is centred anew."""
-LONG_CANAL_MM = 60.0
-"""Below so much canal on end no cavity is the skull's."""
+CANAL_MM = 30.0
+"""Below so much canal in all no cavity is the skull's: a pelvis that holds neither fat nor air is such a cavity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +68,15 @@ def up_to_skull(coarse: Block, densities: Densities, line: Centreline) -> Upper:
 
 
 def _opening(area_mm2: FloatArray, closed: FloatArray, step_mm: float) -> int | None:
-    """The last place along the way upward that is narrow, below the first long cavity of the skull."""
-    canals = _runs(area_mm2 < OPENING_MM2, round(LONG_CANAL_MM / step_mm))
-    start = canals[-1][1] - 1 if canals else 0
+    """The last place along the way upward that is narrow, below the first long cavity with no canal above it."""
+    narrow = area_mm2 < OPENING_MM2
+    ringed = narrow & (area_mm2 > 0)
     wide = (area_mm2 > CAVITY_MM2) & (closed > CLOSED_SHARE)
-    cavities = [run for run in _runs(wide, round(LEAST_CAVITY_MM / step_mm)) if run[0] > start]
-    below = cavities[0][0] if cavities else 0
-    narrow = np.flatnonzero(area_mm2[:below] < OPENING_MM2)
-    return int(narrow[-1]) if len(narrow) else None
+    for start, stop in _runs(wide, round(LEAST_CAVITY_MM / step_mm)):
+        if np.count_nonzero(ringed[stop:]) * step_mm < CANAL_MM:
+            below = np.flatnonzero(narrow[:start])
+            return int(below[-1]) if len(below) else None
+    return None
 
 
 def _runs(state: NDArray[np.bool_], least: int) -> list[tuple[int, int]]:

@@ -13,12 +13,12 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.errors import AnatomyError
 from leakseg.providers.builtin import BuiltinMasks, segment
 from leakseg.providers.builtin.axis import trust_axis
-from leakseg.providers.builtin.centreline import find_centreline
-from leakseg.providers.builtin.densities import measure_densities
+from leakseg.providers.builtin.centreline import Centreline, find_centreline
+from leakseg.providers.builtin.densities import Densities, measure_densities
 from leakseg.providers.builtin.landmarks import Landmarks
 from leakseg.providers.builtin.levels import Cuts
 from leakseg.providers.builtin.skull import up_to_skull
-from leakseg.providers.builtin.working import resample
+from leakseg.providers.builtin.working import Block, resample
 from leakseg.volume import Volume
 
 SURE = 0.7
@@ -90,6 +90,24 @@ def test_a_centreline_that_ends_in_the_neck_is_carried_on_to_the_skull(neck: tup
     assert abs(upper.opening_mm[0] - made.opening) < NEAR_MM
     assert np.array_equal(upper.line.points_mm[-1], upper.opening_mm)
     assert len(upper.line.score) == len(upper.line.points_mm)
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_pelvis_of_soft_tissue_below_a_canal_that_is_wide_in_places_is_no_skull(upright: bool) -> None:
+    """As in a phantom of weak bone, whose path began in the pelvis and was cut off there; upside down it is a skull."""
+    k, j, i = np.indices((110, 90, 90))
+    inner_mm = np.where((k >= 10) & (k < 24), 32.0, np.where((k % 15 < 9) | (k < 30), 9.0, 24.0))
+    away_mm = 2.0 * np.hypot(j - 45, i - 45)
+    ring = (away_mm > inner_mm) & (away_mm < inner_mm + 5)
+    hu = np.where(ring, np.float32(600), np.float32(40))[:: 1 if upright else -1]
+    points = np.stack([np.arange(110), np.full(110, 45), np.full(110, 45)], axis=1) * 2.0
+    line = Centreline(points, np.ones(110))
+    opening_mm = up_to_skull(Block(hu, np.zeros(3), 2.0), Densities(40.0, 170.0), line).opening_mm
+    if upright:
+        assert opening_mm is None
+    else:
+        assert opening_mm is not None
+        assert opening_mm[0] == pytest.approx(2.0 * (109 - 24), abs=4)
 
 
 def test_without_the_skull_a_neck_is_doubted(neck: tuple[Any, BuiltinMasks]) -> None:
