@@ -236,7 +236,8 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
 def looks_like_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not).
 
-    Beyond the reach of leaks only what is denser than bone throughout, nearer to cement than to cortex, and no speck.
+    Beyond the reach of leaks only what lies by the bone, denser than it throughout and nearer to cement than to cortex,
+    and no speck; what lies away from the spine is told as distant.
     """
     it = PieceInScan(piece, scan, criteria)
     if not it.dense_as_a_drop or piece.spread > criteria.max_spread_touching:
@@ -245,4 +246,5 @@ def looks_like_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriter
         even = piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.large_middle_share
         return even and piece.size_mm3 >= _TOLD_MM3
     denser = it.nearer_to_cement and piece.middle > scan.cortex
-    return denser and it.no_denser_than_cement and piece.size_mm3 >= _TOLD_FAR_MM3
+    by_bone = piece.to_bone_mm <= criteria.detached_bone_mm
+    return denser and it.no_denser_than_cement and by_bone and piece.size_mm3 >= _TOLD_FAR_MM3

@@ -92,7 +92,7 @@ def test_many_dense_pieces_that_are_no_cement_are_told_the_nearest_one_by_one_an
     found = run(spine, spine.fill("L3"), other=tuple(shells))
     notes = [note.message for note in found.notes if note.code == "dense_piece_not_cement"]
     assert len(notes) == 4
-    assert "3 more of this kind" in notes[-1]
+    assert "2 more of this kind" in notes[-1]
 
 
 def test_a_lump_denser_than_bone_beyond_the_reach_of_leaks_is_told(spine):

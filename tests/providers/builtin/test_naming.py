@@ -168,9 +168,8 @@ def test_a_doubtful_level_that_looks_like_the_sacrum_is_no_proof_by_itself() -> 
     rib = np.array([[NAN, 0, NAN, inf, inf, NAN], [NAN, 9, NAN, inf, NAN, NAN]]).T
     wing = np.array([[0.25, 0.11, 0.23, 0.14, 0.23, 0.03], [0.30, 0.07, 0.65, 0.07, 0.15, 0.02]]).T
     head = np.array([[0.0, 0.04, 0.31, 0.02, 0.40, 0.05], [0.02, 0.39, 0.82, 0.11, 0.38, 0.0]]).T
-    found = name_levels(
-        Landmarks(rib, wing, head), np.array([17.6, 21.3, 31.1, 34.5, 34.7, 32.9]), [False] * 5 + [True]
-    )
+    marks = Landmarks(rib, wing, head, np.full(6, NAN))
+    found = name_levels(marks, np.array([17.6, 21.3, 31.1, 34.5, 34.7, 32.9]), [False] * 5 + [True])
     assert names(found)[4] == "S1"
     assert max(found.confidence) < 0.7
 
