@@ -113,7 +113,7 @@ def measure_landmarks(
     rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
     no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames))[:, None] for zone in (RIB_ZONE, WING.height))
     rib[no_rib & (rib < LEAST_RIB_MM)] = np.nan
-    head[no_rib & (head < PLAIN_HEAD)] = np.nan
+    head[no_rib[:, 0]] = np.nan  # in part of its height a process looks like a head
     wing[no_wing & (wing < SOME_WING)] = np.nan
     to_skull = np.full(len(tops), np.nan)
     if opening_mm is not None:
