@@ -113,7 +113,7 @@ class Look:
         over_halo_mm3 = float(over_halo.sum()) * voxel_mm3 * self.yardstick.plainly_denser(criteria)
         if standing_out_mm3 < _STANDING_OUT_MM3 and over_halo_mm3 < criteria.min_over_halo_mm3:
             return None
-        if piece.faint and not (self._may_be_strand(over_halo, matter.block) and not piece.in_disc):
+        if piece.faint and (not self._may_be_strand(over_halo, matter.block) or piece.in_disc):
             return None
         return piece
 

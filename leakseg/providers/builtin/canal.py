@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter, gaus
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, recentre, symmetry_roll, turn
-from leakseg.providers.builtin.working import Block, Image
+from leakseg.providers.builtin.working import Block, Image, noise_hu
 
 RAYS = 72
 RAY_STEP_MM = 0.5
@@ -23,7 +23,7 @@ BLUR_MM, NOISY_BLUR_MM = 0.4, 0.8
 """Against noise. The second where its standard deviation within the canal, after the first, is as much as the wall
 rises: medians along the canal bear less. More fills the corners of the lateral recesses (0.7 mm: 0.003 of Dice on
 verse005, whose noise is 64 HU)."""
-NOISE_WITHIN_MM, MAD_TO_SIGMA = 4.0, 1.4826
+NOISE_WITHIN_MM = 4.0
 FORE_AFT_MM, SIDEWAYS_MM = 0.1, 0.6
 """Blur and smoothing draw the wall inward, most in the corners at the sides (measured: verse005, phantoms)."""
 MET_LATE_MM = 0.2
@@ -130,9 +130,7 @@ def _quiet_enough(block: Block, frames: Frames) -> Image:
     places = frames.place(*(side[None] for side in np.meshgrid(across, across, indexing="ij")))
     index = np.clip(np.rint(block.to_index(places)), 0, np.array(block.hu.shape) - 1).astype(np.int64)
     smooth: Image = gaussian_filter(block.hu, BLUR_MM / block.step_mm)
-    beside = np.diff(smooth[tuple(np.moveaxis(index, -1, 0))], axis=2)
-    noise_hu = float(np.median(np.abs(beside))) * MAD_TO_SIGMA / np.sqrt(2)
-    if noise_hu > WALL_ABOVE_SOFT_HU:
+    if noise_hu(smooth[tuple(np.moveaxis(index, -1, 0))]) > WALL_ABOVE_SOFT_HU:
         smooth = gaussian_filter(block.hu, NOISY_BLUR_MM / block.step_mm)
     return smooth
 

@@ -17,7 +17,7 @@ from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, canal_field, to_canal
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.posterior import level_heights
-from leakseg.providers.builtin.working import Block, Image
+from leakseg.providers.builtin.working import Block, Image, noise_hu
 
 RIB_START_MM, RIB_REACH_MM = 24.0, 75.0
 BESIDE_BODY_MM, FARTHEST_START_MM, WIDEST_MM = 2.0, 32.0, 36.0
@@ -37,7 +37,6 @@ what is bone, so far from it."""
 PLAIN_HEAD, NO_HEAD, HEAD_TO_ROOT_MM = 0.2, 0.05, 9.0
 """Bone beside the posterior corner that is a rib's head, or none; and how far a rib runs from there before its reach
 is measured."""
-MAD_TO_SIGMA = 1.4826
 NOISY_SIGMAS = 3.5
 """Noise that so often reaches bone's rise passes for bone; what is interpolated from thick slices shows less of it."""
 LEAST_BOX_MM3 = 200.0
@@ -111,10 +110,10 @@ def measure_landmarks(
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
     rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
-    no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames))[:, None] for zone in (RIB_ZONE, WING.height))
-    rib[no_rib & (rib < LEAST_RIB_MM)] = np.nan
-    head[no_rib[:, 0]] = np.nan  # in part of its height a process looks like a head
-    wing[no_wing & (wing < SOME_WING)] = np.nan
+    no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames)) for zone in (RIB_ZONE, WING.height))
+    rib[no_rib[:, None] & (rib < LEAST_RIB_MM)] = np.nan
+    head[no_rib] = np.nan  # in part of its height a process looks like a head
+    wing[no_wing[:, None] & (wing < SOME_WING)] = np.nan
     to_skull = np.full(len(tops), np.nan)
     if opening_mm is not None:
         to_skull[1:] = float(to_canal(frames, opening_mm[None])[0, 0]) - cuts.s_mm
@@ -163,21 +162,16 @@ def _at_voxels(fine: Block, mask: NDArray[np.bool_], block: Block) -> NDArray[np
     return out
 
 
-def _noise_hu(hu: Image) -> float:
-    """Standard deviation of the noise, from neighbours in the plane."""
-    return float(np.median(np.abs(np.diff(hu, axis=2)))) * MAD_TO_SIGMA / float(np.sqrt(2))
-
-
 def _quiet(block: Block, rise_hu: float) -> Block:
     """The block, smoothed where its noise would pass for what rises so much over soft tissue."""
-    if _noise_hu(block.hu) * NOISY_SIGMAS < rise_hu:
+    if noise_hu(block.hu) * NOISY_SIGMAS < rise_hu:
         return block
     return Block(gaussian_filter(block.hu, 1.0), block.origin_mm, block.step_mm)
 
 
 def _with_faint_links(block: Block, bone: NDArray[np.bool_], densities: Densities) -> NDArray[np.bool_]:
     """The bone, and what is denser than soft tissue close to it: a thin rib stays one piece."""
-    rise_hu = max(FAINT_SHARE * (densities.bone_hu - densities.soft_hu), FAINT_SIGMAS * _noise_hu(block.hu))
+    rise_hu = max(FAINT_SHARE * (densities.bone_hu - densities.soft_hu), FAINT_SIGMAS * noise_hu(block.hu))
     faint = block.hu > densities.soft_hu + rise_hu
     near = distance_transform_edt(~bone, sampling=block.step_mm) <= FAINT_REACH_MM
     return np.asarray(bone | (faint & near))

@@ -17,6 +17,7 @@ from leakseg.geometry import FloatArray
 Image = NDArray[np.float32]
 
 LOWEST_HU, HIGHEST_HU = -300.0, 3071.0
+MAD_TO_SIGMA = 1.4826
 PADDING_SHARE, PADDING_PEAK = 0.05, 20.0
 """One density that so many voxels have, and this many times as many as have the next ones, is no tissue's."""
 
@@ -81,6 +82,11 @@ def resample(
     )
     np.clip(array, LOWEST_HU, HIGHEST_HU, out=array)
     return Block(array, np.array(start) * np.array(spacing_mm), step_mm)
+
+
+def noise_hu(hu: Image) -> float:
+    """Standard deviation of the noise, from neighbours along the last axis: the half of them that differ less."""
+    return float(np.median(np.abs(np.diff(hu, axis=-1)))) * MAD_TO_SIGMA / float(np.sqrt(2))
 
 
 def without_padding(block: Block) -> Block:
