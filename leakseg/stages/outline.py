@@ -19,18 +19,27 @@ from scipy import ndimage
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
+from leakseg.endplates import beyond_endplates, end_surface
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box, voxels_of
 from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
-from leakseg.reach import near, pieces_going_on, pieces_of, pieces_with, relative_to, widened, window_round
-from leakseg.surface import CarriedSurface, carry_surface, second_order_surface
+from leakseg.reach import (
+    connected_pieces,
+    near,
+    pieces_going_on,
+    pieces_of,
+    pieces_with,
+    relative_to,
+    widened,
+    window_round,
+)
+from leakseg.surface import CarriedSurface, carry_surface
 from leakseg.swallowed import cement_in_masks
 from leakseg.volume import Volume
 
 _DIRECTIONS = 36
 _HULL_MEMORY = 15
-_MIN_COLUMNS = 40
 _ROOM_MM = 6.0
 _WALL_MM = 5.0
 
@@ -72,6 +81,7 @@ def free_swallowed_cement(
     swallowed = (beyond >= least_mm) | (height >= play_mm)
     seeds = untouched(labels.shape)
     seeds[tuple(index[swallowed].T)] = True
+    _drop_contradicted(seeds, index[swallowed], height[swallowed])
     seeds = pieces_of(seeds, criteria.min_swallowed_mm3, densities.grid.voxel_volume_mm3)
     if not seeds.any():
         return masks, ()
@@ -93,6 +103,19 @@ def free_swallowed_cement(
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
     window[tuple(free.T)] = 0
     return replace(masks, vertebrae=vertebrae), notes
+
+
+def _drop_contradicted(seeds: NDArray[np.bool_], index: NDArray[np.int64], height: NDArray[np.float32]) -> None:
+    """Take off pieces that the surface carried over, where it is near enough to tell, has inside the bone (in place).
+
+    Hull and endplates are carried farther than that surface, and lead astray where cement fills a body's corner.
+    """
+    owner = connected_pieces(seeds)[tuple(index.T)]
+    for piece in np.unique(owner):
+        own = owner == piece
+        told = height[own & np.isfinite(height)]
+        if len(told) and np.median(told) < 0:
+            seeds[tuple(index[own].T)] = False
 
 
 def _bony(
@@ -158,7 +181,7 @@ def _at_unsure_ends(suv: FloatArray, owner: NDArray[np.uint8], rebuilt: _Rebuilt
         vertebra, body = own.vertebra, rebuilt.spine.body[own.box] & (rebuilt.spine.bone[own.box] == number)
         quarter = (vertebra.s_top_mm - vertebra.s_bottom_mm) / 4
         for upper, sign in ((True, 1.0), (False, -1.0)):
-            if not body.any() or _end_surface(
+            if not body.any() or end_surface(
                 own, body, rebuilt.spine, rebuilt.criteria.min_endplate_share, upper=upper
             ):
                 continue
@@ -225,7 +248,7 @@ def _beyond(number: int, suv: FloatArray, rebuilt: _Rebuilt, arch_play_mm: float
     if front.any():
         unlike = beyond_likeness(suv[front], number, rebuilt.trusted, spine)
         beside = np.minimum(_beyond_hull(suv[front], own, spine, rebuilt.criteria), unlike)
-        above_or_below = _beyond_endplates(suv[front], own, spine, rebuilt.criteria.min_endplate_share)
+        above_or_below = beyond_endplates(suv[front], own, spine, rebuilt.criteria.min_endplate_share)
         beyond[front] = np.maximum(beside, above_or_below)
     if not front.all():
         unlike = beyond_likeness(suv[~front], number, rebuilt.trusted, spine)
@@ -261,35 +284,6 @@ def _support(body: NDArray[np.bool_], along: FloatArray) -> FloatArray:
     known = np.isfinite(support)
     support = np.interp(np.arange(len(support)), np.flatnonzero(known), support[known])
     return np.asarray(ndimage.median_filter(support, _HULL_MEMORY, mode="nearest"), dtype=np.float64)
-
-
-def _beyond_endplates(suv: FloatArray, own: TrustedBone, spine: SpineAnatomy, min_share: float) -> NDArray[np.float32]:
-    """Distance beyond the body's ends, each a smooth surface through its trusted columns."""
-    beyond = np.zeros(len(suv), np.float32)
-    whole = spine.body[own.box] & (spine.bone[own.box] == own.vertebra.level.number)
-    for upper in (True, False):
-        surface = _end_surface(own, whole, spine, min_share, upper=upper)
-        if surface is not None:
-            beyond = np.maximum(beyond, (suv[:, 0] - surface(suv)) if upper else (surface(suv) - suv[:, 0]))
-    return beyond.astype(np.float32)
-
-
-def _end_surface(
-    own: TrustedBone, whole: NDArray[np.bool_], spine: SpineAnatomy, min_share: float, *, upper: bool
-) -> Any:
-    """A second-order surface ``s(u, v)`` through the ends of the columns that no cement lies near; None of too few."""
-    flip = slice(None, None, -1) if upper else slice(None)
-    first = np.argmax(whole[flip], axis=0)
-    safe = np.take_along_axis(own.body[flip], first[None], axis=0)[0] & (whole.sum(axis=0) >= 5)
-    inner = ndimage.binary_erosion(whole.any(axis=0), iterations=2)
-    at = np.argwhere(safe & inner)
-    if len(at) < max(_MIN_COLUMNS, min_share * np.count_nonzero(inner)):
-        return None
-    row = first[tuple(at.T)]
-    row = whole.shape[0] - 1 - row if upper else row
-    ends = spine.lattice.to_suv(np.column_stack([row, at]) + own.low)
-    ends[:, 0] += (0.5 if upper else -0.5) * spine.lattice.step_mm
-    return second_order_surface(ends)
 
 
 def _notes(levels: NDArray[np.uint8], voxel_mm3: float) -> tuple[QualityNote, ...]:

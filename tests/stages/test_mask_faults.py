@@ -15,6 +15,7 @@ from leakseg.likeness import beyond_likeness, trusted_bone
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
 from leakseg.stages.mixed import _contact_mm2, _touching_mm2, unmix_neighbours
+from leakseg.stages.outline import _drop_contradicted
 from leakseg.stages.repair import fill_cavities
 from leakseg.stages.width import thin_wide_masks
 from leakseg.volume import Volume
@@ -121,6 +122,17 @@ def test_an_osteophyte_in_the_mask_beside_cement_is_bone(spine):
     found = analyse(volume, SpineMasks(spine.grid, labels, canal=masks.canal), Criteria(), RuleClassifier())
     assert found.leaks == ()
     assert "mask_swallowed_cement" not in [note.code for note in found.notes]
+
+
+def test_what_the_carried_surface_has_inside_the_bone_was_not_swallowed():
+    """Beside a filled corner the endplate is carried farther than its surface tells, and may bend off the bone."""
+    seeds = np.zeros((4, 4, 12), bool)
+    seeds[1:3, 1:3, 0:3] = seeds[1:3, 1:3, 5:8] = seeds[1:3, 1:3, 10:12] = True
+    index = np.argwhere(seeds)
+    height = np.full(len(index), -np.inf, np.float32)  # too far from trusted surface to tell
+    height[index[:, 2] == 0], height[index[:, 2] == 5] = -1.5, 2.0
+    _drop_contradicted(seeds, index, height)
+    assert [bool(seeds[1, 1, at]) for at in (0, 1, 6, 10)] == [False, False, True, True]
 
 
 def test_a_screw_in_the_mask_is_no_swallowed_cement(spine):
