@@ -33,7 +33,9 @@ class CementCriteria:
     min_seed_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 40.0
     """Smaller deep dense pieces are bone islands or noise."""
     min_seed_voxels: Annotated[int, Ge(1), Unit("1"), CONVENTION] = 8
-    """Deep dense pieces of fewer voxels are noise."""
+    """Deep dense pieces of fewer voxels are noise, ..."""
+    few_seed_voxels: Annotated[int, Ge(1), Unit("1"), CONVENTION] = 5
+    """... unless they have so many and are plainly denser than cortex (see beyond_bone)."""
     small_seed_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 250.0
     """A deep dense piece up to this size ..."""
     small_seed_share: Annotated[

@@ -126,7 +126,7 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
     asked = (Bits.of(denser_than(hu, limit)) & bony.bits) - bony.metal
     dense = (asked & deep).mask() | _deep_in_crushed(bony, asked - deep, deep, criteria)
     voxel_mm3 = grid.voxel_volume_mm3
-    smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.min_seed_voxels * voxel_mm3)
+    smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.few_seed_voxels * voxel_mm3)
     seeds = pieces_of(_in_bodies(dense, grid, spine), smallest_mm3, voxel_mm3)
     seeds = _without_dense_marrow(bony, seeds, criteria)
     shallow = _beyond_bone(bony, spine, seeds, criteria)
@@ -141,17 +141,22 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
 
 
 def _without_dense_marrow(bony: _Bone, seeds: NDArray[np.bool_], criteria: CementCriteria) -> NDArray[np.bool_]:
-    """Seeds without small pieces far less dense than cortex: marrow at a pedicle's root in a sharpened scan."""
-    larger_mm3 = float(np.nextafter(criteria.small_seed_mm3, np.inf))
-    small = seeds & ~pieces_of(seeds, larger_mm3, bony.grid.voxel_volume_mm3)
+    """Seeds without small pieces far less dense than cortex: marrow at a pedicle's root in a sharpened scan.
+
+    Of few voxels, they are none unless plainly denser than cortex.
+    """
+    voxel_mm3 = bony.grid.voxel_volume_mm3
+    larger_mm3 = max(criteria.small_seed_mm3, (criteria.min_seed_voxels - 1) * voxel_mm3)
+    small = seeds & ~pieces_of(seeds, float(np.nextafter(larger_mm3, np.inf)), voxel_mm3)
     if not small.any():
         return seeds
-    least_hu = criteria.small_seed_share * _cortex_hu(bony, seeds, criteria)
+    cortex_hu = _cortex_hu(bony, seeds, criteria)
     index = voxels_of(small)
     owner, hu = connected_pieces(small)[tuple(index.T)], bony.hu[tuple(index.T)]
     for piece in np.unique(owner):
         own = owner == piece
-        if np.median(hu[own]) < least_hu:
+        few = np.count_nonzero(own) < criteria.min_seed_voxels
+        if np.median(hu[own]) < (criteria.beyond_bone if few else criteria.small_seed_share) * cortex_hu:
             seeds[tuple(index[own].T)] = False
     return seeds
 

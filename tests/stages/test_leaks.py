@@ -116,6 +116,18 @@ def test_a_small_deep_piece_far_less_dense_than_cortex_is_marrow(spine):
         assert [level.level.value for level in found.levels if level.cement_volume_mm3] == cemented
 
 
+def test_few_deep_voxels_of_3_mm_are_cement_where_they_are_plainly_denser_than_cortex(thick_spine):
+    """A fingertip of cement fills half a dozen of them, and marrow that a sharp kernel brightens no more."""
+    middle = np.argwhere(thick_spine.fill("L3", 3.0))[0]
+    few = np.zeros(thick_spine.grid.shape, bool)
+    few[middle[0], middle[1] : middle[1] + 2, middle[2] : middle[2] + 3] = True
+    tips = [thick_spine.box((-3, 1), (WALL_Y + 27, 99), (z(thick_spine, at), 99)) for at in ("L2", "L3", "L4")]
+    dense = np.logical_or.reduce(tips) & (thick_spine.masks().vertebrae > 0)  # some bone is as dense as the cement
+    for hu, cemented in ((1000, ["L3"]), (790, [])):
+        found = run(thick_spine, few, hu=hu, other=((dense, 1000),))
+        assert [level.level.value for level in found.levels if level.cement_volume_mm3] == cemented
+
+
 def test_bone_without_a_mask_beside_the_canal_below_the_last_whole_vertebra_is_no_leak(spine):
     """The sacrum's lamina, where masks hold a part of its body: nothing rings the canal there but bone."""
     masks = spine.masks()
