@@ -131,6 +131,11 @@ class PieceInScan:
         return self.plainly_denser and self.piece.middle >= self.scan.cortex_edge
 
     @property
+    def denser_than_bone(self) -> bool:
+        """Whether it is nearer to cement than to cortex, and denser than cortex throughout."""
+        return self.nearer_to_cement and self.piece.middle > self.scan.cortex
+
+    @property
     def dense_as_a_drop(self) -> bool:
         """Whether its dense end is what a drop of undiluted cement has."""
         return self.piece.dense_end >= self.criteria.detached_core_share
@@ -163,10 +168,17 @@ class PieceInScan:
         return self.piece.middle < self.criteria.detached_core_share and self.piece.flat > self.criteria.max_flat
 
     @property
-    def within_reach(self) -> bool:
-        """Whether it lies as near to inner cement as leaks do: behind the bodies a needle's way through one."""
-        reach_mm = self.criteria.track_reach_mm if self.piece.behind else self.criteria.detached_reach_mm
+    def near(self) -> bool:
+        """Whether it lies as near to inner cement as most leaks do: behind the bodies a needle's way through one."""
+        reach_mm = self.criteria.across_reach_mm if self.piece.behind else self.criteria.detached_reach_mm
         return self.piece.to_inner_mm <= reach_mm
+
+    @property
+    def within_reach(self) -> bool:
+        """Whether it is `near`, or a lump that no bone is as dense as and that may lie across the body."""
+        piece, criteria = self.piece, self.criteria
+        large = piece.size_mm3 > criteria.large_piece_mm3 and piece.middle >= criteria.large_middle_share
+        return self.near or (large and self.denser_than_bone and piece.to_inner_mm <= criteria.across_reach_mm)
 
     @property
     def touches(self) -> bool:

@@ -206,14 +206,23 @@ RULES = (
 """Asked in this order; the last is about every piece that no other is about."""
 
 
-def is_core_of_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+def is_core_of_cement(core: DensePiece, whole: DensePiece | None, scan: Yardstick, criteria: CementCriteria) -> bool:
     """Whether the densest part of a piece that is none as a whole counts: contrast, bone or streaks hang on it.
 
     Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex. Where cement
     is not plainly denser than cortex, only a strand that goes on from inner cement, and in canal and foramina what is
-    nearer to cement than to cortex to its middle: a rib's head lies beside the foramen.
+    nearer to cement than to cortex to its middle: a rib's head lies beside the foramen. Elsewhere a lump as solid
+    whose whole ends and goes on into no bone: blur or grain takes its evenness, no more.
     """
     it = PieceInScan(core, scan, criteria)
+    ends = whole is not None and whole.spread <= criteria.max_spread and whole.rooted <= criteria.max_rooted
+    if (
+        ends
+        and _is_solid_cement(it)
+        and core.size_mm3 >= criteria.blurred_piece_mm3
+        and is_cement(core, scan, criteria)
+    ):
+        return True
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     if it.plainly_denser:
         counts = it.touches or apart
@@ -242,9 +251,8 @@ def looks_like_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriter
     it = PieceInScan(piece, scan, criteria)
     if not it.dense_as_a_drop or piece.spread > criteria.max_spread_touching:
         return False
-    if it.within_reach:
+    if it.near:
         even = piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.large_middle_share
         return even and piece.size_mm3 >= _TOLD_MM3
-    denser = it.nearer_to_cement and piece.middle > scan.cortex
     by_bone = piece.to_bone_mm <= criteria.detached_bone_mm
-    return denser and it.no_denser_than_cement and by_bone and piece.size_mm3 >= _TOLD_FAR_MM3
+    return it.denser_than_bone and it.no_denser_than_cement and by_bone and piece.size_mm3 >= _TOLD_FAR_MM3

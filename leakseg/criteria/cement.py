@@ -151,9 +151,9 @@ class CementCriteria:
     """... and the median of its voxels this near to bone."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone, ..."""
-    track_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
-    """... or this near behind the posterior wall: a needle's track goes on behind the pedicle, and nothing there but
-    metal is as dense; ..."""
+    across_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
+    """... or this near behind the posterior wall, where a needle's track goes on behind the pedicle and nothing but
+    metal is as dense, and large pieces denser than bone throughout: cement at one side leaks at the other; ..."""
     detached_bone_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 3.0
     """... this near to bone, as the veins of the vertebrae run, and whole within the view or as dense to their middle
     as a drop's dense end (ureters, vessels with contrast and calcified walls lie farther out), ..."""

@@ -13,7 +13,7 @@ from scipy import ndimage, spatial
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.criteria import CementCriteria
-from leakseg.dense_pieces import PieceInScan, Yardstick
+from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
@@ -96,7 +96,7 @@ def find_leaked_cement(
                 if PieceInScan(piece, yardstick, criteria).led_to:
                     look.follow(own, whole, channels)
                 continue
-            cores = _cores(matter, look)
+            cores = _cores(matter, piece, look)
             taken[whole] |= cores
             if piece is not None and not cores.any() and looks_like_cement(piece, yardstick, criteria):
                 index = np.argwhere(own) + start_of(whole)
@@ -153,7 +153,7 @@ def _without_what_stands_alone(matter: Matter, look: Look) -> NDArray[np.bool_]:
     return own & ~doubtful if ((parts > 0) & ~doubtful).any() else own
 
 
-def _cores(matter: Matter, look: Look) -> NDArray[np.bool_]:
+def _cores(matter: Matter, whole: DensePiece | None, look: Look) -> NDArray[np.bool_]:
     """What is cement of a piece that as a whole is none: its cores, and what is denser than cortex within blur of them.
 
     Cores are denser than any bone or contrast that the piece hangs together with may be; those near to one that
@@ -174,7 +174,7 @@ def _cores(matter: Matter, look: Look) -> NDArray[np.bool_]:
         core = look.at(matter.part(part, block))
         if core is None or not is_dense_as_cement(core, scan, criteria):
             continue
-        if is_core_of_cement(core, scan, criteria):
+        if is_core_of_cement(core, whole, scan, criteria):
             found[block] |= part
         else:
             others.append((block, part))

@@ -76,15 +76,15 @@ def test_a_thick_piece_across_a_gap_counts_where_it_is_plainly_cement():
 
 def test_a_sheet_before_the_bone_is_a_plaque_as_dense_as_it_may_be_and_one_on_the_bone_is_cement():
     patch = replace(VEIN, size_mm3=177.0, middle=0.82, dense_end=0.9, to_inner_mm=3.0, to_bone_mm=1.3, flat=0.57)
-    assert not is_core_of_cement(replace(patch, off_bone_mm=4.6), FINE, CementCriteria())
-    assert is_core_of_cement(replace(patch, off_bone_mm=1.0), FINE, CementCriteria())
-    assert is_core_of_cement(replace(patch, off_bone_mm=4.6, flat=0.2), FINE, CementCriteria())
+    assert not is_core_of_cement(replace(patch, off_bone_mm=4.6), None, FINE, CementCriteria())
+    assert is_core_of_cement(replace(patch, off_bone_mm=1.0), None, FINE, CementCriteria())
+    assert is_core_of_cement(replace(patch, off_bone_mm=4.6, flat=0.2), None, FINE, CementCriteria())
 
 
 def test_a_core_that_goes_on_from_inner_cement_may_be_denser_and_a_clip_apart_is_none():
     clump = replace(VEIN, middle=0.84, dense_end=1.2, to_inner_mm=0.4)
-    assert is_core_of_cement(clump, FINE, CementCriteria())
-    assert not is_core_of_cement(replace(clump, to_inner_mm=3.0), FINE, CementCriteria())
+    assert is_core_of_cement(clump, None, FINE, CementCriteria())
+    assert not is_core_of_cement(replace(clump, to_inner_mm=3.0), None, FINE, CementCriteria())
 
 
 def test_what_thick_voxels_share_with_an_endplate_is_no_leak():
@@ -216,14 +216,23 @@ def test_a_needles_track_lies_farther_from_the_cement_than_a_vein_may():
     assert not judged(even, behind=True, to_inner_mm=50.0)
 
 
+def test_a_lump_that_no_bone_is_as_dense_as_may_lie_across_the_body_from_its_cement():
+    lump = replace(VEIN, size_mm3=1946.0, middle=0.98, dense_end=1.07, to_inner_mm=29.0)
+    assert judged(lump)
+    assert not judged(lump, FAINT_CEMENT)
+    assert not judged(lump, middle=0.5, dense_end=0.7)  # as a plaque in a vessel before L5, in a real scan
+    assert not judged(lump, size_mm3=90.0)  # as clips and plaques are
+    assert not judged(lump, to_inner_mm=46.0)
+
+
 def test_where_cement_is_hardly_denser_than_cortex_only_a_strand_out_of_inner_cement_counts_beside_bone():
     core = replace(VEIN, size_mm3=141.0, middle=1.0, dense_end=1.1, spread=13.0, to_inner_mm=0.3, section_mm2=4.2)
     criteria = CementCriteria()
-    assert is_core_of_cement(core, FAINT_CEMENT, criteria)
-    assert not is_core_of_cement(replace(core, to_inner_mm=4.0), FAINT_CEMENT, criteria)
-    assert not is_core_of_cement(replace(core, section_mm2=14.0), FAINT_CEMENT, criteria)  # a rib's shell
-    assert not is_core_of_cement(replace(core, dense_end=0.8), FAINT_CEMENT, criteria)
-    assert not is_core_of_cement(replace(core, neural=True, to_inner_mm=9.0, rooted=0.5), FAINT_CEMENT, criteria)
+    assert is_core_of_cement(core, None, FAINT_CEMENT, criteria)
+    assert not is_core_of_cement(replace(core, to_inner_mm=4.0), None, FAINT_CEMENT, criteria)
+    assert not is_core_of_cement(replace(core, section_mm2=14.0), None, FAINT_CEMENT, criteria)  # a rib's shell
+    assert not is_core_of_cement(replace(core, dense_end=0.8), None, FAINT_CEMENT, criteria)
+    assert not is_core_of_cement(replace(core, neural=True, to_inner_mm=9.0, rooted=0.5), None, FAINT_CEMENT, criteria)
 
 
 def test_few_thick_voxels_between_bones_are_cement_where_a_strand_leads_to_what_no_bone_is_as_dense_as():
@@ -300,9 +309,26 @@ def test_a_large_lump_counts_where_it_lies_on_the_bone_within_half_a_thick_voxel
 def test_a_core_in_a_foramen_counts_beside_a_rib_where_it_is_nearer_to_cement_than_to_cortex_to_its_middle():
     scan = replace(FAINT_CEMENT, cortex=0.865, cortex_edge=0.9325)
     core = replace(VEIN, size_mm3=27.0, middle=0.943, dense_end=0.998, spread=13.7, neural=True, rooted=0.0, walled=0.0)
-    assert is_core_of_cement(core, scan, CementCriteria())
+    assert is_core_of_cement(core, None, scan, CementCriteria())
     for other in ({"neural": False}, {"middle": 0.9}, {"size_mm3": 8.0}, {"rooted": 0.5}, {"walled": 0.6}):
-        assert not is_core_of_cement(replace(core, **other), scan, CementCriteria())
+        assert not is_core_of_cement(replace(core, **other), None, scan, CementCriteria())
+
+
+def test_a_grainy_lump_counts_by_its_solid_core_where_it_ends_and_goes_on_into_no_bone():
+    """Where cement is hardly denser than cortex only evenness tells it from bone, and grain or thick voxels take it."""
+    whole = replace(VEIN, size_mm3=382.0, middle=0.78, dense_end=1.07, spread=1.1, section_mm2=21.0)
+    core = replace(whole, size_mm3=198.0, middle=0.95, dense_end=1.11)
+
+    def counts(core: DensePiece, whole: DensePiece | None) -> bool:
+        return is_core_of_cement(core, whole, FAINT_CEMENT, CementCriteria())
+
+    assert not judged(whole, FAINT_CEMENT)
+    assert counts(core, whole)
+    assert not counts(core, None)  # the rim of a mask
+    assert not counts(core, replace(whole, spread=4.0))  # a rib goes on
+    assert not counts(core, replace(whole, rooted=0.6))
+    assert not counts(replace(core, middle=0.8), whole)  # no denser than cortex to its middle
+    assert not counts(replace(core, size_mm3=60.0), whole)
 
 
 def test_the_rule_that_decided_on_a_piece_is_told_by_name():
