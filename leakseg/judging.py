@@ -113,10 +113,15 @@ def _is_between_bones(it: PieceInScan) -> bool:
 
 
 def _is_drop_between_bones(it: PieceInScan) -> bool:
-    """As dense as cement there may be; and it goes on into no bone, unless no bone is so dense to its middle."""
+    """As dense as cement there may be; and it goes on into no bone, unless no bone is so dense to its middle.
+
+    Where cement is hardly denser than cortex, what is denser than that is dense enough as far from bone as no blur
+    of it reaches.
+    """
     piece, criteria = it.piece, it.criteria
     blurred = it.scan.thick and it.plainly_denser and piece.dense_end >= criteria.edge_share
-    dense = it.dense_as_a_drop or it.nearer_to_cement or blurred
+    free = not it.plainly_denser and piece.dense_end > it.scan.cortex and piece.off_bone_mm > 2 * it.scan.root_mm
+    dense = it.dense_as_a_drop or it.nearer_to_cement or blurred or free
     apart = it.nearer_to_its_middle or piece.rooted <= criteria.max_rooted
     return dense and apart and piece.spread <= criteria.max_spread_neural
 

@@ -143,6 +143,16 @@ def test_a_drop_in_the_canal_is_cement_where_it_is_nearer_to_cement_than_to_cort
     assert not judged(drop, neural=False)
 
 
+def test_away_from_bone_a_drop_in_the_canal_need_not_be_denser_than_cortex_by_much():
+    """Blur takes a fifth of a small drop's density; no bone, and in such scans no contrast, is as dense there."""
+    drop = replace(VEIN, neural=True, middle=0.5, dense_end=0.73, off_bone_mm=4.0, to_bone_mm=3.0)
+    assert judged(drop, FAINT_CEMENT)
+    assert not judged(drop, FAINT_CEMENT, off_bone_mm=1.6)
+    assert not judged(drop, FAINT_CEMENT, dense_end=0.68)
+    assert not judged(drop, FAINT_CEMENT, spread=6.0)
+    assert not judged(drop, dense_end=0.5)  # contrast may be so dense where cement is far denser
+
+
 def test_what_goes_on_into_dense_bone_is_a_facet_that_a_mask_cuts_unless_it_touches_cement():
     drop = replace(VEIN, middle=0.8, dense_end=0.95, to_inner_mm=20.0, neural=True)
     assert judged(drop, FAINT_CEMENT)
