@@ -142,9 +142,13 @@ class PieceInScan:
 
     @property
     def beyond_bone(self) -> bool:
-        """Whether it is denser than bone in thick voxels, which take the middle of what is thin."""
-        least = self.criteria.thick_beyond_bone * self.scan.cortex
-        return self.scan.thick and self.plainly_denser and self.piece.dense_end >= least
+        """Whether it is far denser than bone in thick voxels, which take the middle of what is thin."""
+        return self.scan.thick and self.far_denser_than_bone
+
+    @property
+    def far_denser_than_bone(self) -> bool:
+        """Whether it is denser than any bone at its dense end, however little dense for cement, as thin strands are."""
+        return self.plainly_denser and self.piece.dense_end >= self.criteria.far_beyond_bone * self.scan.cortex
 
     @property
     def no_denser_than_cement(self) -> bool:

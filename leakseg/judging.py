@@ -97,14 +97,17 @@ def _is_walled_in(it: PieceInScan) -> bool:
 
 
 def _is_bare_strand(it: PieceInScan) -> bool:
-    """However little denser than cortex, and even where the view cuts it off."""
+    """However little denser than cortex, and even where the view cuts it off; far denser, it may be blurred as well."""
     piece, criteria = it.piece, it.criteria
-    dense = piece.dense_end > max(it.scan.cortex, criteria.strand_core_share) and it.no_denser_than_cement
+    bare = (
+        piece.dense_end > max(it.scan.cortex, criteria.strand_core_share) and piece.spread <= criteria.bare_max_spread
+    )
+    far_denser = it.far_denser_than_bone and piece.spread <= criteria.max_spread
     follows = piece.off_bone_mm <= criteria.bare_off_mm
     return (
-        (dense and follows and it.within_reach and it.thin)
+        (bare or far_denser)
+        and (it.no_denser_than_cement and follows and it.within_reach and it.thin)
         and piece.rooted <= criteria.max_rooted
-        and piece.spread <= criteria.bare_max_spread
     )
 
 

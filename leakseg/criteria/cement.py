@@ -197,11 +197,11 @@ class CementCriteria:
     drop_core_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 15.0
     """Of a piece that hangs together with bone, a core in canal or foramina is at least so large in scans whose cement
     is hardly denser than cortex, and to its middle nearer to cement than to cortex."""
-    thick_beyond_bone: Annotated[
+    far_beyond_bone: Annotated[
         float, Gt(1), Unit("1"), Source("measured here: osteophytes of verse005 averaged to 3 mm, to 1.36")
     ] = 1.45
-    """With such thick voxels a detached piece is cement where its dense end is this many times as dense as cortex
-    (both over soft tissue), in scans whose cement is plainly denser than cortex: blur takes its median."""
+    """A strand, and with such thick voxels any detached piece, is cement where its dense end is this many times as
+    dense as cortex (both over soft tissue), in scans whose cement is plainly denser: blur takes its median."""
     max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
     """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0

@@ -99,7 +99,7 @@ def test_a_long_strand_across_a_gap_is_a_vein_however_much_it_holds_and_a_lump_i
     vein = replace(VEIN, size_mm3=293.0, middle=0.47, dense_end=0.69, to_inner_mm=4.0, section_mm2=6.2)
     assert judged(vein)
     assert not judged(vein, section_mm2=14.0)
-    assert not judged(vein, dense_end=0.65)  # nearer to cortex than to cement: a spur
+    assert not judged(vein, dense_end=0.48)  # hardly denser than cortex: a spur
     assert judged(vein, FAINT_CEMENT, dense_end=0.9)
     assert not judged(vein, FAINT_CEMENT, dense_end=0.8)
 
@@ -272,6 +272,18 @@ def test_a_bare_strand_along_the_bone_is_a_vein_though_hardly_denser_than_cortex
     assert not judged(vein, FAINT_CEMENT, flat=0.3)
     rim = replace(vein, middle=0.45, dense_end=0.55, size_mm3=40.0)  # of bone, where a mask of 3 mm voxels ends
     assert not judged(rim, replace(FINE, cortex=0.47, cortex_edge=0.735))
+
+
+def test_a_thin_strand_far_denser_than_any_bone_is_a_vein_however_blurred():
+    """Beside cement of 2,900 HU a thin vein of 1,400 HU is faint, and twice as dense as cortex."""
+    dense = replace(FINE, cortex=0.26, cortex_edge=0.63)
+    vein = replace(VEIN, size_mm3=59.0, middle=0.42, dense_end=0.49, spread=1.7, section_mm2=2.8, off_bone_mm=2.0)
+    assert judged(vein, dense)
+    assert not judged(vein, dense, dense_end=0.36)  # as spurs are
+    assert not judged(vein, dense, flat=0.23)
+    assert not judged(vein, dense, section_mm2=14.0)
+    assert not judged(vein, dense, off_bone_mm=4.8)
+    assert not judged(vein, dense, spread=3.5)
 
 
 def test_what_is_walled_in_by_bone_counts_where_no_bone_is_as_dense():
