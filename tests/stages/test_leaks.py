@@ -277,10 +277,12 @@ def test_a_vein_that_crosses_a_rib_without_a_mask_is_found_and_the_rib_is_not(sp
 
 def test_a_faint_strand_on_the_bone_is_a_vein_where_a_channel_leads_to_it(spine):
     edge = spine.body_half_width_mm
-    vein = spine.box((edge, edge + 2), (WALL_Y - 28, WALL_Y - 8), (z(spine) - 1, z(spine) + 1)), 1150
+    vein = spine.box((edge, edge + 2), (WALL_Y - 28, WALL_Y - 8), (z(spine) - 1, z(spine) + 1)), 950
     channel = spine.box((6, edge - 1), (WALL_Y - 17, WALL_Y - 15), (z(spine) - 1, z(spine) + 1)), 800
     fill = spine.fill("L3", 8.0)
     assert run(spine, fill, other=(vein,)).leaks == ()
+    (plain,) = run(spine, fill, other=((vein[0], 1150),)).leaks  # denser than any bone
+    assert plain.type == LeakType.VENOUS
     (leak,) = run(spine, fill, other=(channel, vein)).leaks
     assert (leak.type, leak.route, leak.side) == (LeakType.VENOUS, LeakRoute.SEGMENTAL, Side.LEFT)
 
