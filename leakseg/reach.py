@@ -138,11 +138,11 @@ def connected_pieces(mask: NDArray[np.bool_ | np.uint8]) -> NDArray[np.unsignedi
 
 def boxes_of(pieces: NDArray[np.integer[Any]], mask: NDArray[np.bool_]) -> list[Window]:
     """The blocks that the pieces of a mask fill, from number 1 on; quick where the mask has few voxels."""
-    flat = np.flatnonzero(mask)
-    numbers = pieces.ravel()[flat]
+    index = np.unravel_index(np.flatnonzero(mask), mask.shape)
+    numbers = pieces[index]
     count = int(numbers.max(initial=0)) + 1
     low, high = np.full((3, count), np.iinfo(np.int64).max), np.full((3, count), -1)
-    for axis, places in enumerate(np.unravel_index(flat, mask.shape)):
+    for axis, places in enumerate(index):
         np.minimum.at(low[axis], numbers, places)
         np.maximum.at(high[axis], numbers, places)
     return [

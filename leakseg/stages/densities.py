@@ -212,8 +212,8 @@ def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCrite
 
 
 def _by_level(bony: _Bone, where: Bits) -> list[NDArray[Any]]:
-    index = where.index()
-    values, levels = bony.hu[index], bony.vertebrae[index]
+    there = where.mask()
+    values, levels = bony.hu[there], bony.vertebrae[there]
     return [values[levels == level] for level in np.unique(levels)]
 
 
@@ -221,7 +221,7 @@ def _cortex_hu(bony: _Bone, seeds: NDArray[np.bool_], criteria: CementCriteria) 
     """Density of dense cortex: from the vertebra whose rim is least touched by cement; screws are no cortex."""
     rim = bony.bits - bony.deeper(criteria.rim_mm)
     clear = rim - bony.metal
-    index = (clear if clear.any() else rim).index()
-    owner, values = bony.vertebrae[index], bony.hu[index]
+    there = (clear if clear.any() else rim).mask()
+    owner, values = bony.vertebrae[there], bony.hu[there]
     untreated = ~np.isin(owner, np.unique(bony.vertebrae[seeds]))
     return float(np.percentile(values[untreated] if untreated.any() else values, criteria.cortex_percentile))
