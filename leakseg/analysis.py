@@ -125,8 +125,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
         Where the masks show no vertebra or no canal.
     """
     masks, smoothed = coarse.smooth_coarse_masks(volume, masks, criteria.spine)
-    masks, thinned = width.thin_wide_masks(volume, masks, criteria.outline)
-    masks, widened = width.widen_narrow_masks(volume, masks, criteria.outline)
+    masks, resized = width.bring_to_bone(volume, masks, criteria.outline)
     masks, renamed = mixed.unmix_neighbours(masks, criteria.spine)
     hollow = masks
     masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
@@ -145,7 +144,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     found = find_cement(volume, masks, anatomy, read, criteria)
     inside_mm3 = levels.cement_by_level(found, masks)
     empty = repair.doubt_empty_cavities(hollow, whole, inside_mm3, criteria.spine)
-    mends = (*smoothed, *thinned, *widened, *renamed, *repairs, *open_holes, *freed, *rebuilt)
+    mends = (*smoothed, *resized, *renamed, *repairs, *open_holes, *freed, *rebuilt)
     return TracedCement(masks, anatomy, found, (*mends, *empty))
 
 

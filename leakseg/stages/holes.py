@@ -95,6 +95,8 @@ def _enclosed(
     """
     not_closed, opened = np.zeros(len(index)), np.zeros(len(index))
     for line in _lines_of_sight() / np.array(spacing_mm):
+        if not len(index):
+            break
         ahead, behind = (_meets(own, index, way) for way in (line, -line))
         not_closed += ~(ahead & behind)
         opened += ~(ahead | behind)

@@ -208,7 +208,7 @@ def _foramen_nodes(
         return None
     lattice, bone, posterior_wall = bony.lattice, bony.bone, bony.posterior_wall_u_mm
     u, v = lattice.sections()
-    u, across = u[0], (sign * v)[0]
+    u, across = u[0], (sign * v)[0, 0]
     nodes = np.zeros(front.shape, bool)
     first, last = int(np.ceil(below.s_top_mm)), int(np.floor(above.s_bottom_mm))
     play = int(criteria.foramen_play_mm / lattice.step_mm)
@@ -216,13 +216,12 @@ def _foramen_nodes(
         share = np.clip((row - below.s_top_mm) / (above.s_bottom_mm - below.s_top_mm), 0.0, 1.0)
         medial = below.medial_mm + share * (above.medial_mm - below.medial_mm)
         lateral = below.lateral_mm + share * (above.lateral_mm - below.lateral_mm)
-        columns = np.flatnonzero((across[0] >= medial - 0.5) & (across[0] <= lateral + 0.5))
-        section = _behind_front(front[row - rows.start], u[:, 0], columns, float(posterior_wall[row]))
-        for column, start in zip(columns, section, strict=True):
-            behind = (u[:, 0] > start) & (u[:, 0] <= posterior_wall[row] + criteria.foramen_depth_mm)
-            facet = np.flatnonzero(behind & (bone[row, :, column] > 0) & (u[:, 0] > posterior_wall[row] + 3.0))
-            stop = u[facet[0], 0] if len(facet) else np.inf
-            nodes[row - rows.start, :, column] = behind & (u[:, 0] < stop)
+        columns, wall = (across >= medial - 0.5) & (across <= lateral + 0.5), float(posterior_wall[row])
+        start = _behind_front(front[row - rows.start][:, columns], u, wall)
+        behind = (u > start) & (u <= wall + criteria.foramen_depth_mm)
+        facet = behind & (bone[row][:, columns] > 0) & (u > wall + 3.0)
+        stop = np.where(facet.any(axis=0), u[facet.argmax(axis=0), 0], np.inf)
+        nodes[row - rows.start][:, columns] = behind & (u < stop)
     _drop_what_bone_parts(nodes, bone[rows] > 0, first - rows.start, last - rows.start)
     return nodes
 
@@ -240,15 +239,12 @@ def _drop_what_bone_parts(nodes: NDArray[np.bool_], bone: NDArray[np.bool_], fir
             nodes[row] &= nodes[row - step] & ~bone[row - step]
 
 
-def _behind_front(front: NDArray[np.bool_], u: FloatArray, columns: NDArray[Any], wall_u: float) -> FloatArray:
-    """For each column, u of the rear surface of body and disc, not farther forward than 12 mm before the wall."""
-    starts = np.full(len(columns), np.nan)
-    for number, column in enumerate(columns):
-        rear = np.flatnonzero(front[:, column] & (u <= wall_u + 1.0))
-        if len(rear):
-            starts[number] = u[rear[-1]]
-    known = np.isfinite(starts)
-    if not known.any():
-        return np.full(len(columns), wall_u)
-    starts = np.interp(np.arange(len(columns)), np.flatnonzero(known), starts[known])
+def _behind_front(front: NDArray[np.bool_], u: FloatArray, wall_u: float) -> FloatArray:
+    """For each column of ``(U, V)``, u ``(U, 1)`` of the rear surface of body and disc, not 12 mm before the wall."""
+    before = front & (u <= wall_u + 1.0)
+    known = np.flatnonzero(before.any(axis=0))
+    if not len(known):
+        return np.full(front.shape[1], wall_u)
+    rear = len(u) - 1 - before[::-1].argmax(axis=0)
+    starts = np.interp(np.arange(front.shape[1]), known, u[rear[known], 0])
     return np.asarray(np.clip(starts, wall_u - 12.0, wall_u + 1.0), dtype=np.float64)

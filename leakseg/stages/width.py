@@ -8,7 +8,8 @@ outside.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,34 +21,60 @@ from leakseg.balls import grown_bits, worn_bits
 from leakseg.bits import Bits
 from leakseg.criteria import OutlineCriteria
 from leakseg.findings import QualityNote
-from leakseg.reach import widened
+from leakseg.reach import Window, widened
 from leakseg.volume import Volume
 
 _MOST_LAYERS = 2
 
 
-def thin_wide_masks(
+@dataclass(frozen=True, eq=False)
+class _Bone:
+    """Bone in a block of the scan, and layer by layer what lies under its surface."""
+
+    hu: NDArray[Any]
+    bits: Bits
+
+    @cached_property
+    def under(self) -> _Bone:
+        """The bone without its outermost layer of voxels; what lies beyond the block counts as bone."""
+        return _Bone(self.hu, worn_bits(self.bits, 1.0, (1.0, 1.0, 1.0)))
+
+    @cached_property
+    def rim_hu(self) -> float:
+        """Median density of its outermost layer."""
+        return _median((self.bits - self.under.bits).values(self.hu))
+
+
+def bring_to_bone(
     volume: Volume, masks: SpineMasks, criteria: OutlineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
-    """The masks without the layers of voxels that lie outside the bone all round, and a note where there were any."""
+    """The masks without the layers of voxels that lie outside the bone all round, and with those that hold its cortex.
+
+    With a note where there were any of either.
+    """
     if masks.block is None:
         return masks, ()
-    box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm)
-    hu, bone = volume.hu[box], Bits.of(masks.vertebrae[box] > 0)
+    box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm, spare=_MOST_LAYERS + 1)
+    bone = _Bone(volume.hu[box], Bits.of(masks.vertebrae[box] > 0))
+    masks, bone, wide = _thin(masks, bone, box, criteria)
+    masks, narrow = _widen(masks, bone, box, criteria)
+    return masks, (*wide, *narrow)
+
+
+def _thin(
+    masks: SpineMasks, bone: _Bone, box: Window, criteria: OutlineCriteria
+) -> tuple[SpineMasks, _Bone, tuple[QualityNote, ...]]:
     soft_hu = criteria.soft_max_hu / 2
     layers = 0
     while layers < _MOST_LAYERS:
-        under = _without_layer(bone)
-        deeper = _without_layer(under)
-        rims = (bone - under, under - deeper, deeper - _without_layer(deeper))
-        outermost, *rest = (_median(rim.values(hu)) - soft_hu for rim in rims)
+        outermost, *rest = (one.rim_hu - soft_hu for one in (bone, bone.under, bone.under.under))
         if not outermost < criteria.wide_share * max(rest) > 0:
             break
-        bone, layers = under, layers + 1
+        bone, layers = bone.under, layers + 1
     if not layers:
-        return masks, ()
+        return masks, bone, ()
     vertebrae = masks.to_relabel()
-    vertebrae[box][~bone.mask()] = 0
+    vertebrae[box][~bone.bits.mask()] = 0
     note = QualityNote(
         "wide_masks_thinned",
         "info",
@@ -55,41 +82,30 @@ def thin_wide_masks(
         f"{'layer' if layers == 1 else 'layers'} of voxels, less than half as dense as those under them, counted as "
         "outside bone.",
     )
-    return replace(masks, vertebrae=vertebrae), (note,)
-
-
-def _without_layer(bone: Bits) -> Bits:
-    """Bone whose six neighbours are bone; what lies beyond the array counts as bone."""
-    return worn_bits(bone, 1.0, (1.0, 1.0, 1.0))
+    return replace(masks, vertebrae=vertebrae), bone, (note,)
 
 
 def _with_layer(bone: Bits) -> Bits:
     return grown_bits(bone, 1.0, (1.0, 1.0, 1.0))
 
 
-def widen_narrow_masks(
-    volume: Volume, masks: SpineMasks, criteria: OutlineCriteria
+def _widen(
+    masks: SpineMasks, bone: _Bone, box: Window, criteria: OutlineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
-    """The masks with the layers of voxels in which the cortex lies all round, and a note where there were any."""
-    if masks.block is None:
-        return masks, ()
-    box = widened(masks.block, masks.grid.shape, 0.0, masks.grid.spacing_mm, spare=_MOST_LAYERS + 1)
-    hu, labels = volume.hu[box], masks.vertebrae[box]
+    hu, labels = bone.hu, masks.vertebrae[box]
     canal = Bits.of(np.zeros(labels.shape, np.bool_) if masks.canal is None else masks.canal[box])
     by_canal = _with_layer(canal)
     soft_hu = criteria.soft_max_hu / 2
     layers = 0
     while layers < _MOST_LAYERS:
-        bone = Bits.of(labels > 0)
-        under = _without_layer(bone)
-        rim = [_median(layer.values(hu)) for layer in (bone - under, under - _without_layer(under))]
-        outside = _with_layer(bone) - bone - canal
+        rim_hu = max(bone.rim_hu, bone.under.rim_hu)
+        outside = _with_layer(bone.bits) - bone.bits - canal
         cortex_hu = _median((outside - by_canal).values(hu))
-        if not cortex_hu - soft_hu >= criteria.narrow_share * (max(rim) - soft_hu) > 0:
+        if not cortex_hu - soft_hu >= criteria.narrow_share * (rim_hu - soft_hu) > 0:
             break
         wider = ndimage.grey_dilation(labels, footprint=ndimage.generate_binary_structure(3, 1))
         labels = np.where(outside.mask() & (hu > criteria.soft_max_hu), wider, labels)
-        layers += 1
+        bone, layers = _Bone(hu, Bits.of(labels > 0)), layers + 1
     if not layers:
         return masks, ()
     vertebrae = masks.to_relabel()

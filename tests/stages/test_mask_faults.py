@@ -17,7 +17,7 @@ from leakseg.stages.coarse import smooth_coarse_masks
 from leakseg.stages.mixed import _contact_mm2, _touching_mm2, unmix_neighbours
 from leakseg.stages.outline import _drop_contradicted
 from leakseg.stages.repair import fill_cavities
-from leakseg.stages.width import thin_wide_masks
+from leakseg.stages.width import bring_to_bone
 from leakseg.volume import Volume
 
 WALL_Y = -8.0
@@ -182,10 +182,10 @@ def test_wide_masks_are_thinned_where_blur_spreads_the_cortex_over_their_rim(spi
     rim = reach[0] == 1.0
     assert np.median(blurred.hu[rim]) > 140  # no soft tissue
     wide = np.where(reach[0] <= 1.0, masks.vertebrae[tuple(reach[1])], 0).astype(np.uint8)
-    thinned, notes = thin_wide_masks(blurred, SpineMasks(spine.grid, wide, canal=masks.canal), Criteria().outline)
+    thinned, notes = bring_to_bone(blurred, SpineMasks(spine.grid, wide, canal=masks.canal), Criteria().outline)
     assert [note.code for note in notes] == ["wide_masks_thinned"]
     assert (thinned.vertebrae != masks.vertebrae).sum() < 0.1 * (wide != masks.vertebrae).sum()
-    assert thin_wide_masks(blurred, masks, Criteria().outline)[1] == ()
+    assert bring_to_bone(blurred, masks, Criteria().outline)[1] == ()
 
 
 def test_bone_beside_cement_in_two_neighbours_is_like_each_others(spine):
