@@ -127,6 +127,11 @@ class Look:
         return float(clear * self.scene.densities.grid.voxel_volume_mm3) >= self.criteria.min_over_halo_mm3
 
     @cached_property
+    def inner_rim(self) -> Any:
+        """The rim of inner cement, to ask for the nearest of its points (mm)."""
+        return _rim_of(self.inner, self.scene.spacing_mm)
+
+    @cached_property
     def _beside_inner(self) -> NDArray[np.bool_]:
         return grown(self.inner, 3)
 
@@ -192,13 +197,13 @@ class _SeenPiece:
 
     @cached_property
     def to_inner_mm(self) -> float:
-        return _distance_mm(self._index, self.look.inner, self.look.scene.spacing_mm)
+        return self._away_mm(self.look.inner_rim)
 
     @cached_property
     def to_channel_mm(self) -> float:
         if self.to_inner_mm <= self.look.yardstick.touching_mm:
             return math.inf
-        return _distance_mm(self._index, self.look.channels, self.look.scene.spacing_mm)
+        return self._away_mm(_rim_of(self.look.channels, self.look.scene.spacing_mm))
 
     @cached_property
     def to_bone_mm(self) -> float:
@@ -245,6 +250,11 @@ class _SeenPiece:
     def section_mm2(self) -> float:
         return self.size_mm3 / _length_mm(self._index, self.look.scene.spacing_mm)
 
+    def _away_mm(self, rim: Any) -> float:
+        """Shortest way from any of its voxels to the surface of what has that rim."""
+        spacing_mm = self.look.scene.spacing_mm
+        return float(max(rim.query(self._index * np.array(spacing_mm))[0].min() - half_voxel_mm(spacing_mm), 0.0))
+
     @cached_property
     def _index(self) -> NDArray[np.int64]:
         return np.asarray(np.argwhere(self.matter.own) + start_of(self.matter.block))
@@ -282,12 +292,12 @@ def between_bones(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.bool_]:
     return np.asarray(canal | ((place == Place.FORAMEN) & np.isin(gap, closed)))
 
 
-def rim_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """``(N, 3)`` voxels of a mask with a neighbour outside it: the nearest to whatever lies outside."""
+def _rim_of(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> Any:
+    """A tree of a mask's voxels with a neighbour outside it, in mm: the nearest to whatever lies outside."""
     box = bounding_box(mask, 1)
     assert box is not None
     own = mask[box]
-    return np.asarray(voxels_of(own & ~ndimage.binary_erosion(own)) + start_of(box))
+    return spatial.cKDTree((voxels_of(own & ~ndimage.binary_erosion(own)) + start_of(box)) * np.array(spacing_mm))
 
 
 def _flatness(index: NDArray[np.int64], spacing_mm: tuple[float, float, float], reach_mm: float) -> float:
@@ -307,10 +317,3 @@ def _length_mm(index: NDArray[np.int64], spacing_mm: tuple[float, float, float])
     points = index * np.array(spacing_mm)
     end = points[np.square(points - points.mean(axis=0)).sum(axis=1).argmax()]
     return float(np.sqrt(np.square(points - end).sum(axis=1).max()) + min(spacing_mm))
-
-
-def _distance_mm(index: NDArray[np.int64], mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> float:
-    """Shortest way from any of the voxels to the mask's surface."""
-    scale = np.array(spacing_mm)
-    nearest = spatial.cKDTree(rim_of(mask) * scale).query(index * scale)[0].min()
-    return float(max(nearest - 0.5 * float(np.prod(spacing_mm)) ** (1 / 3), 0.0))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, spatial
+from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
@@ -23,7 +23,7 @@ from leakseg.judging import (
     is_dense_as_cement,
     looks_like_cement,
 )
-from leakseg.looking import DENSE_END_PERCENTILE, LEAST_MM3, Look, Matter, Scene, rim_of
+from leakseg.looking import DENSE_END_PERCENTILE, LEAST_MM3, Look, Matter, Scene
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import (
     Window,
@@ -77,7 +77,7 @@ def find_leaked_cement(
     doubted: list[_Doubted] = []
     look = Look(scene, inner, spine, criteria, yardstick, canal_hang_share, coarse, stands_out_mm)
     thin_share = min(criteria.strand_share, yardstick.cortex) if yardstick.thick else criteria.strand_share
-    for room, loose in _loose_pieces(scene, inner, spine, canal_hang_share, thin_share, criteria):
+    for room, loose in _loose_pieces(look, thin_share):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         halo = cut_out(*scene.halo, room)
@@ -202,20 +202,14 @@ def _canal_hang_share(scene: Scene, spine: SpineAnatomy, criteria: CementCriteri
     return max(criteria.hang_share, filled + criteria.hang_over_canal)
 
 
-def _loose_pieces(
-    scene: Scene,
-    inner: NDArray[np.bool_],
-    spine: SpineAnatomy,
-    canal_share: float,
-    thin_share: float,
-    criteria: CementCriteria,
-) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
+def _loose_pieces(look: Look, thin_share: float) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
     """Rooms with room to the bone that counts, and in each a piece outside bone that a strand may be part of.
 
     In the canal, up to ``canal_share`` is what fills the canal: contrast round the cord joins no pieces to one.
     """
+    scene, criteria, canal_share = look.scene, look.criteria, look.canal_hang_share
     reach_mm, spacing = criteria.detached_reach_canal_mm, scene.spacing_mm
-    around = window_round(inner, reach_mm + max(spacing), spacing)
+    around = window_round(look.inner, reach_mm + max(spacing), spacing)
     if around is None:
         return
     edge = scene.densities.edge(scene.densities.soft, thin_share)
@@ -225,24 +219,21 @@ def _loose_pieces(
     if canal_share > thin_share:
         faint = voxels_of(loose & (scene.share(around) <= canal_share))
         at = scene.densities.grid.to_patient(faint + start_of(around))
-        fills = spine.lattice.lookup(spine.canal, spine.axis.to_canal(at))
+        fills = look.spine.lattice.lookup(look.spine.canal, look.spine.axis.to_canal(at))
         loose[tuple(faint[fills.astype(bool)].T)] = False
     pieces = cc3d.connected_components(loose, connectivity=26)
     sizes, least = np.bincount(pieces[loose]), LEAST_MM3 / scene.densities.grid.voxel_volume_mm3
     room_mm = criteria.detached_off_mm + 2 * max(spacing)
-    tree: Any = None
     for number, box in enumerate(boxes_of(pieces, loose), start=1):
         if sizes[number] < least:
             continue
         own = pieces[box] == number
         whole = within(box, around)
         own &= scene.share(whole) > thin_share
-        if tree is None:
-            tree = spatial.cKDTree(rim_of(inner) * np.array(spacing))
         index = np.argwhere(own)
         points = (index + start_of(whole)) * np.array(spacing)
         half_voxel = 0.5 * float(np.prod(spacing)) ** (1 / 3)
-        far = tree.query(points, distance_upper_bound=reach_mm + half_voxel + 1e-4)[0] - half_voxel > reach_mm
+        far = look.inner_rim.query(points, distance_upper_bound=reach_mm + half_voxel + 1e-4)[0] - half_voxel > reach_mm
         own[tuple(index[far].T)] = False
         room = widened(whole, scene.hu.shape, room_mm, spacing)
         piece = cut_out(own, whole, room)

@@ -73,8 +73,9 @@ def free_swallowed_cement(
     suv = spine.axis.to_canal(densities.grid.to_patient(index))
     rebuilt = _rebuild(suv, densities, spine, criteria)
     surfaces = _carried_surfaces(labels, cement, densities.grid, criteria)
-    beyond = _beyond_all(index, labels, rebuilt, densities.grid, criteria.likeness_play_mm)
-    height, away = _carried(index, labels, surfaces, densities.grid, rebuilt)
+    owner = labels[tuple(index.T)]
+    beyond = _beyond_all(suv, owner, rebuilt, criteria.likeness_play_mm)
+    height, away = _carried(index, suv, owner, surfaces, rebuilt)
     half_mm = max(densities.grid.spacing_mm) / 2
     play_mm = max(criteria.carried_beyond_mm, half_mm) + criteria.carried_play_share * away
     least_mm = max(criteria.swallowed_beyond_mm, half_mm + spine.lattice.step_mm / 2)
@@ -86,8 +87,9 @@ def free_swallowed_cement(
     if not seeds.any():
         return masks, ()
     around = voxels_of(near(cement, criteria.swallowed_margin_mm, densities.grid.spacing_mm) & (labels > 0))
-    beyond = _beyond_all(around, labels, rebuilt, densities.grid, 0.0)
-    beyond = np.maximum(beyond, _carried(around, labels, surfaces, densities.grid, rebuilt)[0])
+    suv, owner = spine.axis.to_canal(densities.grid.to_patient(around)), labels[tuple(around.T)]
+    beyond = _beyond_all(suv, owner, rebuilt, 0.0)
+    beyond = np.maximum(beyond, _carried(around, suv, owner, surfaces, rebuilt)[0])
     out = np.full(labels.shape, -np.inf, np.float32)
     out[tuple(around.T)] = beyond
     loose = out >= criteria.freed_beyond_mm
@@ -144,9 +146,9 @@ def _carried_surfaces(
 
 def _carried(
     index: NDArray[np.int64],
-    labels: NDArray[np.uint8],
+    suv: FloatArray,
+    owner: NDArray[np.uint8],
     surfaces: dict[int, tuple[NDArray[np.int64], CarriedSurface]],
-    grid: Grid,
     rebuilt: _Rebuilt,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far voxels inside the masks lie outside the surface carried over, and how far from trusted surface.
@@ -155,9 +157,7 @@ def _carried(
     pedicles is too narrow to tell a flat wall from a round one.
     """
     height, away = np.full(len(index), -np.inf, np.float32), np.full(len(index), np.inf, np.float32)
-    owner = labels[tuple(index.T)]
     spine, criteria = rebuilt.spine, rebuilt.criteria
-    suv = spine.axis.to_canal(grid.to_patient(index))
     rows = np.clip(np.rint(suv[:, 0]).astype(int), 0, len(spine.posterior_wall_u_mm) - 1)
     before_mm = spine.posterior_wall_u_mm[rows] - suv[:, 1]
     in_wall = (np.abs(suv[:, 2]) <= spine.canal_half_width_mm[rows]) & (
@@ -226,11 +226,9 @@ def _wet(
 
 
 def _beyond_all(
-    index: NDArray[np.int64], labels: NDArray[np.uint8], rebuilt: _Rebuilt, grid: Grid, arch_play_mm: float
+    suv: FloatArray, owner: NDArray[np.uint8], rebuilt: _Rebuilt, arch_play_mm: float
 ) -> NDArray[np.float32]:
     """How far voxels inside the masks lie beyond the rebuilt outline of the vertebra they are counted to, mm."""
-    suv = rebuilt.spine.axis.to_canal(grid.to_patient(index))
-    owner = labels[tuple(index.T)]
     beyond = rebuilt.spine.lattice.lookup(rebuilt.canal_depth_mm, suv)
     for number in np.unique(owner):
         own = owner == number

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from leakseg.anatomy import Place, SpineAnatomy
+from leakseg.balls import grown_by
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import INSIDE, OUTSIDE, CementMap, CementPart
@@ -112,7 +113,7 @@ def _joined(cement: CementMap, outside: NDArray[np.bool_], criteria: LeakCriteri
     join_mm = max(criteria.join_mm, *spacing_mm)
     box = widened(ndimage.find_objects(outside.astype(np.uint8))[0], outside.shape, 0.0, spacing_mm)
     own = outside[box]
-    near = edt.edt(~own, anisotropy=spacing_mm, black_border=False) <= max(join_mm / 2, 1e-6)
+    near = grown_by(own, join_mm / 2, spacing_mm)
     groups = cc3d.connected_components(near, connectivity=26).astype(np.int64)
     few = (np.bincount(groups[own]) <= criteria.trail_max_voxels)[groups] & near
     trail = few | ((cement.labels[box] == 0) & (cement.fraction[box] >= criteria.trail_fraction))
