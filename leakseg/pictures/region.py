@@ -87,7 +87,7 @@ def spine_region(result: CaseResult, margin_mm: float = MARGIN_MM) -> Region:
         findings.cement_labels.labels,
         findings.leak_labels.labels,
     )
-    boxes = [bounds(result.masks.vertebrae), bounds(findings.leak_labels.labels)]
+    boxes = [result.masks.block, bounds(findings.leak_labels.labels)]
     region = whole.crop(widened([box for box in boxes if box], whole.grid, margin_mm))
     if region.canal is not None or findings.anatomy is None:
         return region

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, spatial
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
-from leakseg.balls import worn_by
+from leakseg.balls import grown_by, worn_by
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
-from leakseg.geometry import Grid
+from leakseg.geometry import Grid, voxels_of
 from leakseg.reach import widened
 
 _SHARES = (1 / 3, 2 / 3, 1.0)
@@ -41,7 +42,7 @@ def unmix_neighbours(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineM
         own = labels == level.number
         touching = {other: labels == other.number for other in near_by}
         given = np.zeros(labels.shape, np.bool_)
-        for parted, left in _pieces(own, masks.grid, criteria):
+        for parted, left in _pieces(own, touching, masks.grid, criteria):
             piece = parted & ~given
             to_rest = _contact_mm2(piece, left & ~given, masks.grid)
             contacts = {other: _contact_mm2(piece, bone, masks.grid) for other, bone in touching.items()}
@@ -64,18 +65,19 @@ def unmix_neighbours(masks: SpineMasks, criteria: SpineCriteria) -> tuple[SpineM
 
 
 def _pieces(
-    own: NDArray[np.bool_], grid: Grid, criteria: SpineCriteria
+    own: NDArray[np.bool_], touching: dict[VertebraLevel, NDArray[np.bool_]], grid: Grid, criteria: SpineCriteria
 ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """The level's pieces without its largest, each with the rest of it, for thicker and thicker bridges cut."""
-    return [
-        pair
-        for share in _SHARES
-        for pair in _parted(own, worn_by(own, share * criteria.mixed_bridge_mm, grid.spacing_mm), grid, criteria)
-    ]
+    cut = (worn_by(own, share * criteria.mixed_bridge_mm, grid.spacing_mm) for share in _SHARES)
+    return [pair for core in cut for pair in _parted(own, core, touching, grid, criteria)]
 
 
 def _parted(
-    own: NDArray[np.bool_], core: NDArray[np.bool_], grid: Grid, criteria: SpineCriteria
+    own: NDArray[np.bool_],
+    core: NDArray[np.bool_],
+    touching: dict[VertebraLevel, NDArray[np.bool_]],
+    grid: Grid,
+    criteria: SpineCriteria,
 ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     cores = cc3d.connected_components(core, connectivity=6)
     sizes = np.bincount(cores.ravel()) * grid.voxel_volume_mm3
@@ -83,12 +85,37 @@ def _parted(
     if (sizes >= criteria.mixed_min_mm3).sum() < 2:
         return []
     cores[(sizes < criteria.mixed_min_mm3)[cores]] = 0
+    largest = int(np.argmax(sizes))
+    if _most_shared_mm2(own, cores, largest, touching, grid) < criteria.mixed_min_contact_mm2:
+        return []
     nearest = ndimage.distance_transform_edt(
         cores == 0, sampling=grid.spacing_mm, return_distances=False, return_indices=True
     )
     parts = np.where(own, cores[tuple(nearest)], 0)
-    largest = int(np.argmax(sizes))
     return [(parts == number, own & (parts != number)) for number in np.unique(parts) if number not in (0, largest)]
+
+
+def _most_shared_mm2(
+    own: NDArray[np.bool_],
+    cores: NDArray[np.integer[Any]],
+    largest: int,
+    touching: dict[VertebraLevel, NDArray[np.bool_]],
+    grid: Grid,
+) -> float:
+    """Area of the faces that pieces round the smaller cores share with one neighbour, at the most.
+
+    Told by the voxels beside the neighbours, which are few: to which core all others are nearest takes far longer.
+    """
+    scale, most = np.array(grid.spacing_mm), 0.0
+    rim = (cores > 0) & ~worn_by(cores > 0, 1.0, (1.0, 1.0, 1.0))
+    trees = [spatial.cKDTree(voxels_of(rim & part) * scale) for part in (cores == largest, cores != largest)]
+    for other in touching.values():
+        index = voxels_of(own & grown_by(other, 1.0, (1.0, 1.0, 1.0)))
+        to_largest, to_smaller = (tree.query(index * scale)[0] for tree in trees)
+        may_be = np.zeros_like(own)
+        may_be[tuple(index[to_smaller <= to_largest + scale.sum()].T)] = True  # a rim lies within its core
+        most = max(most, _contact_mm2(may_be, other, grid))
+    return most
 
 
 def _touching_mm2(masks: SpineMasks, one: VertebraLevel, other: VertebraLevel) -> float:
