@@ -14,7 +14,7 @@ from leakseg.geometry import Grid
 from leakseg.likeness import beyond_likeness, trusted_bone
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
-from leakseg.stages.mixed import _contact_mm2, _touching_mm2, unmix_neighbours
+from leakseg.stages.mixed import _contact_mm2, _most_shared_mm2, _touching_mm2, unmix_neighbours
 from leakseg.stages.outline import _drop_contradicted
 from leakseg.stages.repair import fill_cavities
 from leakseg.stages.width import bring_to_bone
@@ -300,6 +300,21 @@ def test_a_slab_under_its_neighbours_name_is_given_back(spine, giver, taker):
     assert (mended.vertebrae == true).all()
     assert (note.code, note.severity) == ("mask_piece_renamed", "warning")
     assert f"counted to {giver}" in note.message
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pieces_share_no_more_with_a_neighbour_than_is_told_before_they_are_made(seed):
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(30, 40, 50)), 2.5)
+    own, other = noise > 0, noise < -0.02
+    grid = Grid(own.shape, np.array([[0, 0, 0.6, 0], [0, 0.8, 0, 0], [1.5, 0, 0, 0], [0, 0, 0, 1.0]]))
+    cores, count = ndimage.label(noise > 0.08)
+    assert count > 3
+    largest = int(np.argmax(np.bincount(cores.ravel())[1:])) + 1
+    nearest = ndimage.distance_transform_edt(cores == 0, grid.spacing_mm, return_distances=False, return_indices=True)
+    parts = np.where(own, cores[tuple(nearest)], 0)
+    shared = [_contact_mm2(parts == number, other, grid) for number in range(1, count + 1) if number != largest]
+    told = _most_shared_mm2(own, cores, largest, {VertebraLevel.L3: other}, grid)
+    assert 0 < max(shared) <= told < _contact_mm2(own, other, grid)
 
 
 def test_true_masks_are_left_as_they_are(spine):
