@@ -27,6 +27,14 @@ CLEARLY_BETTER = 1.2
 """A way through contrast is believed where its reward is so many times that of the best way without."""
 RUN_MM, LONGEST_BRIDGE_MM = 24.0, 100.0
 GOOD_SCORE, POOR_SCORE = 0.3, -0.6
+STEEPEST_BRIDGE = 0.7
+"""Sideways, a share of the way up: a canal between two stretches of itself bends no more, not in a scoliosis of 70°."""
+MIDDLE_MM, ASIDE_COST, DEAREST_ASIDE = 30.0, 0.04, 2.0
+"""Farther from the middle of the patient each mm costs the second, up to the third: marrow of the hip and the thigh is
+dark and ringed by bone as well. Convention: the spine of a scoliosis stays within some 3 cm of there."""
+FLESH_HU, EDGE_SHARE = -250.0, 0.1
+"""Where the columns at both sides of the scan hold less flesh than this share of the fullest, all of the patient is in
+view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +73,7 @@ def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
 def _best_path(coarse: Block, reward: Image) -> Centreline | None:
     path = viterbi(reward, blocked=reward <= BLOCKED / 2)
     score = np.array([reward[z, y, x] for z, y, x in path])
-    kept = _best_run(np.maximum(score, -2.0), coarse.step_mm)
+    kept = _best_run(np.maximum(score, -2.0), path[:, 2] * coarse.step_mm, coarse.step_mm)
     if kept is None:
         return None
     path, score = path[kept], score[kept]
@@ -87,7 +95,7 @@ def canal_reward(coarse: Block, densities: Densities, tube: Block | None = None)
     near = (features.chords + features.near) / 2
     near = (near + uniform_filter1d(maximum_filter(near, (z16, 1, 1)), 3, axis=0)) / 2
     centred = uniform_filter1d(features.centring, z16, axis=0) * features.chords
-    front = _box_mean(np.clip(bright - soft, -100, 350), (32, 24, 22), -21, step)
+    front = _box_mean(np.clip(bright - soft, 0, 350), (32, 24, 22), -21, step)
     behind = _box_mean(np.clip(bright - soft - 60, 0, 300), (24, 16, 16), 18, step)
     plausible = (near > 0.6) & ~bone & (hu > soft - 200)
     if plausible.sum() < 50:
@@ -99,13 +107,30 @@ def canal_reward(coarse: Block, densities: Densities, tube: Block | None = None)
     reward = near + 0.4 * behind + 0.3 * features.behind + centred
     reward *= 0.3 + 0.7 * np.clip(front / 0.6, 0, 1)
     reward *= 0.5 + 0.5 * behind
-    reward += 0.4 * np.clip(front, -1, 1) - 1.8 * tone - 0.7
+    reward += 0.4 * np.clip(front, -1, 1) - 1.8 * tone - 0.7 - _cost_aside(coarse)[:, None]
     reward[bone | (hu < soft - 250)] = BLOCKED
     cement = maximum_filter(coarse.hu >= 1000, 3) & bone  # cement in the canal may be crossed
     reward[cement] = np.maximum(reward[cement], -0.5)
     out: Image = uniform_filter(reward, (1, 3, 3))
     out[bone & ~cement] = BLOCKED
     return out
+
+
+def _cost_aside(coarse: Block) -> Image:
+    """``(K, I)`` what lying far from the patient's middle costs; nothing where the patient's sides are nowhere in view.
+
+    Slices that cut off a side have their middle from those that do not.
+    """
+    flesh = (coarse.hu > FLESH_HU).sum(axis=1, dtype=np.float32)  # (K, I)
+    flesh = uniform_filter1d(flesh, max(1, round(MIDDLE_MM / coarse.step_mm)), axis=0, mode="nearest")
+    across = np.arange(flesh.shape[1], dtype=np.float32)
+    whole = np.flatnonzero(np.maximum(flesh[:, 0], flesh[:, -1]) < EDGE_SHARE * np.maximum(flesh.max(axis=1), 1))
+    if len(whole) == 0:
+        return np.zeros_like(flesh)
+    middle = (flesh * across).sum(axis=1) / np.maximum(flesh.sum(axis=1), 1)
+    middle = np.interp(np.arange(len(flesh)), whole, middle[whole])
+    aside_mm = np.abs(across - middle[:, None]) * coarse.step_mm
+    return np.clip(ASIDE_COST * (aside_mm - MIDDLE_MM), 0, DEAREST_ASIDE).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,12 +238,16 @@ def viterbi(reward: Image, *, blocked: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.array(path[::-1])
 
 
-def _best_run(score: FloatArray, step_mm: float) -> slice | None:
+def _best_run(score: FloatArray, x_mm: FloatArray, step_mm: float) -> slice | None:
     """The run of highest total score whose running mean stays high; None where there is none.
 
-    Two such runs are one where the way between them is not too poor or too long: a laminectomy.
+    Two such runs are one where the way between them is not too poor or too long, as at a laminectomy, and goes up
+    rather than sideways (``x_mm``): a steep one leads from the canal to the marrow of another bone.
     """
-    mean = uniform_filter1d(score, max(1, int(RUN_MM / step_mm)), mode="nearest")
+    size = max(1, int(RUN_MM / step_mm))
+    mean = uniform_filter1d(score, size, mode="nearest")
+    beyond = np.pad(x_mm, size // 2, mode="edge")
+    sideways = np.abs(beyond[2 * (size // 2) :] - beyond[: len(x_mm)]) / RUN_MM
     high = np.flatnonzero(mean > GOOD_SCORE)
     if len(high) == 0:
         return None
@@ -226,7 +255,8 @@ def _best_run(score: FloatArray, step_mm: float) -> slice | None:
     for position in high[1:]:
         start = runs[-1][1]
         near = (position - start) * step_mm <= LONGEST_BRIDGE_MM
-        if near and bool(np.all(mean[start:position] > POOR_SCORE)):
+        way = slice(start, position)
+        if near and bool(np.all(mean[way] > POOR_SCORE)) and bool(np.all(sideways[way] < STEEPEST_BRIDGE)):
             runs[-1][1] = int(position) + 1
         else:
             runs.append([int(position), int(position) + 1])

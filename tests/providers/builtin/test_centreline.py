@@ -1,0 +1,57 @@
+"""The canal's centreline: no marrow of another bone, which is dark and ringed by bone as well, is taken for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt
+
+from leakseg.nifti import read_image
+from leakseg.providers.builtin.centreline import canal_reward, find_centreline
+from leakseg.providers.builtin.densities import Densities, measure_densities
+from leakseg.providers.builtin.working import Block, resample
+
+TRUNK = Path(__file__).resolve().parents[3] / "../shared/data/totalsegmentator_ct"
+STEP_MM = 2.0
+SKELETON = (*range(25, 51), *range(75, 79), *range(92, 116))
+"""Vertebrae, sacrum, hips and thighs, ribs."""
+CORD = 79
+
+
+def tubes(left: int, right: int) -> Block:
+    """Slices of a patient 260 mm broad with a tube of bone in the middle and one 70 mm aside; columns cut to some."""
+    y, x = np.indices((90, 150))
+    section = np.where(np.hypot((y - 45) / 40, (x - 75) / 65) < 1, 40.0, -300.0)
+    for middle in (75, 40):
+        section[np.hypot(y - 50, x - middle) < 9] = 400
+        section[np.hypot(y - 50, x - middle) < 6] = 30
+    return Block(np.tile(section[:, left:right], (20, 1, 1)).astype(np.float32), np.zeros(3), STEP_MM)
+
+
+def test_a_tube_far_from_the_patients_middle_is_less_of_a_canal_where_the_middle_shows() -> None:
+    densities = Densities(40.0, 190.0)
+    whole, cut = canal_reward(tubes(0, 150), densities)[10, 50], canal_reward(tubes(15, 120), densities)[10, 50]
+    assert whole[75] == pytest.approx(whole[40] + 1.6, abs=0.3)
+    assert cut[75 - 15] == pytest.approx(cut[40 - 15], abs=0.3)
+
+
+@pytest.mark.skipif(not TRUNK.is_dir(), reason="the real scans of ../shared/data are not here")
+@pytest.mark.parametrize("marrow_hu", [60.0, 0.0, -40.0])
+def test_the_path_stays_in_the_canal_of_a_weak_skeleton(marrow_hu: float) -> None:
+    """All marrow in view so dense: that of hips and thighs is ringed by bone for longer than the canal."""
+    grid, hu = read_image(TRUNK / "ct.nii.gz")
+    _, parts = read_image(TRUNK / "seg_total_v2.nii.gz")
+    depth = distance_transform_edt(np.isin(parts, SKELETON), sampling=grid.spacing_mm) - grid.spacing_mm[0] / 2
+    weak = hu + np.clip((depth - 1.5) / 1.5, 0, 1) * (marrow_hu - np.median(hu[depth > 3]))
+    coarse = resample(weak.astype(np.float32), grid.spacing_mm, STEP_MM)
+    line = find_centreline(coarse, measure_densities(coarse.hu))
+    assert line is not None
+    cord = np.argwhere(parts == CORD) * np.array(grid.spacing_mm)
+    heights = np.unique(cord[:, 0])
+    centres = np.array([cord[cord[:, 0] == height].mean(axis=0) for height in heights])
+    at = [np.interp(heights, line.points_mm[:, 0], line.points_mm[:, axis]) for axis in (1, 2)]
+    off_mm = np.hypot(at[0] - centres[:, 1], at[1] - centres[:, 2])
+    assert np.mean(off_mm < 9) > 0.9
+    assert line.points_mm[0, 0] > 90  # nothing of the pelvis below the sacrum
