@@ -17,6 +17,9 @@ LEAST_HEIGHT = 0.85
 BODY_WIDTHS_MM, GREATEST_HEIGHT = (15.0, 20.0), (2.3, 1.65)
 """A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
 NEIGHBOUR_RATIO = 0.77
+CLEARER = 0.1
+"""A place within a level that looks more like a disc than both of its own, by this much, may be the disc they are not:
+in weak bone the middle of a body is dark between bright plates as well."""
 CRUSHED_HEIGHT, CRUSHED_RATIO = 0.6, 0.5
 """A level between foramina on both ends may be so low: no cut was put through the middle of a vertebra there."""
 TALLEST_PEDICLE_MM = 18
@@ -45,6 +48,8 @@ def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
         inner = slice(int(cuts.s_mm[number]) + CLOSE_MM, int(cuts.s_mm[number + 1]) - CLOSE_MM + 1)
         passed_over = (disc_in_open(signals)[inner] > 0.8) & (signals.pedicle[inner] < 0.35)
         trusted[number + 1] &= not passed_over.any()
+        at_cuts = signals.disc[cuts.s_mm[number : number + 2].astype(int)].max()
+        trusted[number + 1] &= signals.disc[inner].max(initial=0.0) < at_cuts + CLEARER
         if len(beside):
             trusted[number + 1] &= ratio <= gap / np.median(beside) <= 1 / NEIGHBOUR_RATIO
     return trusted

@@ -63,3 +63,9 @@ def test_a_crushed_vertebra_between_foramina_is_trusted_and_a_low_piece_without_
     discs = np.array([20.0, 50.0, 80.0, 99.0])
     assert all(trusted([1.0] * 4, discs_mm=discs, open_at=tuple(discs)))
     assert trusted([1.0] * 4, discs_mm=discs, open_at=(20.0, 50.0, 99.0)) == [True, True, True, False, True]
+
+
+def test_a_level_that_holds_a_clearer_disc_than_its_own_two_is_not_trusted() -> None:
+    """Cuts through the middle of weak bodies, whose dark marrow lies between bright plates."""
+    assert trusted([1.0, 0.7, 0.7, 1.0], dark_at=(65.0,)) == [True, True, False, True, True]
+    assert trusted([1.0, 0.7, 1.0, 1.0], dark_at=(65.0,)) == [True] * 5
