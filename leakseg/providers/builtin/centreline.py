@@ -29,6 +29,10 @@ RUN_MM, LONGEST_BRIDGE_MM = 24.0, 100.0
 GOOD_SCORE, POOR_SCORE = 0.3, -0.6
 STEEPEST_BRIDGE = 0.7
 """Sideways, a share of the way up: a canal between two stretches of itself bends no more, not in a scoliosis of 70°."""
+END_MM, STRAY_MM = (20.0, 50.0), (4.0, 8.0)
+"""The canal's line near its end is that of so far from there; what ends farther before it than the last has left the
+canal, from where it is farther than the third on. A canal along an arc of 100 mm radius, as few lordoses, ends 6 mm
+off."""
 MIDDLE_MM, ASIDE_COST, DEAREST_ASIDE = 30.0, 0.04, 2.0
 """Farther from the middle of the patient each mm costs the second, up to the third: marrow of the hip and the thigh is
 dark and ringed by bone as well. Convention: the spine of a scoliosis stays within some 3 cm of there."""
@@ -73,11 +77,33 @@ def find_centreline(coarse: Block, densities: Densities) -> Centreline | None:
 def _best_path(coarse: Block, reward: Image) -> Centreline | None:
     path = viterbi(reward, blocked=reward <= BLOCKED / 2)
     score = np.array([reward[z, y, x] for z, y, x in path])
-    kept = _best_run(np.maximum(score, -2.0), path[:, 2] * coarse.step_mm, coarse.step_mm)
+    kept = _best_run(np.maximum(score, -2.0), path[:, 2].astype(np.float64) * coarse.step_mm, coarse.step_mm)
     if kept is None:
         return None
     path, score = path[kept], score[kept]
-    return Centreline(coarse.origin_mm + path * coarse.step_mm, score)
+    points_mm = np.asarray(coarse.origin_mm + path * coarse.step_mm, dtype=np.float64)
+    return Centreline(_with_straight_ends(_with_straight_ends(points_mm)[::-1])[::-1], score)
+
+
+def _with_straight_ends(points_mm: FloatArray) -> FloatArray:
+    """The path with its last points on the line of those before, where it turns forward farther than a canal bends.
+
+    Near the scan's end no endplate bars the way from the canal into a body of weak bone.
+    """
+    before_end_mm = np.abs(points_mm[-1, 0] - points_mm[:, 0])
+    fit = (before_end_mm >= END_MM[0]) & (before_end_mm <= END_MM[1])
+    if before_end_mm[0] < END_MM[1]:
+        return points_mm
+    line = np.polynomial.polynomial.polyfit(before_end_mm[fit], points_mm[fit, 1:], 1)
+    straight = np.polynomial.polynomial.polyval(before_end_mm, line).T
+    off_mm = straight[:, 0] - points_mm[:, 1]
+    last = before_end_mm < END_MM[0]
+    if off_mm[-1] < STRAY_MM[1]:
+        return points_mm
+    out = points_mm.copy()
+    from_here = np.flatnonzero(~last | (off_mm < STRAY_MM[0]))[-1] + 1
+    out[from_here:, 1:] = straight[from_here:]
+    return out
 
 
 def canal_reward(coarse: Block, densities: Densities, tube: Block | None = None) -> Image:
@@ -130,7 +156,7 @@ def _cost_aside(coarse: Block) -> Image:
     middle = (flesh * across).sum(axis=1) / np.maximum(flesh.sum(axis=1), 1)
     middle = np.interp(np.arange(len(flesh)), whole, middle[whole])
     aside_mm = np.abs(across - middle[:, None]) * coarse.step_mm
-    return np.clip(ASIDE_COST * (aside_mm - MIDDLE_MM), 0, DEAREST_ASIDE).astype(np.float32)
+    return np.asarray(np.clip(ASIDE_COST * (aside_mm - MIDDLE_MM), 0, DEAREST_ASIDE), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

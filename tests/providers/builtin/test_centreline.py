@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 
 from leakseg.nifti import read_image
-from leakseg.providers.builtin.centreline import canal_reward, find_centreline
+from leakseg.providers.builtin.centreline import _with_straight_ends, canal_reward, find_centreline
 from leakseg.providers.builtin.densities import Densities, measure_densities
 from leakseg.providers.builtin.working import Block, resample
 
@@ -55,3 +55,13 @@ def test_the_path_stays_in_the_canal_of_a_weak_skeleton(marrow_hu: float) -> Non
     off_mm = np.hypot(at[0] - centres[:, 1], at[1] - centres[:, 2])
     assert np.mean(off_mm < 9) > 0.9
     assert line.points_mm[0, 0] > 90  # nothing of the pelvis below the sacrum
+
+
+def test_an_end_that_turns_into_a_body_goes_straight_on_and_one_that_bends_as_spines_do_is_left() -> None:
+    height = np.arange(0.0, 200.0, STEP_MM)
+    arc = np.stack([height, 60 + 100 - np.sqrt(100.0**2 - np.clip(height - 140, 0, None) ** 2), 0 * height], axis=1)
+    assert np.array_equal(_with_straight_ends(arc), arc)
+    for turn in (-1.0, 1.0):  # forward, into a body; backward, as the sacral canal does
+        astray = np.stack([height, 60 + turn * np.clip(height - 186, 0, None), 40 + 0 * height], axis=1)
+        mended = _with_straight_ends(astray)
+        assert np.ptp(mended[:, 1]) == pytest.approx(4 if turn < 0 else 12, abs=2)
