@@ -40,6 +40,8 @@ ABOVE_PEDICLES, EDGE_MM = 1.0, 5
 """In the chest a disc lies at the upper edge of the pedicles below it, so far from where the canal is closed and where
 it is open; elsewhere it is open on both hands, and this tells nothing. On thoracic_dicom with marrow of 0 HU and
 thin cortex, and in slices of 3 mm: 0.8 to 1.2 find 12 and 11 discs of 12, 0 finds 9 and 5."""
+DARK_HU = 30.0
+"""Above soft tissue: marrow less dense tells nothing of a body's width, but the cortex at its sides does."""
 UNSEEN_HU = -60.0
 PLATE_SHARE_OF_WIDTH, PLATE_MM = 0.3, (4.0, 7.0)
 """A disc's bright plates lie no farther from its middle than this share of half the body's width, within these bounds:
@@ -291,6 +293,10 @@ def _half_width(relative: NDArray[np.float32], straight: Straight, wall: Wall) -
     steepest = np.gradient(half, axis=1)[:, 8:42].argmin(axis=1) + 8
     falls = (half < 0.5 * inner)[:, 8:42]
     crossing = np.where(falls.any(axis=1), falls.argmax(axis=1) + 8, steepest)
+    peak = half[:, 8:42].max(axis=1, keepdims=True)
+    beyond = np.maximum.accumulate(half[:, 8:42] == peak, axis=1) & (half[:, 8:42] < 0.5 * peak)
+    shell = (inner[:, 0] < DARK_HU) & beyond.any(axis=1)
+    crossing = np.where(shell, beyond.argmax(axis=1) + 8, crossing)
     return np.asarray(gaussian_filter1d(np.clip(crossing, 9, 36).astype(float), 15, mode="nearest"), dtype=np.float64)
 
 

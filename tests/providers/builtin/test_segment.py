@@ -14,8 +14,10 @@ from leakseg.geometry import Grid
 from leakseg.phantom.jobs import make_cohort
 from leakseg.phantom.recipe import DrawRecipe, PhantomRecipe
 from leakseg.providers.builtin import BuiltinMasks, segment
-from leakseg.providers.builtin.frames import canal_field, make_frames, to_canal
-from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.frames import Straight, canal_field, make_frames, to_canal
+from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals
 from leakseg.providers.builtin.trust import trusted_levels
 from leakseg.providers.builtin.working import Block, without_padding
 from leakseg.volume import Volume
@@ -138,6 +140,17 @@ def test_in_the_chest_cuts_lie_above_the_pedicles_and_not_in_the_middle_of_weak_
     cuts = find_cuts(Signals(disc, np.zeros(160), closed, closed, np.full(160, 14.0)))
     assert np.abs(cuts.s_mm[:, None] - real).min(axis=1).max() <= 3
     assert len(cuts.s_mm) == len(real)
+
+
+@pytest.mark.parametrize("marrow_hu", [200.0, 90.0, 0.0, -40.0])
+def test_a_body_is_as_wide_as_its_cortex_however_dark_its_marrow(marrow_hu: float) -> None:
+    u_mm, v_mm = np.arange(-60.0, 10), np.arange(-50.0, 51)
+    hu = np.full((60, len(u_mm), len(v_mm)), 40, np.float32)
+    hu[:, 10:50, np.abs(v_mm) < 21] = 300
+    hu[:, 10:50, np.abs(v_mm) < 18] = marrow_hu
+    wall = Wall(np.linspace(0, 2 * np.pi, 72, endpoint=False), np.full((60, 72), 8.0), np.ones(60), np.ones(60))
+    signals = measure_signals(Straight(hu, u_mm, v_mm), wall, Densities(40.0, 200.0), np.zeros(hu.shape, bool))
+    assert signals.half_width_mm == pytest.approx(21, abs=2)
 
 
 def test_two_low_dark_bodies_are_not_one_though_their_disc_is_faint() -> None:
