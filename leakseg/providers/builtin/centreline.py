@@ -20,6 +20,9 @@ RAYS = 16
 RAY_MM = 26.0
 MIN_CHORD_MM, MAX_CHORD_MM, MAX_AP_CHORD_MM = 8.0, 34.0, 28.0
 NEAR_MM = 18.0
+DARKEST_HU = -40.0
+"""Above soft tissue: fat before the canal and marrow speak no more against a body than this. From 0, noise passes for
+bone."""
 BLOCKED = -30.0
 PLAIN_SHARE = 0.6
 """A canal found in this share of the slices needs no second look."""
@@ -121,7 +124,7 @@ def canal_reward(coarse: Block, densities: Densities, tube: Block | None = None)
     near = (features.chords + features.near) / 2
     near = (near + uniform_filter1d(maximum_filter(near, (z16, 1, 1)), 3, axis=0)) / 2
     centred = uniform_filter1d(features.centring, z16, axis=0) * features.chords
-    front = _box_mean(np.clip(bright - soft, 0, 350), (32, 24, 22), -21, step)
+    front = _box_mean(np.clip(bright - soft, DARKEST_HU, 350), (32, 24, 22), -21, step)
     behind = _box_mean(np.clip(bright - soft - 60, 0, 300), (24, 16, 16), 18, step)
     plausible = (near > 0.6) & ~bone & (hu > soft - 200)
     if plausible.sum() < 50:
