@@ -22,6 +22,8 @@ from leakseg.providers.builtin.landmarks import LEAST_RIB_MM, NO_HEAD, PLAIN_HEA
 RIB_MM, NO_RIB_MM = LEAST_RIB_MM, 31.0
 """Bone that reaches farther is a rib (remnants under 4 cm do not count); nearer, a transverse process."""
 HIGHEST, DOUBTFUL, GUESSED = 0.97, 0.5, 0.2
+SOME_HEAD, AS_HEADS = 0.08, 0.7
+"""Bone where a rib's head would lie may be one from the first on, and from this share of what the scan's heads have."""
 ALL_RIBS = 12
 """So many rib-bearing vertebrae one above the other tell their names by their count."""
 UPPER_CHEST = frozenset(VertebraLevel(f"T{number}") for number in range(1, 11))
@@ -68,7 +70,7 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
     doubts: tuple[str, ...] = ()
     if best.unusual and len(seen) > 1:
         doubts = (_unusual(best),)
-    elif seen and "sacrum" not in seen and _remnants(names, landmarks).any():
+    elif seen and "sacrum" not in seen and (_remnants(names, landmarks).any() or _heads_go_on(names, landmarks)):
         doubts = (_REMNANTS,)
     elif seen == ("first rib",) or (set(seen) == {"first rib", "skull"} and not _unbroken(names, trusted)):
         doubts = (_FIRST_RIB,)
@@ -182,6 +184,16 @@ def _remnants(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> 
     heads = np.all(landmarks.head >= PLAIN_HEAD, axis=1) & np.all(landmarks.rib_mm < RIB_MM, axis=1)
     end = np.array([name in {VertebraLevel.T12, VertebraLevel.T13, VertebraLevel.L1} for name in names])
     return np.asarray(heads & end)
+
+
+def _heads_go_on(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> bool:
+    """Whether L1 shows heads as the ribs' above it look: thick slices or noise may have broken its own ribs off."""
+    ribs = np.all(landmarks.rib_mm >= RIB_MM, axis=1)
+    heads = landmarks.head[ribs & ~np.isnan(landmarks.head).any(axis=1)]
+    if VertebraLevel.L1 not in names or not heads.size:
+        return False
+    least = max(SOME_HEAD, AS_HEADS * float(np.median(heads)))
+    return bool(np.all(landmarks.head[names.index(VertebraLevel.L1)] >= least))
 
 
 def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> tuple[str, ...]:

@@ -86,6 +86,18 @@ def test_heads_without_ribs_of_4_cm_are_remnants_and_doubted() -> None:
     assert "remnants" in found.doubts[0]
 
 
+def test_heads_as_those_of_the_ribs_above_make_the_last_rib_doubtful() -> None:
+    """Slices of 4.5 mm broke the ribs of T12 off after 2 cm; its heads were no fainter than those of T11 and T10."""
+    ribs, faint = [16.0, 16, 20, 62, 58], [0.0, 0, 0.17, 0.2, 0.17]
+    found = name_levels(landmarks(ribs, [0.0] * 5, faint), LUMBAR_MM[3:8])
+    assert max(found.confidence) < 0.7
+    assert "remnants" in found.doubts[0]
+    for other in ([0.0, 0, 0.06, 0.2, 0.17], [0.0, 0, 0.17, 0.6, 0.5]):
+        found = name_levels(landmarks(ribs, [0.0] * 5, other), LUMBAR_MM[3:8])
+        assert names(found) == ["L3", "L2", "L1", "T12", "T11"]
+        assert not found.doubts
+
+
 @pytest.mark.parametrize("at_the_edge", ["below", "above"])
 def test_ribs_beside_a_level_that_cannot_be_judged_are_neither_the_last_nor_the_first(at_the_edge: str) -> None:
     ribs = [NAN, 60, 60, 60] if at_the_edge == "below" else [60.0, 60, 60, NAN]
