@@ -213,7 +213,8 @@ def trunk() -> None:
     score("totalsegmentator_ct (model masks)", grid, hu, truth, truth == 79, TRUNK)
 
 
-def thorax() -> None:
+def thoracic() -> tuple[Grid, Any, float]:
+    """The thoracic scan's grid and HU (int16), head first, and how many seconds SimpleITK takes to read it."""
     import SimpleITK as sitk
 
     from leakseg.geometry import canonical
@@ -227,7 +228,11 @@ def thorax() -> None:
     affine[:3, :3] = (np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing()))[:, ::-1]
     affine[:3, 3] = image.GetOrigin()
     array = sitk.GetArrayFromImage(image).astype(np.int16)
-    grid, array = canonical(Grid(array.shape, affine), array)
+    return *canonical(Grid(array.shape, affine), array), reading
+
+
+def thorax() -> None:
+    grid, array, reading = thoracic()
     drawn, seconds = draw(grid, array)
     if drawn is None:
         print(f"{'thoracic_dicom':34s} refused")

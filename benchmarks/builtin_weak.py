@@ -16,12 +16,12 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from builtin_masks import DATA, draw
+from builtin_masks import DATA, draw, thoracic
 from builtin_variety import judge
 from changed_scans import Array, Case, body, lumbar, places, trunk, warped, windowed
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from leakseg.geometry import Grid, canonical
+from leakseg.geometry import Grid
 from leakseg.nifti import read_image
 
 SKELETON = (*range(25, 51), *range(75, 79), *range(92, 116))
@@ -32,16 +32,7 @@ MARROW_HU = (60.0, 30.0, 0.0, -20.0, -40.0)
 
 def thorax() -> Case:
     """The thoracic scan with the masks drawn on it unchanged."""
-    import SimpleITK as sitk
-
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(DATA / "thoracic_dicom")))
-    image = reader.Execute()
-    affine = np.eye(4)
-    affine[:3, :3] = (np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing()))[:, ::-1]
-    affine[:3, 3] = image.GetOrigin()
-    array = sitk.GetArrayFromImage(image).astype(np.int16)
-    grid, array = canonical(Grid(array.shape, affine), array)
+    grid, array, _ = thoracic()
     drawn, _ = draw(grid, array)
     assert drawn is not None
     assert drawn.masks.canal is not None
