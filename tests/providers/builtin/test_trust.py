@@ -19,6 +19,7 @@ def trusted(
     *,
     open_at: tuple[float, ...] = EVERYWHERE,
     dark_at: tuple[float, ...] = (),
+    dark: float = 1.0,
     discs_mm: FloatArray = DISCS_MM,
 ) -> list[bool]:
     """Of five levels of 30 mm: foramina where ``open_at``, and bands as dark as a disc at ``dark_at``."""
@@ -26,7 +27,7 @@ def trusted(
     away = np.min(np.abs(at[:, None] - np.array(open_at)), axis=1)
     closed = np.clip((away - 4) / 4, 0, 1)
     disc = np.zeros(LENGTH_MM)
-    for place, clear in (*zip(discs_mm, clearness, strict=True), *((dark, 1.0) for dark in dark_at)):
+    for place, clear in (*zip(discs_mm, clearness, strict=True), *((place, dark) for place in dark_at)):
         disc[int(place) - 2 : int(place) + 3] = clear
     signals = Signals(disc, np.zeros(LENGTH_MM), 0.3 * closed, closed, np.full(LENGTH_MM, 22.0))
     found = trusted_levels(Cuts(discs_mm, np.zeros(len(discs_mm)), np.array(clearness), 0.0), signals)
@@ -69,3 +70,13 @@ def test_a_level_that_holds_a_clearer_disc_than_its_own_two_is_not_trusted() -> 
     """Cuts through the middle of weak bodies, whose dark marrow lies between bright plates."""
     assert trusted([1.0, 0.7, 0.7, 1.0], dark_at=(65.0,)) == [True, True, False, True, True]
     assert trusted([1.0, 0.7, 1.0, 1.0], dark_at=(65.0,)) == [True] * 5
+
+
+@pytest.mark.parametrize(("height_mm", "told"), [(30.0, True), (37.0, False)])
+def test_a_level_higher_than_its_neighbours_with_half_a_disc_in_it_may_hold_a_vertebra_plana(
+    height_mm: float, told: bool
+) -> None:
+    discs = np.array([20.0, 50.0, 50.0 + height_mm, 80.0 + height_mm])
+    dark = 65.0
+    found = trusted([1.0] * 4, discs_mm=discs, open_at=(*discs, dark), dark_at=(dark,), dark=0.7)
+    assert found == [True, True, told, True, True]
