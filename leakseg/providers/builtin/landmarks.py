@@ -39,6 +39,9 @@ PLAIN_HEAD, NO_HEAD, HEAD_TO_ROOT_MM = 0.2, 0.05, 9.0
 is measured."""
 NOISY_SIGMAS = 3.5
 """Noise that so often reaches bone's rise passes for bone; what is interpolated from thick slices shows less of it."""
+SOME_HEAD, AS_HEADS, LEAST_PLAIN_RIBS = 0.08, 0.7, 2
+"""Bone where a rib's head would lie may be one from the first on, and is one from this share of what the heads of so
+many levels with plain ribs have."""
 LEAST_BOX_MM3 = 200.0
 RIB_ZONE, LEAST_RIB_MM = (0.4, 0.9), 38.0
 """Where in a level's height its rib leaves it: a level cut off there shows no rib shorter than this, and yet may bear
@@ -109,8 +112,9 @@ def measure_landmarks(
     beside = _Beside(block, suv, bone, wall, signals, bottoms, tops)
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
-    rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
     no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames)) for zone in (RIB_ZONE, WING.height))
+    head *= _dimmer(head[~no_rib & np.all(rib >= LEAST_RIB_MM, axis=1)])
+    rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
     rib[no_rib[:, None] & (rib < LEAST_RIB_MM)] = np.nan
     head[no_rib] = np.nan  # in part of its height a process looks like a head
     wing[no_wing[:, None] & (wing < SOME_WING)] = np.nan
@@ -122,6 +126,17 @@ def measure_landmarks(
     far = np.append(to_skull[1] + tops[0] - bottoms[0], to_skull[1:])  # the lowest level's lower disc is not in view
     head[_in_neck(far, rib)] = np.nan
     return Landmarks(rib, wing, head, to_skull)
+
+
+def _dimmer(heads: FloatArray) -> float:
+    """How many times less bone than usual a rib's head shows in this scan, from those of plain ribs ``(P, 2)``.
+
+    Thick slices and weak bone thin all of them alike: what has as much bone as most of these is a head, too.
+    """
+    seen = heads[~np.isnan(heads).any(axis=1)]
+    if len(seen) < LEAST_PLAIN_RIBS:
+        return 1.0
+    return max(1.0, PLAIN_HEAD / max(SOME_HEAD, AS_HEADS * float(np.median(seen))))
 
 
 def _in_neck(to_skull_mm: FloatArray, rib_mm: FloatArray) -> NDArray[np.bool_]:

@@ -17,13 +17,11 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.axis import axis_level
 from leakseg.providers.builtin.hypotheses import HYPOTHESES, Hypothesis, level_evidence, width_evidence
-from leakseg.providers.builtin.landmarks import LEAST_RIB_MM, NO_HEAD, PLAIN_HEAD, Landmarks
+from leakseg.providers.builtin.landmarks import AS_HEADS, LEAST_RIB_MM, NO_HEAD, PLAIN_HEAD, SOME_HEAD, Landmarks
 
 RIB_MM, NO_RIB_MM = LEAST_RIB_MM, 31.0
 """Bone that reaches farther is a rib (remnants under 4 cm do not count); nearer, a transverse process."""
 HIGHEST, DOUBTFUL, GUESSED = 0.97, 0.5, 0.2
-SOME_HEAD, AS_HEADS = 0.08, 0.7
-"""Bone where a rib's head would lie may be one from the first on, and from this share of what the scan's heads have."""
 ALL_RIBS = 12
 """So many rib-bearing vertebrae one above the other tell their names by their count."""
 UPPER_CHEST = frozenset(VertebraLevel(f"T{number}") for number in range(1, 11))

@@ -117,6 +117,17 @@ def test_a_head_beside_the_posterior_corner_is_told() -> None:
     assert list(right) == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("heads_mm", [3.0, 6.0])
+def test_heads_are_told_by_those_of_the_plain_ribs_however_thin_the_scan_shows_them(heads_mm: float) -> None:
+    """Slices of 4 mm and more thin them all; the last rib breaks off, and only its head is left."""
+    sides = [np.hypot(Z - z, Y + 9) < heads_mm for z in (48, 78, 108)]
+    heads = np.any(sides, axis=0) & (np.abs(X) > 22) & (np.abs(X) < 30)
+    ribs = bar(82) | bar(108)
+    found = measure(heads | ribs | np.flip(ribs, 2)).head
+    assert np.all(found[1:3] >= 0.2)
+    assert np.all(found[0] == 0)
+
+
 def test_the_sacrum_is_plain_by_broad_wings_unless_it_may_hold_a_lumbar_level_too() -> None:
     unseen = np.full((3, 2), np.nan)
     marks = Landmarks(unseen, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen, unseen[:, 0])
