@@ -17,10 +17,11 @@ LEAST_HEIGHT = 0.85
 BODY_WIDTHS_MM, GREATEST_HEIGHT = (15.0, 20.0), (2.3, 1.65)
 """A level with its disc, as a share of half its body's width, at the most: for narrow and for broad bodies."""
 NEIGHBOUR_RATIO = 0.77
-PASSED_OVER, PASSED_OVER_IN_TALL, TALL_RATIO = 0.8, 0.5, 1.15
-"""A place between foramina that looks so much like a disc is one that no cut was put through: the second in a level
-higher than its neighbours by the third, which may hold a vertebra plana too. On verse005 with a body 7 mm high between
-discs less than 13 mm apart, 0.72 at 1.28; whole levels of its plain scan show 0.33 at the most."""
+USUAL_TO_TALL, PASSED_OVER = (1.0, 1.15), (0.8, 0.5)
+"""A place between foramina that looks so much like a disc is one that no cut was put through, in a level as high as its
+neighbours and in one so much higher, which may hold a vertebra plana too. On verse005 with a body 5 to 7 mm high
+between discs too near together to be cut both: 0.69 at 1.14, 0.72 at 1.28; the plain scan's levels show 0.33 at the
+most."""
 CLEARER = 0.1
 """A place within a level that looks more like a disc than both of its own, by this much, may be the disc they are not:
 in weak bone the middle of a body is dark between bright plates as well."""
@@ -50,14 +51,13 @@ def trusted_levels(cuts: Cuts, signals: Signals) -> NDArray[np.bool_]:
         trusted[number + 1] &= least * width <= gap <= greatest * width
         trusted[number + 1] &= _one_row_of_pedicles(signals.pedicle, cuts.s_mm[number], cuts.s_mm[number + 1])
         inner = slice(int(cuts.s_mm[number]) + CLOSE_MM, int(cuts.s_mm[number + 1]) - CLOSE_MM + 1)
-        tall = len(beside) > 0 and gap > TALL_RATIO * float(np.median(beside))
-        looks_like = PASSED_OVER_IN_TALL if tall else PASSED_OVER
-        passed_over = (disc_in_open(signals)[inner] > looks_like) & (signals.pedicle[inner] < 0.35)
+        height = gap / float(np.median(beside)) if len(beside) else 1.0
+        like_disc = float(np.interp(height, USUAL_TO_TALL, PASSED_OVER))
+        passed_over = (disc_in_open(signals)[inner] > like_disc) & (signals.pedicle[inner] < 0.35)
         trusted[number + 1] &= not passed_over.any()
         at_cuts = signals.disc[cuts.s_mm[number : number + 2].astype(int)].max()
         trusted[number + 1] &= signals.disc[inner].max(initial=0.0) < at_cuts + CLEARER
-        if len(beside):
-            trusted[number + 1] &= ratio <= gap / np.median(beside) <= 1 / NEIGHBOUR_RATIO
+        trusted[number + 1] &= ratio <= height <= 1 / NEIGHBOUR_RATIO
     return trusted
 
 
