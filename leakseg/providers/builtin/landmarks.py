@@ -108,10 +108,10 @@ def measure_landmarks(
     tops = np.append(cuts.s_mm, cuts.s_mm[-1] + level_heights(cuts)[-1])
     bottoms = tops - level_heights(cuts)
     linked = _with_faint_links(block, bone, densities) & ~filled
-    rib = np.stack([_ribs(block, suv, linked, side, cuts, signals) for side in SIDES], axis=1)
     beside = _Beside(block, suv, bone, wall, signals, bottoms, tops)
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
+    rib = np.stack([_ribs(block, suv, linked, side, cuts, signals, head[:, n]) for n, side in enumerate(SIDES)], axis=1)
     no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames)) for zone in (RIB_ZONE, WING.height))
     head *= _dimmer(head[~no_rib & np.all(rib >= LEAST_RIB_MM, axis=1)])
     rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
@@ -129,10 +129,7 @@ def measure_landmarks(
 
 
 def _dimmer(heads: FloatArray) -> float:
-    """How many times less bone than usual a rib's head shows in this scan, from those of plain ribs ``(P, 2)``.
-
-    Thick slices and weak bone thin all of them alike: what has as much bone as most of these is a head, too.
-    """
+    """How many times less bone than usual plain ribs' heads ``(P, 2)`` show: thick slices, weak bone thin all alike."""
     seen = heads[~np.isnan(heads).any(axis=1)]
     if len(seen) < LEAST_PLAIN_RIBS:
         return 1.0
@@ -192,8 +189,13 @@ def _with_faint_links(block: Block, bone: NDArray[np.bool_], densities: Densitie
     return np.asarray(bone | (faint & near))
 
 
-def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cuts, signals: Signals) -> FloatArray:
-    """``(L,)`` how far, in mm, bone that starts beside each level reaches outward; NaN where one cannot tell."""
+def _ribs(
+    block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cuts, signals: Signals, head: FloatArray
+) -> FloatArray:
+    """``(L,)`` how far, in mm, bone that starts beside each level reaches outward; NaN where one cannot tell.
+
+    A transverse process that a rib from the level above touches on its way down has no ``head`` ``(L,)``.
+    """
     import cc3d
 
     lateral = side * suv[..., 2]
@@ -218,6 +220,7 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
         points = suv.reshape(-1, 3)
         height = group // per_section
         cut_off = height.min() <= 1 or height.max() >= block.hu.shape[0] - 2
+        touched = set()
         massive = len(group) * block.step_mm**3 > LARGEST_RIB_MM3
         for end in np.unique(ends[roots]):  # one root, one level: a drooping rib is not also the next level's
             at_root = roots[ends[roots] == end]
@@ -230,6 +233,7 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
             if beyond or at_root.max() // per_section >= block.hu.shape[0] - 2:
                 out[number] = np.nan  # it may as well come from the vertebra above, which is not in view
                 continue
+            touched.add(number)
             reach = np.linalg.norm(points[group] - root.mean(axis=0), axis=1).max() + 3  # from inside the root
             at_side = lateral.ravel()[group].max() > view_mm[number] - 1.5 * VIEW_STEP_MM
             gone = at_side and view_mm[number] < WIDE_VIEW_MM
@@ -237,6 +241,8 @@ def _ribs(block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cu
                 out[number] = np.nan
             elif not np.isnan(out[number]):
                 out[number] = np.inf if gone else max(out[number], float(reach))
+        if any(head[number] >= PLAIN_HEAD for number in touched):
+            out[[number for number in touched if head[number] < NO_HEAD]] = np.nan
     return out
 
 

@@ -77,6 +77,15 @@ def test_the_side_of_a_large_patients_body_is_no_rib_and_hides_none() -> None:
     assert np.delete(left, 2).max() < 31
 
 
+def test_a_transverse_process_that_the_rib_above_touches_is_no_rib() -> None:
+    """In thick slices a drooping twelfth rib and the process of L1 below it are one piece of bone."""
+    head = (np.hypot(Z - 78, Y + 9) < 6) & (X > 22) & (X < 30)
+    left, right = measure(head | bar(82, droop=1.5) | bar(50, to_mm=40.0)).rib_mm.T
+    assert left[2] > 38
+    assert np.isnan(left[1])
+    assert not np.isnan(right).any()
+
+
 def test_a_thin_rib_that_fades_between_slices_is_one_rib() -> None:
     rib = bar(82)
     gap = rib & (X > 36) & (X < 46)
