@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import AnatomyError, ConfigError, InputError
@@ -40,7 +40,7 @@ def masks_of_file(path: Path, scheme: Scheme | None, role: str | None) -> list[M
 def masks_of_folder(
     folder: Path, scan: ScanSource, scheme: Scheme | None
 ) -> tuple[list[MaskFile], tuple[QualityNote, ...]]:
-    """The case's masks in a folder given outright: by the case's path or id, else the folder's own files.
+    """The case's masks in a folder given outright: by the case's path or id, its folder's, else the folder's own files.
 
     Raises
     ------
@@ -54,6 +54,9 @@ def masks_of_folder(
         path = folder / f"{scan.case_id}{ending}"
         if path.is_file():
             return masks_of_file(path, scheme, None), ()
+    counterpart = folder / PurePosixPath(scan.relative_path).parent
+    if counterpart != folder and counterpart.is_dir() and _alone(scan):
+        return _case_folder(counterpart, scan, scheme, lone=False)
     return _case_folder(folder, scan, scheme, lone=False)
 
 
@@ -113,6 +116,15 @@ def with_names(path: Path, role: str, scheme: Scheme | None) -> list[MaskFile]:
     )
 
 
+def _alone(scan: ScanSource) -> bool:
+    """Whether a scan is an image and the only one in its folder: what bears the folder's name is then its own."""
+    if scan.kind == "dicom":
+        return False
+    own = own_files(scan)
+    images = (path for path in scan.folder.iterdir() if is_image_file(path) and role_of_file(path.name) is None)
+    return all(os.path.realpath(path) in own for path in images)
+
+
 def _case_folder(
     folder: Path, scan: ScanSource, scheme: Scheme | None, *, lone: bool
 ) -> tuple[list[MaskFile], tuple[QualityNote, ...]]:
@@ -130,8 +142,8 @@ def _case_folder(
     if lone and len(images) == 1:
         return with_names(images[0], VERTEBRAE, scheme), ()
     raise InputError(
-        "The masks folder holds nothing for this case: neither a folder by its path or case_id, nor <case_id>.nii.gz "
-        "(.nrrd, .dcm), nor files named by role (vertebrae..., canal..., vertebrae_L1...)."
+        "The masks folder holds nothing for this case: neither a folder by its path, its folder's or case_id, nor "
+        "<case_id>.nii.gz (.nrrd, .dcm), nor files named by role (vertebrae..., canal..., vertebrae_L1...)."
     )
 
 

@@ -76,6 +76,15 @@ def test_a_folder_for_many_is_looked_up_by_path_then_id_then_file(scan: ScanSour
     assert names(plan_masks([str(folder)], scan, "verse").files) == ["anything.nii.gz"]
 
 
+def test_a_folder_for_many_may_hold_one_for_the_folder_of_a_lone_image(scan: ScanSource, tmp_path: Path) -> None:
+    folder = tmp_path / "masks"
+    touch(folder / "case-a", "vertebrae.nii.gz", "canal.nii.gz")
+    assert plan_masks([str(folder)], scan, "verse").roles == ("canal", "vertebrae")
+    touch(scan.folder, "another.nii.gz")  # now that folder's name tells two scans
+    with pytest.raises(InputError, match="holds nothing for this case"):
+        plan_masks([str(folder)], scan, "verse")
+
+
 def test_another_cases_lone_file_is_not_taken(scan: ScanSource, tmp_path: Path) -> None:
     touch(tmp_path / "masks", "case-b.nii.gz")
     with pytest.raises(InputError, match="holds nothing for this case"):
