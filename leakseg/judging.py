@@ -64,6 +64,14 @@ def _hangs_on_cement_alone(it: PieceInScan) -> bool:
     return led and not piece.cut_off and piece.spread <= criteria.max_spread
 
 
+def _is_faint_away_from_bone(it: PieceInScan) -> bool:
+    """No nearer to cement than to cortex even at its dense end, most of it off the bone, and no needle's track."""
+    piece, criteria = it.piece, it.criteria
+    track = piece.behind and piece.flat <= criteria.strand_max_flat
+    away = not piece.neural and piece.off_bone_mm > criteria.away_mm
+    return away and not track and piece.dense_end < it.scan.cortex_edge
+
+
 def _touches(it: PieceInScan) -> bool:
     return it.touches
 
@@ -167,6 +175,12 @@ RULES = (
         _is_faint,
         _hangs_on_cement_alone,
         "Thick voxels blur strands all over: such a one hangs together with inner cement, and with nothing else.",
+    ),
+    Rule(
+        "away from bone",
+        _is_faint_away_from_bone,
+        _none,
+        "Bone's blur hides no density so far from it: ribs and bridging spurs lie there, however near inner cement.",
     ),
     Rule(
         "touches inner cement",

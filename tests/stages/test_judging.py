@@ -68,6 +68,16 @@ def test_thick_voxels_take_a_detached_strand_for_cement_where_no_bone_is_as_dens
     assert not judged(strand, replace(THICK, cortex_edge=0.85))
 
 
+def test_a_rib_or_a_bridging_spur_beside_inner_cement_is_none_however_much_thick_voxels_blur_it():
+    spur = replace(VEIN, size_mm3=279.0, middle=0.49, dense_end=0.63, to_inner_mm=3.5, to_bone_mm=1.5, off_bone_mm=5.5)
+    assert not judged(spur, THICK, flat=0.3)  # an osteophyte of verse005
+    assert not judged(spur, THICK, flat=0.35, off_bone_mm=14.8, to_channel_mm=7.5)  # a rib of thoracic_dicom
+    assert judged(spur, THICK, flat=0.3, off_bone_mm=3.4)  # blurred, but on the bone
+    assert judged(spur, THICK, flat=0.3, dense_end=0.8)  # nearer to cement than to cortex
+    assert judged(spur, THICK, neural=True)
+    assert judged(spur, THICK, behind=True, flat=0.1)  # a needle's track
+
+
 def test_a_thick_piece_across_a_gap_counts_where_it_is_plainly_cement():
     lump = replace(VEIN, size_mm3=150.0, middle=0.6, dense_end=0.9, to_inner_mm=3.5, to_bone_mm=2.0)
     assert judged(lump)
