@@ -151,6 +151,11 @@ class PieceInScan:
         return self.plainly_denser and self.piece.dense_end >= self.criteria.far_beyond_bone * self.scan.cortex
 
     @property
+    def denser_than_any_bone(self) -> bool:
+        """Whether its dense end is denser than even spurs and facets are, wherever bone lies and goes on round it."""
+        return self.plainly_denser and self.piece.dense_end >= self.criteria.no_bone * self.scan.cortex
+
+    @property
     def no_denser_than_cement(self) -> bool:
         """Whether it is no denser than leaked cement may be, as clips and calcification are."""
         return self.piece.dense_end <= self.scan.densest

@@ -101,7 +101,8 @@ def _is_led_to_beyond_bone(it: PieceInScan) -> bool:
 
 def _is_walled_in(it: PieceInScan) -> bool:
     lump = it.nearer_to_its_middle and it.piece.size_mm3 > it.criteria.large_piece_mm3
-    return it.piece.walled > it.criteria.max_walled and not lump
+    dense = it.nearer_to_cement and it.denser_than_any_bone
+    return it.piece.walled > it.criteria.max_walled and not (lump or dense)
 
 
 def _is_bare_strand(it: PieceInScan) -> bool:
@@ -133,7 +134,7 @@ def _is_drop_between_bones(it: PieceInScan) -> bool:
     blurred = it.scan.thick and it.plainly_denser and piece.dense_end >= criteria.edge_share
     free = not it.plainly_denser and piece.dense_end > it.scan.cortex and piece.off_bone_mm > 2 * it.scan.root_mm
     dense = it.dense_as_a_drop or it.nearer_to_cement or blurred or free
-    apart = it.nearer_to_its_middle or piece.rooted <= criteria.max_rooted
+    apart = it.nearer_to_its_middle or it.denser_than_any_bone or piece.rooted <= criteria.max_rooted
     return dense and apart and piece.spread <= criteria.max_spread_neural
 
 
@@ -198,7 +199,7 @@ RULES = (
         "walled in",
         _is_walled_in,
         _none,
-        "What has bone round most of it is bone that a mask leaves out, but for a lump that no bone is as dense as.",
+        "What has bone round most of it is bone that a mask leaves out, unless no bone is as dense.",
     ),
     Rule(
         "led to",

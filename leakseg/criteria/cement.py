@@ -207,6 +207,11 @@ class CementCriteria:
     ] = 1.45
     """A strand, and with such thick voxels any detached piece, is cement where its dense end is this many times as
     dense as cortex (both over soft tissue), in scans whose cement is plainly denser: blur takes its median."""
+    no_bone: Annotated[
+        float, Gt(1), Unit("1"), Source("measured here: spurs of verse005 to 1.6, their cores of 8 to 16 mm3 to 2.2")
+    ] = 2.0
+    """No bone's dense end is this many times as dense as cortex (both over soft tissue), whatever bone surrounds a piece
+    or goes on from it."""
     max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
     """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0

@@ -36,6 +36,7 @@ class DensePiece:
 
 FINE = Yardstick(touching_mm=5.0, root_mm=1.5, thick=False, cortex=0.35, cortex_edge=0.675, densest=1.15)
 THICK = replace(FINE, touching_mm=8.1, root_mm=1.53, thick=True, cortex=0.4, cortex_edge=0.7)
+DENSE_BONE = replace(FINE, cortex=0.55, cortex_edge=0.775)
 FAINT_CEMENT = replace(FINE, cortex=0.7, cortex_edge=0.85)
 VEIN = DensePiece()
 
@@ -89,6 +90,16 @@ def test_a_sheet_before_the_bone_is_a_plaque_as_dense_as_it_may_be_and_one_on_th
     assert not is_core_of_cement(replace(patch, off_bone_mm=4.6), None, FINE, CementCriteria())
     assert is_core_of_cement(replace(patch, off_bone_mm=1.0), None, FINE, CementCriteria())
     assert is_core_of_cement(replace(patch, off_bone_mm=4.6, flat=0.2), None, FINE, CementCriteria())
+
+
+def test_what_no_bone_is_as_dense_as_is_cement_in_a_foramen_whatever_bone_lies_round_it():
+    scan = replace(THICK, cortex=0.17, cortex_edge=0.59)  # 2,900 HU in the 3 mm scan
+    drop = replace(VEIN, size_mm3=336.0, middle=0.42, dense_end=0.73, walled=0.53, to_inner_mm=26.0, behind=True)
+    assert judged(drop, scan)
+    assert not judged(drop, replace(scan, cortex=0.4, cortex_edge=0.7))  # a facet may be as dense
+    grown = replace(drop, size_mm3=180.0, middle=0.35, dense_end=0.57, walled=0.24, rooted=0.41, neural=True)
+    assert judged(grown, scan)
+    assert not judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65))
 
 
 def test_a_core_that_goes_on_from_inner_cement_may_be_denser_and_a_clip_apart_is_none():
@@ -173,9 +184,9 @@ def test_what_goes_on_into_dense_bone_is_a_facet_that_a_mask_cuts_unless_it_touc
 @pytest.mark.parametrize("neural", [True, False])
 def test_a_detached_piece_with_bone_round_most_of_it_is_bone_that_the_mask_leaves_out(neural):
     even = replace(VEIN, middle=0.85, dense_end=1.0, neural=neural)
-    assert judged(even)
-    assert not judged(even, walled=0.6)
-    assert judged(even, walled=0.6, to_inner_mm=1.0)
+    assert judged(even, DENSE_BONE)
+    assert not judged(even, DENSE_BONE, walled=0.6)
+    assert judged(even, DENSE_BONE, walled=0.6, to_inner_mm=1.0)
 
 
 def test_a_strand_that_a_channel_through_the_bone_leads_to_is_cement_where_it_is_denser_than_cortex():
@@ -215,8 +226,8 @@ def test_a_needles_track_lies_behind_the_pedicle_far_from_the_cement():
 
 def test_what_a_drop_nearer_to_cement_than_to_cortex_goes_on_into_is_no_bone():
     drop = replace(VEIN, middle=0.85, dense_end=1.0, to_inner_mm=14.0, neural=True, rooted=0.35)
-    assert judged(drop)
-    assert not judged(drop, middle=0.6)
+    assert judged(drop, DENSE_BONE)
+    assert not judged(drop, DENSE_BONE, middle=0.6)
 
 
 def test_a_strand_that_thick_voxels_blur_all_over_is_cement_where_it_hangs_on_cement_and_is_denser_than_cortex():
@@ -299,9 +310,9 @@ def test_a_thin_strand_far_denser_than_any_bone_is_a_vein_however_blurred():
 def test_what_is_walled_in_by_bone_counts_where_no_bone_is_as_dense():
     """A disc full of cement lies between two endplates; a facet that the masks leave out lies between two others."""
     lump = replace(VEIN, size_mm3=1000.0, middle=0.93, dense_end=1.0, spread=0.3, walled=0.55)
-    assert judged(lump)
-    assert not judged(lump, middle=0.6)
-    assert not judged(lump, size_mm3=90.0)
+    assert judged(lump, DENSE_BONE)
+    assert not judged(lump, DENSE_BONE, middle=0.6)
+    assert not judged(lump, DENSE_BONE, size_mm3=90.0)
     assert not judged(lump, FAINT_CEMENT)
 
 
@@ -368,7 +379,7 @@ def test_the_rule_that_decided_on_a_piece_is_told_by_name():
         return rule_for(PieceInScan(replace(VEIN, **other), scan, CementCriteria())).name
 
     assert rule(to_inner_mm=1.0) == "touches inner cement"
-    assert rule(walled=0.6) == "walled in"
+    assert rule(DENSE_BONE, walled=0.6) == "walled in"
     assert rule(to_channel_mm=3.0) == "led to"
     assert rule(neural=True) == "between bones"
     assert rule() == "beside bones"
