@@ -172,6 +172,13 @@ class PieceInScan:
         return self.piece.dense_end >= self.scan.cortex_edge and self.thin
 
     @property
+    def track(self) -> bool:
+        """Whether it is a round strand behind the posterior walls, as what a needle leaves behind the pedicle is."""
+        criteria, piece = self.criteria, self.piece
+        round_strand = piece.section_mm2 <= criteria.track_max_section_mm2 and piece.flat <= criteria.strand_max_flat
+        return piece.behind and not piece.neural and round_strand
+
+    @property
     def sheet(self) -> bool:
         """Whether it is a sheet, as a plaque in a vessel's wall is, and not so dense that it must be cement."""
         return self.piece.middle < self.criteria.detached_core_share and self.piece.flat > self.criteria.max_flat

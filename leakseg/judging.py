@@ -67,9 +67,8 @@ def _hangs_on_cement_alone(it: PieceInScan) -> bool:
 def _is_faint_away_from_bone(it: PieceInScan) -> bool:
     """No nearer to cement than to cortex even at its dense end, most of it off the bone, and no needle's track."""
     piece, criteria = it.piece, it.criteria
-    track = piece.behind and piece.flat <= criteria.strand_max_flat
     away = not piece.neural and piece.off_bone_mm > criteria.away_mm
-    return away and not track and piece.dense_end < it.scan.cortex_edge
+    return away and not it.track and piece.dense_end < it.scan.cortex_edge
 
 
 def _touches(it: PieceInScan) -> bool:
@@ -118,6 +117,14 @@ def _is_bare_strand(it: PieceInScan) -> bool:
         and (it.no_denser_than_cement and follows and it.within_reach and it.thin)
         and piece.rooted <= criteria.max_rooted
     )
+
+
+def _is_track_of_a_needle(it: PieceInScan) -> bool:
+    """From the bone on backward, denser than bone though blurred, and it ends: it goes on into no bone."""
+    piece, criteria = it.piece, it.criteria
+    starts = piece.to_bone_mm <= it.scan.root_mm and piece.rooted <= criteria.max_rooted
+    dense = piece.dense_end > criteria.beyond_bone * it.scan.cortex and it.no_denser_than_cement
+    return it.track and starts and dense and it.within_reach and piece.spread <= criteria.max_spread
 
 
 def _is_between_bones(it: PieceInScan) -> bool:
@@ -212,6 +219,12 @@ RULES = (
         _is_bare_strand,
         _any,
         "A thin round strand that follows the bone and goes on into nothing is a vein: ribs, spurs and vessels go on.",
+    ),
+    Rule(
+        "needle's track",
+        _is_track_of_a_needle,
+        _any,
+        "Behind the pedicles nothing but metal is as dense, a round strand and whole: ribs are thick, processes go on.",
     ),
     Rule(
         "between bones",
