@@ -248,17 +248,15 @@ def is_core_of_cement(core: DensePiece, whole: DensePiece | None, scan: Yardstic
     Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex. Where cement
     is not plainly denser than cortex, only a strand that goes on from inner cement, and in canal and foramina what is
     nearer to cement than to cortex to its middle: a rib's head lies beside the foramen. Elsewhere a lump as solid
-    whose whole ends and goes on into no bone: blur or grain takes its evenness, no more.
+    whose whole ends and goes on into no bone: blur or grain takes its evenness, no more, or where density tells them
+    apart a rib lies against it.
     """
     it = PieceInScan(core, scan, criteria)
     ends = whole is not None and whole.spread <= criteria.max_spread and whole.rooted <= criteria.max_rooted
-    if (
-        ends
-        and _is_solid_cement(it)
-        and core.size_mm3 >= criteria.blurred_piece_mm3
-        and is_cement(core, scan, criteria)
-    ):
-        return True
+    if ends and _is_solid_cement(it) and core.size_mm3 >= criteria.blurred_piece_mm3:
+        on_bone = it.plainly_denser and it.no_denser_than_cement and it.within_reach and it.on_bone
+        if on_bone or is_cement(core, scan, criteria):
+            return True
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     if it.plainly_denser:
         counts = it.touches or apart

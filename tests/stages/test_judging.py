@@ -389,6 +389,23 @@ def test_a_grainy_lump_counts_by_its_solid_core_where_it_ends_and_goes_on_into_n
     assert not counts(replace(core, size_mm3=60.0), whole)
 
 
+def test_a_solid_lump_counts_though_a_rib_lies_against_it():
+    """Beside T7 of thoracic_dicom in 3 mm slices, cement of 1,800 HU: the two are one dense piece, 2,022 mm3."""
+    scan = replace(THICK, cortex=0.55, cortex_edge=0.775)
+    both = replace(VEIN, size_mm3=2022.0, middle=0.43, dense_end=0.62, spread=2.2, off_bone_mm=6.6, flat=0.4)
+    lump = replace(VEIN, size_mm3=209.0, middle=0.78, dense_end=1.01, spread=19.3, to_inner_mm=18.0, flat=0.17)
+
+    def counts(core: DensePiece, whole: DensePiece = both) -> bool:
+        return is_core_of_cement(core, whole, scan, CementCriteria())
+
+    assert not judged(both, scan)
+    assert counts(lump)
+    assert not counts(replace(lump, middle=0.7))  # a rib's cortex
+    assert not counts(replace(lump, to_bone_mm=4.0))
+    assert not counts(replace(lump, dense_end=1.3))  # a clip
+    assert not counts(lump, replace(both, rooted=0.5))
+
+
 def test_the_rule_that_decided_on_a_piece_is_told_by_name():
     def rule(scan: Yardstick = FINE, **other: float) -> str:
         return rule_for(PieceInScan(replace(VEIN, **other), scan, CementCriteria())).name
