@@ -76,10 +76,15 @@ def _touches(it: PieceInScan) -> bool:
 
 
 def _is_no_bone_without_a_mask(it: PieceInScan) -> bool:
-    """As dense as its size lets it be; and it goes on into no bone as dense, nor into much that is less dense."""
+    """As dense as its size lets it be; and it goes on into no bone as dense, nor into much that is less dense.
+
+    Where cement is hardly denser than cortex, what is less dense across a gap is none outside canal and foramina.
+    """
     piece, criteria = it.piece, it.criteria
-    goes_on = not it.plainly_denser and piece.middle < it.scan.cortex and piece.rooted > criteria.touching_max_rooted
-    return (it.scan.thick or _is_even(it)) and not goes_on and piece.spread <= criteria.max_spread_touching
+    goes_on = piece.middle < it.scan.cortex and piece.rooted > criteria.touching_max_rooted
+    rim = piece.dense_end < it.scan.cortex and piece.to_inner_mm > criteria.gap_mm and not piece.neural
+    bone = not it.plainly_denser and (goes_on or rim)
+    return (it.scan.thick or _is_even(it)) and not bone and piece.spread <= criteria.max_spread_touching
 
 
 def _is_even(it: PieceInScan) -> bool:
@@ -146,7 +151,10 @@ def _is_drop_between_bones(it: PieceInScan) -> bool:
 
 
 def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
-    """Nearer to cement than to cortex, or where that tells nothing as even as a drop; whole in view, and it ends."""
+    """Nearer to cement than to cortex, or where that tells nothing as even as a drop; whole in view, and it ends.
+
+    What is no larger than a third of the bone as dense that it goes on into is that bone's tip.
+    """
     piece, criteria = it.piece, it.criteria
     strand = it.nearer_to_cement and piece.middle >= criteria.detached_strand_share
     even = max(criteria.detached_middle_share, criteria.detached_solid_share * piece.dense_end)
@@ -157,7 +165,7 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
         and (it.within_reach and it.on_bone)
         and not it.sheet
         and (not piece.cut_off or _is_solid_cement(it))
-        and piece.spread <= criteria.max_spread
+        and max(piece.spread, piece.rooted) <= criteria.max_spread
     )
 
 
@@ -248,15 +256,13 @@ def is_core_of_cement(core: DensePiece, whole: DensePiece | None, scan: Yardstic
     Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex. Where cement
     is not plainly denser than cortex, only a strand that goes on from inner cement, and in canal and foramina what is
     nearer to cement than to cortex to its middle: a rib's head lies beside the foramen. Elsewhere a lump as solid
-    whose whole ends and goes on into no bone: blur or grain takes its evenness, no more, or where density tells them
-    apart a rib lies against it.
+    whose whole ends and goes on into no bone: blur or grain takes its evenness, no more; or a rib lies against it.
     """
     it = PieceInScan(core, scan, criteria)
     ends = whole is not None and whole.spread <= criteria.max_spread and whole.rooted <= criteria.max_rooted
-    if ends and _is_solid_cement(it) and core.size_mm3 >= criteria.blurred_piece_mm3:
-        on_bone = it.plainly_denser and it.no_denser_than_cement and it.within_reach and it.on_bone
-        if on_bone or is_cement(core, scan, criteria):
-            return True
+    solid = ends and _is_solid_cement(it) and core.size_mm3 >= criteria.blurred_piece_mm3
+    if _lies_against_bone(it, solid) or (solid and is_cement(core, scan, criteria)):
+        return True
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     if it.plainly_denser:
         counts = it.touches or apart
@@ -264,6 +270,19 @@ def is_core_of_cement(core: DensePiece, whole: DensePiece | None, scan: Yardstic
         goes_on = core.to_inner_mm <= criteria.gap_mm and it.vein
         counts = goes_on or (apart and core.middle >= scan.cortex_edge and core.size_mm3 >= criteria.drop_core_mm3)
     return counts and is_dense_as_cement(core, scan, criteria)
+
+
+def _lies_against_bone(it: PieceInScan, solid: bool) -> bool:
+    """Whether a core is a lump that a rib, or another bone without a mask, lies against: no part of that bone.
+
+    No bone is so dense, or it is solid; and where cortex is nearly as dense it is thick and on the vertebra, for the
+    densest parts of a rib are its thin shell, and most of them lie away.
+    """
+    core, criteria = it.piece, it.criteria
+    dense = it.denser_than_any_bone and it.nearer_to_its_middle and core.size_mm3 >= criteria.drop_core_mm3
+    thick = core.section_mm2 > criteria.track_max_section_mm2 and core.off_bone_mm <= criteria.away_mm
+    lies = it.no_denser_than_cement and it.within_reach and it.on_bone and core.flat <= criteria.max_flat
+    return lies and (dense or (solid and (it.plainly_denser or thick)))
 
 
 def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:

@@ -406,6 +406,41 @@ def test_a_solid_lump_counts_though_a_rib_lies_against_it():
     assert not counts(lump, replace(both, rooted=0.5))
 
 
+def test_where_cement_is_hardly_denser_than_cortex_a_lump_against_a_rib_is_thick_and_on_the_vertebra():
+    """Beside T2 of thoracic_dicom, cement of 1,600 HU; the densest parts of its ribs are thin or lie away."""
+    scan = replace(FAINT_CEMENT, cortex=0.75, cortex_edge=0.88)
+    both = replace(VEIN, size_mm3=1726.0, middle=0.42, dense_end=0.74, spread=1.8, off_bone_mm=5.6)
+    lump = replace(VEIN, size_mm3=171.0, middle=0.99, dense_end=1.1, spread=16.6, off_bone_mm=2.8, section_mm2=18.2)
+    assert is_core_of_cement(lump, both, scan, CementCriteria())
+    for other in ({"section_mm2": 8.5}, {"off_bone_mm": 6.0}, {"middle": 0.8}):
+        assert not is_core_of_cement(replace(lump, **other), both, scan, CementCriteria())
+
+
+def test_a_core_that_no_bone_is_as_dense_as_counts_though_a_rib_that_goes_on_lies_against_it():
+    scan = replace(FINE, cortex=0.48, cortex_edge=0.74)
+    rib = replace(VEIN, size_mm3=1060.0, middle=0.38, dense_end=0.72, spread=2.7, rooted=1.1)
+    core = replace(VEIN, size_mm3=133.0, middle=0.89, dense_end=1.13, spread=16.9, rooted=0.33)
+    assert is_core_of_cement(core, rib, scan, CementCriteria())
+    assert not is_core_of_cement(replace(core, dense_end=0.9), rib, scan, CementCriteria())
+    assert not is_core_of_cement(replace(core, size_mm3=8.0), rib, scan, CementCriteria())
+
+
+def test_across_a_gap_what_is_less_dense_than_cortex_is_none_where_cement_is_hardly_denser():
+    scan = replace(THICK, cortex=0.86, cortex_edge=0.93)
+    rim = replace(VEIN, size_mm3=107.0, middle=0.37, dense_end=0.57, to_inner_mm=6.8, off_bone_mm=2.1, flat=0.29)
+    assert not judged(rim, scan)
+    assert judged(rim, scan, neural=True)
+    assert judged(rim, scan, to_inner_mm=2.0)
+    assert judged(rim, THICK)
+
+
+def test_the_tip_of_a_bone_that_a_mask_cuts_is_none_however_dense_thick_voxels_show_it():
+    tip = replace(VEIN, size_mm3=30.0, middle=0.52, dense_end=0.72, to_inner_mm=20.0)
+    assert judged(tip, THICK)
+    assert judged(tip, THICK, rooted=2.1)
+    assert not judged(tip, THICK, rooted=21.0)
+
+
 def test_the_rule_that_decided_on_a_piece_is_told_by_name():
     def rule(scan: Yardstick = FINE, **other: float) -> str:
         return rule_for(PieceInScan(replace(VEIN, **other), scan, CementCriteria())).name
