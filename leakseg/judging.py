@@ -125,9 +125,10 @@ def _is_bare_strand(it: PieceInScan) -> bool:
 
 
 def _is_track_of_a_needle(it: PieceInScan) -> bool:
-    """From the bone on backward, denser than bone though blurred, and it ends: it goes on into no bone."""
+    """From the bone on backward, out of its blur, denser than it though blurred, and it ends: it goes on into no bone."""
     piece, criteria = it.piece, it.criteria
-    starts = piece.to_bone_mm <= it.scan.root_mm and piece.rooted <= criteria.max_rooted
+    comes_out = piece.to_bone_mm <= it.scan.root_mm and piece.off_bone_mm > criteria.halo_mm
+    starts = comes_out and piece.rooted <= criteria.max_rooted
     dense = piece.dense_end > criteria.beyond_bone * it.scan.cortex and it.no_denser_than_cement
     return it.track and starts and dense and it.within_reach and piece.spread <= criteria.max_spread
 

@@ -105,6 +105,7 @@ def test_a_needles_track_counts_however_blurred_and_ribs_and_processes_do_not():
     assert not judged(track, scan, spread=4.7)
     assert not judged(track, scan, dense_end=0.7)  # as dense as bone may be
     assert not judged(track, scan, to_bone_mm=4.0)
+    assert not judged(track, scan, off_bone_mm=0.9)  # the rim of a process whose mask is too small
 
 
 def test_what_no_bone_is_as_dense_as_is_cement_in_a_foramen_whatever_bone_lies_round_it():
@@ -448,7 +449,7 @@ def test_the_rule_that_decided_on_a_piece_is_told_by_name():
     assert rule(to_inner_mm=1.0) == "touches inner cement"
     assert rule(DENSE_BONE, walled=0.6) == "walled in"
     assert rule(to_channel_mm=3.0) == "led to"
-    assert rule(behind=True, section_mm2=12.0) == "needle's track"
+    assert rule(behind=True, section_mm2=12.0, off_bone_mm=3.0) == "needle's track"
     assert rule(neural=True) == "between bones"
     assert rule() == "beside bones"
     assert all(rule.why for rule in RULES)
