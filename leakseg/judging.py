@@ -125,7 +125,7 @@ def _is_bare_strand(it: PieceInScan) -> bool:
 
 
 def _is_track_of_a_needle(it: PieceInScan) -> bool:
-    """From the bone on backward, out of its blur, denser than it though blurred, and it ends: it goes on into no bone."""
+    """From the bone on backward, out of its blur, denser than bone though blurred, and it goes on into none."""
     piece, criteria = it.piece, it.criteria
     comes_out = piece.to_bone_mm <= it.scan.root_mm and piece.off_bone_mm > criteria.halo_mm
     starts = comes_out and piece.rooted <= criteria.max_rooted
