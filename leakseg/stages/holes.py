@@ -22,9 +22,8 @@ from leakseg.volume import Volume, denser_than
 
 _LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
 """Lines of sight through a voxel, how far one looks along them, and in which steps."""
-_HALF_WAY = 1e-9
-_STEPS = 6
-"""Steps along a line that are looked at together."""
+_STEPS, _RAYS = 6, 4000
+"""Steps along a line that are looked at together, and lines, counted for each voxel."""
 _CREVICE_MM = 3.0
 """What lies between fingers of cement is looked at this far from them."""
 _SACRUM = (VertebraLevel.S1, VertebraLevel.S2)
@@ -94,12 +93,12 @@ def _enclosed(
     A hole is open to one side, a canal or a foramen to two opposite ones.
     """
     not_closed, opened = np.zeros(len(index)), np.zeros(len(index))
-    for line in _lines_of_sight() / np.array(spacing_mm):
-        if not len(index):
-            break
-        ahead, behind = (_meets(own, index, way) for way in (line, -line))
-        not_closed += ~(ahead & behind)
-        opened += ~(ahead | behind)
+    lines = _lines_of_sight() / np.array(spacing_mm)
+    while len(index) and len(lines):
+        some, lines = np.split(lines, [max(1, _RAYS // len(index))])
+        ahead, behind = (_meets(own, index, ways) for ways in (some, -some))
+        not_closed += np.count_nonzero(~(ahead & behind), axis=0)
+        opened += np.count_nonzero(~(ahead | behind), axis=0)
         may_be = (not_closed <= _LINES - criteria.hole_min_closed_share * _LINES) & (
             opened <= criteria.hole_max_open_share * _LINES
         )
@@ -107,35 +106,27 @@ def _enclosed(
     return index
 
 
-def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], step: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether one meets the vertebra within sight, going on from each voxel by ``step`` voxels a millimetre.
+def _meets(own: NDArray[np.bool_], index: NDArray[np.int64], steps: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether one meets the vertebra within sight, by line and voxel, going on by ``steps`` voxels a millimetre.
 
-    A few steps are looked at together; voxels whose line has met bone or left the array are left behind.
+    A few places on each line are looked at together; lines that have met bone or left the array are left behind.
     """
-    met = np.zeros(len(index), np.bool_)
-    flat, going, place = own.ravel(), np.arange(len(index)), np.ascontiguousarray(index.T)
-    offsets = np.outer(np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM), step)
-    for first in range(0, len(offsets), _STEPS):
+    met = np.zeros(len(steps) * len(index), np.bool_)
+    flat, going = own.ravel(), np.arange(len(met))
+    far_mm = np.arange(_STEP_MM, _SIGHT_MM, _STEP_MM)[:, None]
+    for first in range(0, len(far_mm), _STEPS):
+        line, voxel = np.divmod(going, len(index))
         inside: Any = True
         at: Any = 0
-        for along, away, size in zip(place, offsets[first : first + _STEPS].T, own.shape, strict=True):
-            ahead = _nearest(along, away)
+        for along, step, size in zip(index.T, steps.T, own.shape, strict=True):
+            ahead = np.rint(along[voxel] + far_mm[first : first + _STEPS] * step[line]).astype(np.int64)
             inside &= ahead.view(np.uint64) < size  # what is negative is large
             at = at * size + ahead
         met[going] = (flat[np.where(inside, at, 0)] & inside).any(axis=0)
-        left = ~met[going] & inside[-1]
-        going, place = going[left], place[:, left]
+        going = going[~met[going] & inside[-1]]
         if not len(going):
             break
-    return met
-
-
-def _nearest(along: NDArray[np.int64], offsets: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Whole numbers nearest to ``along + offset``, ``(offsets, along)``; half way between two, the even one."""
-    nearest = np.add.outer(np.rint(offsets).astype(np.int64), along)
-    for row in np.flatnonzero(np.abs(offsets % 1.0 - 0.5) < _HALF_WAY):
-        nearest[row] = np.rint(along + offsets[row])
-    return np.asarray(nearest)
+    return met.reshape(len(steps), len(index))
 
 
 def _lines_of_sight() -> NDArray[np.float64]:
