@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import edt
 import numpy as np
@@ -13,6 +15,7 @@ from leakseg.anatomy import SpineAnatomy, Vertebra
 from leakseg.geometry import FloatArray
 from leakseg.reach import Window, widened
 
+T = TypeVar("T", bound=np.generic)
 _FAR_MM = 99.0
 _ROOM_MM = 6.0
 
@@ -77,30 +80,40 @@ def beyond_likeness(
     """Distance from the trusted bone of the other side, and from the neighbours laid over this vertebra.
 
     Of a neighbour all its bone counts: cement in it hides its outline, and that it swallowed a leak at the same place
-    is less likely than that its cement is in its bone.
+    is less likely than that its cement is in its bone. Where a point lies in one of them, how far it lies from the
+    others is not asked.
     """
     own = trusted[number]
-    mirrored = suv * np.array([1.0, 1.0, -1.0])
-    nearest = _distance_at(mirrored, own, own.distance_mm, spine)
+    laid = [(own, own.bone, suv * np.array([1.0, 1.0, -1.0])), *_over_neighbours(suv, number, trusted, spine)]
+    inside = np.any([_found(bone, model, at, spine, elsewhere=False) for model, bone, at in laid], axis=0)
+    nearest = np.where(inside, 0.0, _FAR_MM).astype(np.float32)
+    for model, bone, at in [] if inside.all() else laid:
+        to_bone_mm = model.distance_mm if bone is model.bone else model.to_masked_mm
+        nearest = np.minimum(nearest, _found(to_bone_mm, model, at, spine, elsewhere=_FAR_MM))
+    return nearest
+
+
+def _over_neighbours(
+    suv: FloatArray, number: int, trusted: dict[int, TrustedBone], spine: SpineAnatomy
+) -> Iterator[tuple[TrustedBone, NDArray[np.bool_], FloatArray]]:
+    """The vertebrae beside one, all their bone, and points brought into each as it is and mirrored."""
+    own = trusted[number].vertebra
     order = [vertebra.level.number for vertebra in spine.vertebrae]
     place = order.index(number)
     for other in order[max(0, place - 1) : place] + order[place + 1 : place + 2]:
         model = trusted[other]
-        scale = (model.vertebra.s_top_mm - model.vertebra.s_bottom_mm) / max(
-            own.vertebra.s_top_mm - own.vertebra.s_bottom_mm, 1.0
-        )
+        scale = (model.vertebra.s_top_mm - model.vertebra.s_bottom_mm) / max(own.s_top_mm - own.s_bottom_mm, 1.0)
         moved = suv.copy()
-        moved[:, 0] = model.vertebra.s_middle_mm + (suv[:, 0] - own.vertebra.s_middle_mm) * np.clip(scale, 0.8, 1.25)
+        moved[:, 0] = model.vertebra.s_middle_mm + (suv[:, 0] - own.s_middle_mm) * np.clip(scale, 0.8, 1.25)
         for sign in (1.0, -1.0):
-            laid = moved * np.array([1.0, 1.0, sign])
-            nearest = np.minimum(nearest, _distance_at(laid, model, model.to_masked_mm, spine))
-    return nearest.astype(np.float32)
+            yield model, model.masked, moved * np.array([1.0, 1.0, sign])
 
 
-def _distance_at(
-    suv: FloatArray, model: TrustedBone, distance_mm: NDArray[np.float32], spine: SpineAnatomy
-) -> NDArray[np.float32]:
+def _found(
+    values: NDArray[T], model: TrustedBone, suv: FloatArray, spine: SpineAnatomy, *, elsewhere: float
+) -> NDArray[T]:
+    """What an array of the model holds at points, and what is taken beyond it."""
     at = np.rint(spine.lattice.to_index(suv)).astype(np.int64) - model.low
     inside = ((at >= 0) & (at < np.array(model.bone.shape))).all(axis=1)
     at[~inside] = 0
-    return np.where(inside, distance_mm[tuple(at.T)], _FAR_MM).astype(np.float32)
+    return np.where(inside, values[tuple(at.T)], values.dtype.type(elsewhere))

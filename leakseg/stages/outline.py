@@ -177,7 +177,10 @@ def _carried(
 def _at_unsure_ends(suv: FloatArray, owner: NDArray[np.uint8], rebuilt: _Rebuilt) -> NDArray[np.bool_]:
     """Points in the upper or lower quarter of a body whose end cannot be rebuilt: a step in it is no smooth surface."""
     unsure = np.zeros(len(suv), np.bool_)
-    for number, own in rebuilt.trusted.items():
+    for number in np.unique(owner).tolist():
+        if number not in rebuilt.trusted:
+            continue
+        own = rebuilt.trusted[number]
         vertebra, body = own.vertebra, rebuilt.spine.body[own.box] & (rebuilt.spine.bone[own.box] == number)
         quarter = (vertebra.s_top_mm - vertebra.s_bottom_mm) / 4
         for upper, sign in ((True, 1.0), (False, -1.0)):
@@ -244,8 +247,11 @@ def _beyond(number: int, suv: FloatArray, rebuilt: _Rebuilt, arch_play_mm: float
     front = suv[:, 1] <= spine.posterior_wall_u_mm[rows] + 0.5
     beyond = np.zeros(len(suv), np.float32)
     if front.any():
-        unlike = beyond_likeness(suv[front], number, rebuilt.trusted, spine)
-        beside = np.minimum(_beyond_hull(suv[front], own, spine, rebuilt.criteria), unlike)
+        beside = beyond_likeness(suv[front], number, rebuilt.trusted, spine)
+        apart = beside > 0
+        if apart.any():
+            beyond_hull = _beyond_hull(suv[front][apart], own, spine, rebuilt.criteria)
+            beside[apart] = np.minimum(beyond_hull, beside[apart])
         above_or_below = beyond_endplates(suv[front], own, spine, rebuilt.criteria.min_endplate_share)
         beyond[front] = np.maximum(beside, above_or_below)
     if not front.all():
