@@ -70,12 +70,13 @@ def _grown(mask: Bits, asked: Bits, widths: NDArray[np.signedinteger]) -> NDArra
         wider = [rows[first : first + size, across]]
         for _ in range(int(widths.max())):
             wider.append(_one_wider(wider[-1]))
-        layer = np.empty_like(wider[0])
-        for far, row_widths in enumerate(widths):
-            np.copyto(layer, wider[row_widths[0]])
-            for aside, width in enumerate(row_widths[row_widths >= 0][1:], start=1):
-                layer[:, aside:] |= wider[width][:, :-aside]
-                layer[:, :-aside] |= wider[width][:, aside:]
+        layer = np.zeros_like(wider[0])
+        for far, row_widths in reversed(tuple(enumerate(widths))):  # each layer holds all of the one farther out
+            layer |= wider[row_widths[0]]
+            farther = widths[far + 1] if far < far_most else -1
+            for aside in (1 + np.flatnonzero((row_widths > farther)[1:])).tolist():
+                layer[:, aside:] |= wider[row_widths[aside]][:, :-aside]
+                layer[:, :-aside] |= wider[row_widths[aside]][:, aside:]
             for start in {first - far, first + far}:
                 there = slice(max(0, start), max(0, start + len(layer)))
                 into = grown[there, across]
