@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 _PIXELS, _ITEM, _ITEM_END, _SEQUENCE_END = 0x7FE00010, 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
+_ELEMENT = struct.Struct("<HH2sH").unpack_from
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 """Value representations by the size of their length field (PS3.5 7.1.2)."""
@@ -89,7 +90,7 @@ def _elements(head: bytes, at: int) -> Iterator[tuple[int, bytes, int, int]]:
         Where they end.
     """
     while True:
-        group, element, kind, length = struct.unpack_from("<HH2sH", head, at)
+        group, element, kind, length = _ELEMENT(head, at)
         tag = group << 16 | element
         if tag == _PIXELS:
             yield tag, kind, at, at

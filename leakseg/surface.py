@@ -38,9 +38,10 @@ class CarriedSurface:
         """How far voxels ``(N, 3)`` lie outside the surface, ``(N,)``; negative inside."""
         return np.asarray(self.spline(index * np.array(self.spacing_mm)), dtype=np.float32)
 
-    def away_mm(self, index: NDArray[Any]) -> NDArray[np.float32]:
-        """How far voxels ``(N, 3)`` lie from trusted surface, ``(N,)``."""
-        return np.asarray(self.seen.query(index * np.array(self.spacing_mm))[0], dtype=np.float32)
+    def away_mm(self, index: NDArray[Any], most_mm: float) -> NDArray[np.float32]:
+        """How far voxels ``(N, 3)`` lie from trusted surface, ``(N,)``; infinite where that is farther than asked."""
+        points = index * np.array(self.spacing_mm)
+        return np.asarray(self.seen.query(points, distance_upper_bound=most_mm + 1e-3)[0], dtype=np.float32)
 
 
 def carry_surface(

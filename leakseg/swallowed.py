@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.dense_pieces import plainly_denser
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray, voxels_of
+from leakseg.geometry import FloatArray, bounding_box, voxels_of
 from leakseg.pieces import ScanDensities
 from leakseg.reach import connected_pieces, near, pieces_of, pieces_with, relative_to
-from leakseg.volume import Volume, denser_than
+from leakseg.volume import Volume, denser_inside, denser_than
 
 _MOST = 0.5
 
@@ -40,12 +41,11 @@ def cement_in_masks(
         ``(k, j, i)`` mask.
     """
     hu = volume.hu[densities.window]
-    dense = denser_than(hu, _limit_hu(densities, criteria, outline))
-    dense &= labels > 0
+    dense = denser_inside(hu, _limit_hu(densities, criteria, outline), labels)
     dense &= ~densities.metal
     sure = pieces_with(dense, densities.seeds)
     beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    alone = dense & ~beside & denser_than(hu, densities.edge(densities.cortex, criteria.edge_share))
+    alone = denser_inside(hu, densities.edge(densities.cortex, criteria.edge_share), dense & ~beside)
     return beside | _large(alone, hu, densities, spine, criteria, outline)
 
 
@@ -76,8 +76,7 @@ def doubt_dense_matter(
     box = relative_to(masks.block, densities.window)
     densities, inner = densities.crop(box), inner[box]
     window, vertebrae = densities.window, masks.vertebrae
-    dense = denser_than(volume.hu[window], _limit_hu(densities, criteria, outline))
-    dense &= vertebrae[window] > 0
+    dense = denser_inside(volume.hu[window], _limit_hu(densities, criteria, outline), vertebrae[window])
     dense &= ~densities.metal
     apart = dense & ~pieces_with(dense, inner)
     alone = _large(apart, volume.hu[window], densities, spine, criteria, outline)
@@ -114,6 +113,11 @@ def _large(
     There, and of smaller pieces, those count that are nearer to cement than to cortex: what lies in the canal, and in
     scans whose cement is plainly denser than cortex any.
     """
+    large = untouched(alone.shape)
+    box = bounding_box(alone)
+    if box is None:
+        return large
+    alone, hu, densities = alone[box], hu[box], densities.crop(box)
     voxel_mm3, thick = densities.grid.voxel_volume_mm3, max(densities.grid.spacing_mm) >= criteria.thick_voxel_mm
     found = pieces_of(alone, outline.alone_mm3, voxel_mm3)
     index = voxels_of(found)
@@ -129,4 +133,5 @@ def _large(
         canal = spine.lattice.lookup(spine.canal, spine.axis.to_canal(densities.grid.to_patient(index)))
         mostly = np.bincount(owner, weights=canal) >= _MOST * np.bincount(owner)
         denser[tuple(index[~mostly[owner]].T)] = False
-    return found | denser
+    large[box] = found | denser
+    return large

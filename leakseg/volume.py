@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.allocator import untouched
 from leakseg.errors import GeometryError
 from leakseg.geometry import CANONICAL_ORIENTATION, Grid
 
@@ -94,6 +95,17 @@ def denser_than(hu: NDArray[Any], least_hu: float) -> NDArray[np.bool_]:
     if whole is None or hu.dtype != np.int16 or not -(1 << 15) <= whole < 1 << 15:
         return np.asarray(hu > least_hu)
     return np.asarray(hu > np.int16(whole))
+
+
+def denser_inside(hu: NDArray[Any], least_hu: float, labels: NDArray[np.uint8 | np.bool_]) -> NDArray[np.bool_]:
+    """Where there is a label and ``hu > least_hu``, ``(K, J, I)``: section by section, of which most hold nothing."""
+    found = untouched(hu.shape)
+    for section, densities, labelled in zip(found, hu, labels, strict=True):
+        dense = denser_than(densities, least_hu)
+        dense &= labelled > 0
+        if dense.any():
+            section[...] = dense
+    return found
 
 
 def _check(grid: Grid, array: NDArray[Any]) -> None:

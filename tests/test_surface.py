@@ -34,7 +34,10 @@ def test_a_swallowed_lump_lies_as_far_beyond_the_carried_surface_as_beyond_the_b
     index = np.argwhere(lump)
     assert np.abs(surface.height_mm(index) - beyond[lump]).max() < 1.0
     assert np.abs(surface.height_mm(index) - beyond[lump]).mean() < 0.4
-    assert 3.0 < surface.away_mm(index).max() < 7.0
+    away = surface.away_mm(index, 10.0)
+    assert 3.0 < away.max() < 7.0
+    near = surface.away_mm(index, 3.0)
+    assert np.array_equal(near, np.where(away <= 3.0, away, np.inf))
 
 
 def test_nothing_is_carried_from_bone_that_is_doubted_all_over(points):

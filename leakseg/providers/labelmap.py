@@ -82,8 +82,16 @@ def _draw(grid: Grid, labels: NDArray[Any], meanings: dict[int, Meaning]) -> Dra
     for structure, numbers in parts.items():
         chosen = np.zeros(size, np.bool_)
         chosen[numbers] = True
-        masks[structure] = chosen[labels]
-    return Drawing(grid, to_level[labels] if to_level.any() else None, masks)
+        masks[structure] = _looked_up(chosen.view(np.uint8), labels).view(np.bool_)
+    return Drawing(grid, _looked_up(to_level, labels) if to_level.any() else None, masks)
+
+
+def _looked_up(table: NDArray[np.uint8], numbers: NDArray[Any]) -> NDArray[np.uint8]:
+    """``table[numbers]``, of single bytes without an index of eight for each."""
+    if numbers.dtype != np.uint8:
+        return np.asarray(table[numbers])
+    every = bytes(table).ljust(256, b"\0")
+    return np.frombuffer(numbers.tobytes().translate(every), np.uint8).reshape(numbers.shape)
 
 
 def _whole_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:

@@ -30,7 +30,7 @@ from leakseg.reach import (
     window_round,
     within,
 )
-from leakseg.volume import Volume, denser_than
+from leakseg.volume import Volume, denser_inside
 
 _NO_CEMENT = "no cement found: nothing deep in a vertebra is denser than bone"
 _HARDLY_DENSER_HU = 200.0
@@ -72,14 +72,12 @@ def segment_inner_cement(
     rim = max(deep, densities.edge(densities.cortex, criteria.edge_share))
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm
     window = within(spine, densities.window)
-    bone = masks.vertebrae[window] > 0
-    dense = denser_than(volume.hu[window], deep)
-    dense &= bone
+    dense = denser_inside(volume.hu[window], deep, masks.vertebrae[window])
     dense[densities.metal[spine]] = False
     dense = pieces_with(dense, seeds)
     room = window_round(dense, criteria.rim_mm, spacing, spare=2)
     if room is not None:
-        inside = deeper(bone[room], criteria.rim_mm, spacing)
+        inside = deeper(masks.vertebrae[window][room] > 0, criteria.rim_mm, spacing)
         sure = dense[room] & (volume.hu[window][room] > np.where(inside, deep, rim))
         parted = sure * masks.vertebrae[window][room] if _hardly_denser(densities) else sure
         inner[within(room, spine)][pieces_with(parted, seeds[room])] = True

@@ -22,7 +22,7 @@ from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, connected_pieces, deeper, pieces_of, relative_to, window_round, within
-from leakseg.volume import Volume, denser_than
+from leakseg.volume import Volume, denser_inside
 
 _SECTIONS = 2
 """Sections that are counted at a time."""
@@ -80,11 +80,12 @@ def _soft_tissue_hu(hu: NDArray[Any], vertebrae: NDArray[np.uint8]) -> float:
     pairs = np.zeros((256, 256), np.int64)
     for first in range(0, len(hu), _SECTIONS):
         there = slice(first, first + _SECTIONS)
-        values = (np.clip(hu[there], -40, 140) + 40).astype(np.uint8)
-        values |= np.negative(((hu[there] <= -40) | (vertebrae[there] > 0)).view(np.uint8))  # 255 is not counted
-        even = np.append(values, np.full(values.size % 2, 255, np.uint8))
+        values = np.clip(hu[there] + 40, 0, 180).astype(np.uint8)
+        values *= vertebrae[there] == 0
+        even = np.append(values, np.zeros(values.size % 2, np.uint8))
         pairs += np.bincount(even.view(np.uint16), minlength=1 << 16).reshape(256, 256)  # two in one look
     counts = (pairs.sum(axis=0) + pairs.sum(axis=1))[:180].astype(np.float64)
+    counts[0] = 0  # bone, and what is no denser than -40 HU
     if counts.sum() < 100:
         return 40.0
     smooth = ndimage.gaussian_filter1d(counts, 10.0)
@@ -123,7 +124,7 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
     quartiles = [np.percentile(values, 40) for values in _by_level(bony, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    asked = (Bits.of(denser_than(hu, limit)) & bony.bits) - bony.metal
+    asked = Bits.of(denser_inside(hu, limit, bony.vertebrae)) - bony.metal
     dense = (asked & deep).mask() | _deep_in_crushed(bony, asked - deep, deep, criteria)
     voxel_mm3 = grid.voxel_volume_mm3
     smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.few_seed_voxels * voxel_mm3)
@@ -173,12 +174,12 @@ def _beyond_bone(
     bony: _Bone, spine: SpineAnatomy, seeds: NDArray[np.bool_], criteria: CementCriteria
 ) -> NDArray[np.bool_]:
     """Cement that lies nowhere deep: in bodies without other seeds, denser than the densest bone of most vertebrae."""
-    clear = bony.bits - bony.metal
-    tops = [np.percentile(hu, criteria.bone_top_percentile) for hu in _by_level(bony, clear) if hu.size >= 30]
+    clear = _by_level(bony, bony.bits - bony.metal)
+    tops = [np.percentile(hu, criteria.bone_top_percentile) for hu in clear if hu.size >= 30]
     if len(tops) < _LEVELS_TO_COMPARE:
         return np.zeros(bony.hu.shape, np.bool_)
     limit = max(criteria.min_seed_hu, criteria.beyond_bone * float(np.median(tops)))
-    dense = (Bits.of(denser_than(bony.hu, limit)) & clear).mask()
+    dense = (Bits.of(denser_inside(bony.hu, limit, bony.vertebrae)) - bony.metal).mask()
     index = voxels_of(dense)
     treated = np.isin(bony.vertebrae[tuple(index.T)], np.unique(bony.vertebrae[seeds]))
     dense[tuple(index[treated].T)] = False

@@ -25,12 +25,14 @@ from leakseg.geometry import FloatArray, Grid, bounding_box, voxels_of
 from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
 from leakseg.reach import (
+    block_of,
     connected_pieces,
     near,
     pieces_going_on,
     pieces_of,
     pieces_with,
     relative_to,
+    start_of,
     widened,
     window_round,
 )
@@ -112,7 +114,10 @@ def _drop_contradicted(seeds: NDArray[np.bool_], index: NDArray[np.int64], heigh
 
     Hull and endplates are carried farther than that surface, and lead astray where cement fills a body's corner.
     """
-    owner = connected_pieces(seeds)[tuple(index.T)]
+    if not len(index):
+        return
+    box = block_of(index)
+    owner = connected_pieces(seeds[box])[tuple((index - start_of(box)).T)]
     for piece in np.unique(owner):
         own = owner == piece
         told = height[own & np.isfinite(height)]
@@ -167,7 +172,7 @@ def _carried(
     unsure = _at_unsure_ends(suv, owner, rebuilt)
     for number, (start, surface) in surfaces.items():
         own = np.flatnonzero((owner == number) & ~unsure)
-        away[own] = surface.away_mm(index[own] - start)
+        away[own] = surface.away_mm(index[own] - start, criteria.carried_away_mm)
         own = own[away[own] <= criteria.carried_away_mm]
         if len(own):
             height[own] = surface.height_mm(index[own] - start) - criteria.carried_wall_play_mm * in_wall[own]

@@ -1,0 +1,19 @@
+"""Densities held against a limit."""
+
+import numpy as np
+import pytest
+
+from leakseg.volume import denser_inside, denser_than
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
+@pytest.mark.parametrize("least_hu", [-0.5, 299.0, 299.5, float("nan"), 40000.0])
+def test_dense_voxels_are_told_as_by_a_plain_comparison_and_only_where_there_is_a_label(kind, least_hu):
+    rng = np.random.default_rng(1)
+    hu = rng.integers(-1000, 1500, (5, 6, 7)).astype(kind)
+    hu[0, 0, :3] = 299, 300, 301
+    labels = rng.integers(0, 3, hu.shape).astype(np.uint8)
+    labels[3] = 0
+    dense = hu.astype(np.float64) > least_hu
+    assert np.array_equal(denser_than(hu, least_hu), dense)
+    assert np.array_equal(denser_inside(hu, least_hu, labels), dense & (labels > 0))
