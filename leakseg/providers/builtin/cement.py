@@ -16,6 +16,7 @@ from leakseg.providers.builtin.frames import Frames, Straight
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.lumps import cement_lumps, places_without_facets, thick
 from leakseg.providers.builtin.working import Block
+from leakseg.reach import pieces_of
 from leakseg.volume import Volume
 
 Places = Callable[[FloatArray], NDArray[np.bool_]]
@@ -158,7 +159,7 @@ def _beyond_bone(block: Block, least_hu: float, facets_hu: float, no_facets: Pla
     dense = block.hu > least_hu
     index = np.argwhere(dense & (block.hu <= facets_hu))
     dense[tuple(index.T)] = no_facets(index * block.step_mm + block.origin_mm)
-    return _large_pieces(dense, LEAST_PIECE_MM3 / block.step_mm**3)
+    return pieces_of(dense, LEAST_PIECE_MM3 / block.step_mm**3, 1.0)
 
 
 def _thick_voxels(volume: Volume, block: Block, least_hu: float, no_facets: Places) -> NDArray[np.bool_]:
@@ -177,16 +178,7 @@ def _thick_voxels(volume: Volume, block: Block, least_hu: float, no_facets: Plac
     index = np.argwhere(dense)
     dense[tuple(index.T)] = no_facets((index + [part.start for part in window]) * np.array(spacing))
     least = max(LEAST_THICK_VOXELS, LEAST_PIECE_MM3 / volume.grid.voxel_volume_mm3)
-    return _large_pieces(dense, least)[np.ix_(*onto)]
-
-
-def _large_pieces(mask: NDArray[np.bool_], least_voxels: float) -> NDArray[np.bool_]:
-    import cc3d
-
-    pieces = cc3d.connected_components(mask, connectivity=26)
-    kept = np.bincount(pieces.ravel()) >= least_voxels
-    kept[0] = False
-    return np.asarray(kept[pieces], dtype=bool)
+    return pieces_of(dense, least, 1.0)[np.ix_(*onto)]
 
 
 def _bone_reaches(block: Block, cement: NDArray[np.bool_], densities: Densities) -> float:

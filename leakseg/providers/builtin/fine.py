@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter
 
+from leakseg.balls import grown_by
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.working import Block, Image
+from leakseg.reach import window_round, within
 from leakseg.volume import Volume
 
 RIM_MM = 1.3
@@ -15,6 +17,8 @@ RIM_MM = 1.3
 BLUR_MM, CORTEX_NEAR_MM = 0.5, 2.0
 RIM_SHARE, MOST_CORTEX_HU = 0.35, 900.0
 """Bone begins at this share of the rise to the densest cortex near by; expert outlines lie under half of it."""
+MARGIN_MM, SEEN_MM = 3.0, 5.0
+"""Room round all vertebrae; no voxel is judged by what lies farther from it in its section."""
 SLAB = 48
 FINER = 0.95
 """A scan whose voxels are narrower than this share of the block's is finer."""
@@ -44,25 +48,24 @@ def trim_rim(
     All arrays are shaped as the scan: the labels, what the block took for ``bone`` by its density (not what was filled
     in), and ``cement``, near which nothing is judged anew. A scan no finer than the block keeps its labels.
     """
-    import edt
-
     spacing = volume.grid.spacing_mm
-    where = np.nonzero(vertebrae)
-    if min(spacing) > FINER * block.step_mm or not len(where[0]):
+    room = window_round(vertebrae, MARGIN_MM, spacing, spare=0)
+    if min(spacing) > FINER * block.step_mm or room is None:
         return vertebrae
-    margin = [int(np.ceil(3 / step)) for step in spacing]
-    low = [max(int(at.min()) - more, 0) for at, more in zip(where, margin, strict=True)]
-    high = [min(int(at.max()) + 1 + more, size) for at, more, size in zip(where, margin, vertebrae.shape, strict=True)]
+    margin = int(np.ceil(MARGIN_MM / spacing[0]))
     out = vertebrae.copy()
-    for start in range(low[0], high[0], SLAB):
-        stop = min(start + SLAB, high[0])
-        first, last = max(start - margin[0], 0), min(stop + margin[0], vertebrae.shape[0])
-        window = (slice(first, last), slice(low[1], high[1]), slice(low[2], high[2]))
+    for start in range(room[0].start, room[0].stop, SLAB):
+        stop = min(start + SLAB, room[0].stop)
+        first, last = max(start - margin, 0), min(stop + margin, vertebrae.shape[0])
+        part = (slice(first, last), *room[1:])
+        box = window_round(vertebrae[part], SEEN_MM, spacing)
+        if box is None:
+            continue
+        window = (part[0], *within(box, part)[1:])
         smooth = gaussian_filter(volume.hu[window].astype(np.float32), [BLUR_MM / step for step in spacing])
         hidden = cement[window]
         floor = bone_floor(smooth, hidden, densities, spacing)
-        outer = edt.edt(vertebrae[window] > 0, anisotropy=spacing) <= RIM_MM
+        outer = grown_by(vertebrae[window] == 0, RIM_MM, spacing)
         drop = outer & bone[window] & ~hidden & (smooth < floor)
-        inner = slice(start - first, stop - first)
-        out[start:stop, low[1] : high[1], low[2] : high[2]][drop[inner]] = 0
+        out[start:stop, *window[1:]][drop[start - first : stop - first]] = 0
     return out

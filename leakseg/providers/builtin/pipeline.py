@@ -15,7 +15,7 @@ from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import BuiltinCriteria
 from leakseg.errors import AnatomyError
 from leakseg.findings import QualityNote
-from leakseg.geometry import FloatArray
+from leakseg.geometry import FloatArray, bounding_box
 from leakseg.providers.builtin.assemble import onto_grid
 from leakseg.providers.builtin.axis import bridged_cuts, trust_axis
 from leakseg.providers.builtin.bodies import find_endplates, trace_outline
@@ -190,16 +190,19 @@ def _finish(
         rows[level] = index
     if not set(confidence) - {VertebraLevel.S1}:
         raise AnatomyError(_NO_SPINE.format("a canal, but no vertebral body above the sacrum"))
-    vertebrae = number[drawn_levels]
+    vertebrae = np.zeros_like(drawn_levels)
+    if (box := bounding_box(drawn_levels)) is not None:
+        vertebrae[box] = number[drawn_levels[box]]
     for ring in (VertebraLevel.S1, VertebraLevel.C1):
         if not (vertebrae == ring.number).any():
             confidence.pop(ring, None)
-    drawn = vertebrae > 0
+    bodies = onto_grid(shapes.bodies, block, volume.grid)
+    bodies &= vertebrae > 0
     masks = SpineMasks(
         grid=volume.grid,
         vertebrae=vertebrae,
         canal=onto_grid(shapes.canal, block, volume.grid),
-        bodies=onto_grid(shapes.bodies, block, volume.grid) & drawn,
+        bodies=bodies,
         discs=onto_grid(shapes.discs, block, volume.grid),
         provider="builtin",
         version=VERSION,
