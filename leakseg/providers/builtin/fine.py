@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import gaussian_filter
 
 from leakseg.balls import grown_by
 from leakseg.providers.builtin.densities import Densities
@@ -29,10 +31,25 @@ def bone_floor(smooth: Image, hidden: NDArray[np.bool_], densities: Densities, s
 
     What is ``hidden`` (cement) is no cortex.
     """
-    size = [2 * round(CORTEX_NEAR_MM / spacing) + 1 for spacing in spacing_mm]
-    peak = maximum_filter(np.where(hidden, np.float32(densities.soft_hu), smooth), size)
+    reach = [round(CORTEX_NEAR_MM / spacing) for spacing in spacing_mm]
+    peak = highest_near(np.where(hidden, np.float32(densities.soft_hu), smooth), reach)
     rise = np.clip(peak - np.float32(densities.soft_hu), 0, MOST_CORTEX_HU)
     return np.asarray(np.maximum(densities.bone_hu, densities.soft_hu + RIM_SHARE * rise), dtype=np.float32)
+
+
+def highest_near(values: Image, reach: Sequence[int]) -> Image:
+    """The highest value at most so many voxels away along each axis, in a box."""
+    for axis, far in enumerate(reach):
+        ahead = np.moveaxis(values, axis, 0).copy()
+        seen = 0  # each place holds the highest of itself and of so many ahead
+        while seen < far:
+            step = min(seen + 1, far - seen)
+            np.maximum(ahead[:-step], ahead[step:], out=ahead[:-step])
+            seen += step
+        both = np.maximum(ahead, ahead[:1])  # near the start all that lies behind is in the first
+        np.maximum(ahead[far:], ahead[: max(0, len(ahead) - far)], out=both[far:])
+        values = np.moveaxis(both, 0, axis)
+    return values
 
 
 def trim_rim(

@@ -191,10 +191,10 @@ def _finish(
     if not set(confidence) - {VertebraLevel.S1}:
         raise AnatomyError(_NO_SPINE.format("a canal, but no vertebral body above the sacrum"))
     vertebrae = np.zeros_like(drawn_levels)
-    if (box := bounding_box(drawn_levels)) is not None:
-        vertebrae[box] = number[drawn_levels[box]]
+    box = bounding_box(drawn_levels) or (slice(0, 0),) * 3
+    vertebrae[box] = number[drawn_levels[box]]
     for ring in (VertebraLevel.S1, VertebraLevel.C1):
-        if not (vertebrae == ring.number).any():
+        if not (vertebrae[box] == ring.number).any():
             confidence.pop(ring, None)
     bodies = onto_grid(shapes.bodies, block, volume.grid)
     bodies &= vertebrae > 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from leakseg.geometry import Grid
 from leakseg.providers.builtin.densities import Densities
-from leakseg.providers.builtin.fine import trim_rim
+from leakseg.providers.builtin.fine import highest_near, trim_rim
 from leakseg.providers.builtin.working import Block
 from leakseg.volume import Volume
 
@@ -29,6 +31,13 @@ def trimmed(spacing_mm: float, *, cement: bool = False, filled: bool = False) ->
     hidden = drawn if cement else np.zeros(hu.shape, bool)
     out = trim_rim(drawn.astype(np.uint8), bone, hidden, volume, block, DENSITIES)
     return out > 0, true
+
+
+@pytest.mark.parametrize("reach", [(0, 1, 2), (3, 5, 4), (7, 30, 1)])
+def test_the_highest_value_near_is_that_of_a_box_within_the_array(reach: tuple[int, int, int]) -> None:
+    values = np.random.default_rng(2).normal(size=(6, 17, 11)).astype(np.float32)
+    expected = maximum_filter(values, [2 * far + 1 for far in reach], mode="constant", cval=-np.inf)
+    assert np.array_equal(highest_near(values, reach), expected)
 
 
 def test_a_rim_of_soft_tissue_is_taken_off() -> None:
