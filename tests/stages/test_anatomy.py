@@ -16,7 +16,6 @@ from leakseg.geometry import bounding_box
 from leakseg.reach import relative_to, widened
 from leakseg.stages.axis import _savitzky_golay, _tube_sections
 from leakseg.stages.coarse import _steps_between_planes
-from leakseg.stages.holes import _nearest
 
 
 def _bent_axis() -> CanalAxis:
@@ -130,11 +129,6 @@ def test_masks_filled_inside_their_blocks_keep_them(spine):
 def test_a_line_is_smoothed_as_scipy_does_it(rows, window):
     line = np.cumsum(np.random.default_rng(rows).normal(size=(rows, 2)), axis=0)
     assert np.allclose(_savitzky_golay(line, window), signal.savgol_filter(line, window, 2, axis=0), atol=1e-12)
-
-
-def test_half_way_between_voxels_the_even_one_is_taken():
-    along, offsets = np.arange(6), np.array([0.5, -0.5, 1.5, 0.49999999999999994, 0.3, -2.7])
-    assert np.array_equal(_nearest(along, offsets), np.rint(np.add.outer(offsets, along)))
 
 
 def test_a_sliver_of_bone_beside_a_pedicle_is_not_taken_for_it(spine):
