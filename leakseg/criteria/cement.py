@@ -242,6 +242,15 @@ class CementCriteria:
     ] = 0.35
     """With thick voxels a piece outside canal and foramina that goes on into more bone than that is bone, where more
     than this share of what lies round it is."""
+    free_max_walled: Annotated[
+        float,
+        Ge(0),
+        Le(1),
+        Unit("1"),
+        Source("measured here: leaks put into the canal of two real scans to 0.06, facets and laminae from 0.16"),
+    ] = 0.1
+    """A drop in canal or foramina denser than cortex that is hardly denser stands free of bone up to this share of its
+    surroundings, ..."""
     max_walled: Annotated[
         float,
         Gt(0),
@@ -249,8 +258,8 @@ class CementCriteria:
         Unit("1"),
         Source("measured here: detached leaks to 0.42, facets a mask leaves out from 0.54"),
     ] = 0.5
-    """Of what lies round a detached piece at most this share is bone: else it is bone that the mask leaves out (unless
-    thick voxels show it denser than bone, and a strand through the bone leads to it)."""
+    """... and of what lies round any detached piece at most this share is bone: else it is bone that the mask leaves
+    out (unless thick voxels show it denser than bone, and a strand through the bone leads to it)."""
     unexplained_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 30.0
     """Where no vertebra holds cement, so much in canal or foramina as dense as that in deep bone is told, ..."""
     unexplained_percentile: Annotated[float, Gt(0), Le(100), Unit("%"), CONVENTION] = 99.9

@@ -92,6 +92,17 @@ def test_a_sheet_before_the_bone_is_a_plaque_as_dense_as_it_may_be_and_one_on_th
     assert is_core_of_cement(replace(patch, off_bone_mm=4.6, flat=0.2), None, FINE, CementCriteria())
 
 
+def test_a_drop_with_hardly_any_bone_round_it_counts_in_the_canal_though_cement_is_hardly_denser_than_cortex():
+    """As an epidural leak of 87 mm3 in 2 mm slices, cement of 1,980 HU, and a facet's edge."""
+    scan = replace(THICK, cortex=0.65, cortex_edge=0.82)
+    drop = replace(VEIN, size_mm3=86.0, dense_end=0.79, to_inner_mm=9.8, off_bone_mm=1.9, neural=True, walled=0.01)
+    assert judged(drop, scan)
+    assert not judged(drop, scan, walled=0.16)
+    assert not judged(drop, scan, rooted=8.2)
+    assert not judged(drop, scan, dense_end=0.6)
+    assert not judged(drop, scan, neural=False)
+
+
 def test_a_needles_track_counts_however_blurred_and_ribs_and_processes_do_not():
     """Measured on tracks of 1.2 to 1.8 mm radius put into thoracic_dicom, and on its ribs."""
     track = replace(VEIN, size_mm3=326.0, middle=0.55, dense_end=0.78, to_inner_mm=28.0, off_bone_mm=11.4, flat=0.13)
