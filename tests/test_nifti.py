@@ -191,3 +191,16 @@ def test_a_file_written_a_slice_at_a_time_is_what_nibabel_writes_of_the_whole(tm
         written = (tmp_path / "x.nii").read_bytes()
         assert gzip.decompress((tmp_path / "x.nii.gz").read_bytes()) == written
         assert nib.Nifti1Image.from_bytes(written).to_bytes() == written
+
+
+def test_a_packed_file_whose_header_carries_a_long_extension_is_read(tmp_path):
+    """What unpacks must find its way back to the first byte: an ISA-L of before 1.9 lost it in such a file."""
+    values = np.random.default_rng(1).integers(0, 119, (60, 61, 62), dtype=np.uint8)
+    image = nibabel_image(values=values)
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"<Label/>" * 1600))
+    path = tmp_path / "labels.nii.gz"
+    nib.save(image, path)
+    _, array = read_image(path)
+    assert sorted(array.reshape(-1).tolist()) == sorted(values.reshape(-1).tolist())
+    assert read_sample(path).size
+    assert read_grid(path).shape == array.shape
