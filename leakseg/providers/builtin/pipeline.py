@@ -37,7 +37,7 @@ from leakseg.providers.builtin.skull import up_to_skull
 from leakseg.providers.builtin.strands import strands_on_bodies
 from leakseg.providers.builtin.trust import trusted_levels
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
-from leakseg.providers.builtin.working import Block, resample, without_padding
+from leakseg.providers.builtin.working import Block, quieter, resample, without_padding
 from leakseg.volume import Volume
 
 COARSE_MM, FINE_MM = 2.0, 1.0
@@ -79,7 +79,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         Where no spine can be found.
     """
     limits = criteria or BuiltinCriteria()
-    coarse = without_padding(resample(volume.hu, volume.grid.spacing_mm, COARSE_MM))
+    coarse = quieter(without_padding(resample(volume.hu, volume.grid.spacing_mm, COARSE_MM)))
     densities = measure_densities(coarse.hu)
     found = find_centreline(coarse, densities)
     upper = None if found is None else up_to_skull(coarse, densities, found)
