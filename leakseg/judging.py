@@ -130,7 +130,8 @@ def _is_track_of_a_needle(it: PieceInScan) -> bool:
     comes_out = piece.to_bone_mm <= it.scan.root_mm and piece.off_bone_mm > criteria.halo_mm
     starts = comes_out and piece.rooted <= criteria.max_rooted
     dense = piece.dense_end > criteria.beyond_bone * it.scan.cortex and it.no_denser_than_cement
-    return it.track and starts and dense and it.within_reach and piece.spread <= criteria.max_spread
+    near = piece.to_inner_mm <= criteria.detached_reach_canal_mm
+    return it.track and starts and dense and near and piece.spread <= criteria.max_spread
 
 
 def _is_between_bones(it: PieceInScan) -> bool:
@@ -141,10 +142,11 @@ def _is_drop_between_bones(it: PieceInScan) -> bool:
     """As dense as cement there may be; and it goes on into no bone, unless no bone is so dense to its middle.
 
     Where cement is hardly denser than cortex, what is denser than that is dense enough as far from bone as no blur
-    of it reaches, or with hardly any bone round it.
+    of it reaches, or with hardly any bone round it. What is far denser than bone may be blurred in any voxels.
     """
     piece, criteria = it.piece, it.criteria
     blurred = it.scan.thick and it.plainly_denser and piece.dense_end >= criteria.edge_share
+    blurred = blurred or it.far_denser_than_bone
     free = piece.off_bone_mm > 2 * it.scan.root_mm or piece.walled <= criteria.free_max_walled
     free = free and not it.plainly_denser and piece.dense_end > it.scan.cortex
     dense = it.dense_as_a_drop or it.nearer_to_cement or blurred or free
@@ -166,12 +168,12 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
         and it.no_denser_than_cement
         and (it.within_reach and it.on_bone)
         and not it.sheet
-        and (not piece.cut_off or _is_solid_cement(it))
+        and (not piece.cut_off or is_solid_cement(it))
         and max(piece.spread, piece.rooted) <= criteria.max_spread
     )
 
 
-def _is_solid_cement(it: PieceInScan) -> bool:
+def is_solid_cement(it: PieceInScan) -> bool:
     """Whether a piece is nearer to cement than to cortex to its middle, and goes on into no bone.
 
     Ribs, spurs and plaques that the view cuts off are none; what is so dense all through is a lump of cement there too.
@@ -250,51 +252,6 @@ RULES = (
     ),
 )
 """Asked in this order; the last is about every piece that no other is about."""
-
-
-def is_core_of_cement(core: DensePiece, whole: DensePiece | None, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether the densest part of a piece that is none as a whole counts: contrast, bone or streaks hang on it.
-
-    Only beside inner cement, or in canal and foramina, and where it is nearer to cement than to cortex. Where cement
-    is not plainly denser than cortex, only a strand that goes on from inner cement, and in canal and foramina what is
-    nearer to cement than to cortex to its middle: a rib's head lies beside the foramen. Elsewhere a lump as solid
-    whose whole ends and goes on into no bone: blur or grain takes its evenness, no more; or a rib lies against it.
-    """
-    it = PieceInScan(core, scan, criteria)
-    ends = whole is not None and whole.spread <= criteria.max_spread and whole.rooted <= criteria.max_rooted
-    solid = ends and _is_solid_cement(it) and core.size_mm3 >= criteria.blurred_piece_mm3
-    if _lies_against_bone(it, solid) or (solid and is_cement(core, scan, criteria)):
-        return True
-    apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
-    if it.plainly_denser:
-        counts = it.touches or apart
-    else:
-        goes_on = core.to_inner_mm <= criteria.gap_mm and it.vein
-        counts = goes_on or (apart and core.middle >= scan.cortex_edge and core.size_mm3 >= criteria.drop_core_mm3)
-    return counts and is_dense_as_cement(core, scan, criteria)
-
-
-def _lies_against_bone(it: PieceInScan, solid: bool) -> bool:
-    """Whether a core is a lump that a rib, or another bone without a mask, lies against: no part of that bone.
-
-    No bone is so dense, or it is solid; and where cortex is nearly as dense it is thick and on the vertebra, for the
-    densest parts of a rib are its thin shell, and most of them lie away.
-    """
-    core, criteria = it.piece, it.criteria
-    dense = it.denser_than_any_bone and it.nearer_to_its_middle and core.size_mm3 >= criteria.drop_core_mm3
-    thick = core.section_mm2 > criteria.track_max_section_mm2 and core.off_bone_mm <= criteria.away_mm
-    lies = it.no_denser_than_cement and it.within_reach and it.on_bone and core.flat <= criteria.max_flat
-    return lies and (dense or (solid and (it.plainly_denser or thick)))
-
-
-def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether a core is nearer to cement than to cortex, and no denser than cement, as clips are.
-
-    What goes on from inner cement may be denser: barium lies in clumps.
-    """
-    least = max(scan.cortex_edge, criteria.strand_core_share)
-    goes_on = core.to_inner_mm <= criteria.gap_mm
-    return least <= core.dense_end and (goes_on or core.dense_end <= scan.densest)
 
 
 def looks_like_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:

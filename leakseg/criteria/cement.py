@@ -178,7 +178,7 @@ class CementCriteria:
     """... or one end (with thick voxels half a voxel): what lies on no bone comes out of it, or passes by as ureters
     and vessels do ..."""
     detached_reach_canal_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 60.0
-    """... in canal and foramina, where nothing else is dense, this near."""
+    """... in canal and foramina, where nothing else is dense, and needles' tracks, this near."""
     detached_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
     """The dense end of a detached piece reaches this share of the cement's density, or lies nearer to cement than to
     cortex where cement is plainly denser (half way between them lies no higher than this share) ..."""
@@ -210,6 +210,14 @@ class CementCriteria:
     drop_core_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 15.0
     """Of a piece that hangs together with bone, a core in canal or foramina is at least so large in scans whose cement
     is hardly denser than cortex, and to its middle nearer to cement than to cortex."""
+    lone_max_spread: Annotated[
+        float, Gt(1), Unit("1"), Source("measured here: cores of leaks to 5.5, of ribs and processes from 10.4")
+    ] = 7.0
+    """Such a core counts on any bone where less dense matter hanging on it is at most so many times its size."""
+    shell_max_section_mm2: Annotated[
+        float, Gt(0), Unit("mm2"), Source("measured here: parts of ribs' shells on vertebrae to 7.6, lumps from 10.5")
+    ] = 9.0
+    """A core that a bone lies against is no part of that bone's thin shell from this volume over length on."""
     far_beyond_bone: Annotated[
         float, Gt(1), Unit("1"), Source("measured here: osteophytes of verse005 averaged to 3 mm, to 1.36")
     ] = 1.45

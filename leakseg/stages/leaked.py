@@ -12,17 +12,13 @@ from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
+from leakseg.cores import is_core_of_cement, is_dense_as_cement
 from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
-from leakseg.judging import (
-    is_cement,
-    is_core_of_cement,
-    is_dense_as_cement,
-    looks_like_cement,
-)
+from leakseg.judging import is_cement, looks_like_cement
 from leakseg.looking import DENSE_END_PERCENTILE, LEAST_MM3, Look, Matter, Scene
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import (
