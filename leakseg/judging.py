@@ -78,11 +78,13 @@ def _touches(it: PieceInScan) -> bool:
 def _is_no_bone_without_a_mask(it: PieceInScan) -> bool:
     """As dense as its size lets it be; and it goes on into no bone as dense, nor into much that is less dense.
 
-    Where cement is hardly denser than cortex, what is less dense across a gap is none outside canal and foramina.
+    Where cement is hardly denser than cortex, outside canal and foramina a lump across a gap is none where it is
+    nearer to cortex, a strand where it is no denser than that.
     """
     piece, criteria = it.piece, it.criteria
     goes_on = piece.middle < it.scan.cortex and piece.rooted > criteria.touching_max_rooted
-    rim = piece.dense_end < it.scan.cortex and piece.to_inner_mm > criteria.gap_mm and not piece.neural
+    least = it.scan.cortex if it.thin else it.scan.cortex_edge
+    rim = piece.dense_end < least and piece.to_inner_mm > criteria.gap_mm and not piece.neural
     bone = not it.plainly_denser and (goes_on or rim)
     return (it.scan.thick or _is_even(it)) and not bone and piece.spread <= criteria.max_spread_touching
 

@@ -469,6 +469,17 @@ def test_across_a_gap_what_is_less_dense_than_cortex_is_none_where_cement_is_har
     assert judged(rim, THICK)
 
 
+def test_across_a_gap_a_lump_nearer_to_cortex_than_to_cement_is_bone_and_a_strand_is_none():
+    """In the disc L3/L4 of verse005 in 2 mm slices, cement of 1,410 HU: bone, and no voxel of it cement."""
+    scan = replace(THICK, cortex=0.69, cortex_edge=0.845)
+    bone = replace(VEIN, size_mm3=288.0, middle=0.54, dense_end=0.82, to_inner_mm=3.4, off_bone_mm=3.4, flat=0.18)
+    bone = replace(bone, section_mm2=15.6)
+    assert not judged(bone, scan)
+    assert judged(bone, scan, dense_end=0.88)
+    assert judged(bone, scan, size_mm3=70.0, section_mm2=5.0)
+    assert judged(bone, scan, to_inner_mm=2.0)
+
+
 def test_the_tip_of_a_bone_that_a_mask_cuts_is_none_however_dense_thick_voxels_show_it():
     tip = replace(VEIN, size_mm3=30.0, middle=0.52, dense_end=0.72, to_inner_mm=20.0)
     assert judged(tip, THICK)
