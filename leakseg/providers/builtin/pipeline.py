@@ -79,8 +79,8 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         Where no spine can be found.
     """
     limits = criteria or BuiltinCriteria()
-    coarse = quieter(without_padding(resample(volume.hu, volume.grid.spacing_mm, COARSE_MM)))
-    densities = measure_densities(coarse.hu)
+    coarse = without_padding(resample(volume.hu, volume.grid.spacing_mm, COARSE_MM))
+    densities = measure_densities(quieter(coarse).hu)
     found = find_centreline(coarse, densities)
     upper = None if found is None else up_to_skull(coarse, densities, found)
     if upper is None or np.ptp(upper.line.points_mm[:, 0]) < limits.min_centreline_mm:
