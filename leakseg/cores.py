@@ -35,7 +35,7 @@ def _stands_alone(it: PieceInScan) -> bool:
     """Whether a core on the bone is solid cement that little hangs on: far more hangs on what is dense in bone."""
     core, criteria = it.piece, it.criteria
     alone = core.spread <= criteria.lone_max_spread and core.walled <= criteria.max_walled and not core.cut_off
-    lies = it.no_denser_than_cement and it.within_reach and it.on_bone and core.off_bone_mm <= criteria.away_mm
+    lies = it.no_denser_than_cement and it.within_reach and it.on_bone
     return alone and lies and core.size_mm3 >= criteria.drop_core_mm3 and is_solid_cement(it)
 
 

@@ -129,7 +129,9 @@ def test_what_no_bone_is_as_dense_as_is_cement_in_a_foramen_whatever_bone_lies_r
     assert not judged(drop, replace(scan, cortex=0.4, cortex_edge=0.7))  # a facet may be as dense
     grown = replace(drop, size_mm3=180.0, middle=0.35, dense_end=0.57, walled=0.24, rooted=0.41, neural=True)
     assert judged(grown, scan)
-    assert not judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65))
+    assert judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65))  # far denser than thick voxels show bone
+    assert not judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65, thick=False))
+    assert not judged(grown, replace(scan, cortex=0.42, cortex_edge=0.71))
 
 
 def test_a_core_that_goes_on_from_inner_cement_may_be_denser_and_a_clip_apart_is_none():
@@ -417,9 +419,9 @@ def test_a_core_that_little_hangs_on_counts_on_the_bone():
     assert not judged(whole, scan)
     assert counts(core)
     assert not counts(replace(core, spread=10.4))  # a rib
-    for other in ({"off_bone_mm": 7.0}, {"middle": 0.75}, {"rooted": 0.6}, {"walled": 0.6}, {"dense_end": 1.3}):
+    assert not counts(replace(core, to_bone_mm=1.8, off_bone_mm=7.0))
+    for other in ({"middle": 0.75}, {"rooted": 0.6}, {"walled": 0.6}, {"dense_end": 1.3}, {"cut_off": True}):
         assert not counts(replace(core, **other))
-    assert not counts(replace(core, cut_off=True))
     assert not counts(replace(core, size_mm3=10.0))
     assert not counts(core, None)  # the rim of a mask
 
