@@ -60,3 +60,11 @@ def is_dense_as_cement(core: DensePiece, scan: Yardstick, criteria: CementCriter
     least = max(scan.cortex_edge, criteria.strand_core_share)
     goes_on = core.to_inner_mm <= criteria.gap_mm
     return least <= core.dense_end and (goes_on or core.dense_end <= scan.densest)
+
+
+def may_go_on(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
+    """Whether a core near to one that counts is a part of the same leak, and not the shell of a rib beside it.
+
+    Where cement is hardly denser than cortex, far more hangs on that shell.
+    """
+    return scan.plainly_denser(criteria) or core.spread <= criteria.lone_max_spread

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
-from leakseg.cores import is_core_of_cement, is_dense_as_cement
+from leakseg.cores import is_core_of_cement, is_dense_as_cement, may_go_on
 from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 from leakseg.findings import QualityNote
@@ -172,7 +172,7 @@ def _cores(matter: Matter, whole: DensePiece | None, look: Look) -> NDArray[np.b
             continue
         if is_core_of_cement(core, whole, scan, criteria):
             found[block] |= part
-        else:
+        elif may_go_on(core, scan, criteria):
             others.append((block, part))
     half_voxel = half_voxel_mm(spacing)
     while found.any():
