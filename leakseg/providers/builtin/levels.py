@@ -46,6 +46,9 @@ UNSEEN_HU = -60.0
 PLATE_SHARE_OF_WIDTH, PLATE_MM = 0.3, (4.0, 7.0)
 """A disc's bright plates lie no farther from its middle than this share of half the body's width, within these bounds:
 farther, in low thoracic bodies of weak bone, the body's own plates make its marrow look like a disc."""
+THICK_SLICE_MM, LEAST_DISC = (4.0, 5.0), (-0.5, -0.1)
+"""In slices so thick a thoracic disc is lost between its plates: that a place looks like none speaks no more against
+one there than the second. On thoracic_dicom in slices of 5 mm: 12 discs of 12 found, 1 without it."""
 CLOSE_MM = 8
 """Nearer to a cut, a second disc signal is the same disc."""
 
@@ -75,7 +78,9 @@ class Cuts:
     total: float
 
 
-def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement: NDArray[np.bool_]) -> Signals:
+def measure_signals(
+    straight: Straight, wall: Wall, densities: Densities, cement: NDArray[np.bool_], slice_mm: float = 1.0
+) -> Signals:
     """Disc and pedicle signals along the axis; cement (same shape as the straightened scan) is passed over."""
     relative = np.clip(straight.hu - densities.soft_hu, -60, 350)
     relative[cement] = np.nan
@@ -90,7 +95,8 @@ def measure_signals(straight: Straight, wall: Wall, densities: Densities, cement
     closed = gaussian_filter1d(wall.closed, 1.0)
     low, high = _running_percentile(closed, 10, 75), _running_percentile(closed, 90, 75)
     closed = np.clip((closed - low) / np.maximum(high - low, LEAST_CLOSING), 0, 1)
-    return Signals(np.clip(disc, -0.5, 1.5), tilt, np.clip(pedicle, 0, 1.2), closed, half_width)
+    least = float(np.interp(slice_mm, THICK_SLICE_MM, LEAST_DISC))
+    return Signals(np.clip(disc, least, 1.5), tilt, np.clip(pedicle, 0, 1.2), closed, half_width)
 
 
 def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:

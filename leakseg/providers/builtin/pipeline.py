@@ -95,13 +95,14 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     highest_mm = top_mm if opening_mm is None else float(opening_mm[0])
     wall = carry_to_ends(wall, frames, 0.0, highest_mm)
     straight = straighten(block, frames, U_MM, V_MM)
-    signals, cuts = _find_levels(straight, wall, densities, _straight_cement(block, frames, cement))
+    slice_mm = volume.grid.spacing_mm[0]
+    signals, cuts = _find_levels(straight, wall, densities, _straight_cement(block, frames, cement), slice_mm)
     if len(cuts.s_mm) == 0:
         raise AnatomyError(_NO_SPINE.format("a canal, but no disc between two vertebral bodies"))
     filling = find_bone_cement(block, straight, frames, wall, signals, cuts, densities, volume)
     hidden = _straight_cement(block, frames, filling)
     if hidden.any():  # the first look hides only the densest cement, and what fills a disc hides its cut
-        again = _find_levels(straight, wall, densities, hidden)
+        again = _find_levels(straight, wall, densities, hidden, slice_mm)
         signals, cuts = again if len(again[1].s_mm) else (signals, cuts)
     outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
     if filling.any():
@@ -111,7 +112,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
             bare = without_cement(block, filling, densities)
             outline = trace_outline(bare, filling, frames, wall, signals, cuts, densities)
     ends = find_ends(straight, wall, cuts, densities, hidden)
-    unsure_mm = max(0.0, (volume.grid.spacing_mm[0] - FINE_MM) / 2)  # a slice half of bone, half of disc is in doubt
+    unsure_mm = max(0.0, (slice_mm - FINE_MM) / 2)  # a slice half of bone, half of disc is in doubt
     endplates = find_endplates(straight, hidden, wall, outline, cuts, densities, ends, unsure_mm)
     landmarks = measure_landmarks(coarse, frames, wall, signals, cuts, densities, (block, filling), opening_mm)
     middle = np.clip(np.append(cuts.s_mm - 15, cuts.s_mm[-1] + 15), 0, len(frames) - 1).astype(int)
@@ -148,10 +149,10 @@ def _window(volume: Volume, points_mm: FloatArray) -> Block:
 
 
 def _find_levels(
-    straight: Straight, wall: Wall, densities: Densities, hidden: NDArray[np.bool_]
+    straight: Straight, wall: Wall, densities: Densities, hidden: NDArray[np.bool_], slice_mm: float
 ) -> tuple[Signals, Cuts]:
     """The cuts between levels, and their signals; what is ``hidden`` (as the straightened scan) tells nothing."""
-    signals = measure_signals(straight, wall, densities, hidden)
+    signals = measure_signals(straight, wall, densities, hidden, slice_mm)
     return signals, continue_cuts(find_cuts(signals), signals)
 
 
