@@ -141,7 +141,7 @@ def _is_between_bones(it: PieceInScan) -> bool:
 
 
 def _is_drop_between_bones(it: PieceInScan) -> bool:
-    """As dense as cement there may be; and it goes on into no bone, unless no bone is so dense, as facets are not.
+    """As dense as cement there may be; and it goes on into no bone, unless no bone is so dense to its middle.
 
     Where cement is hardly denser than cortex, what is denser than that is dense enough as far from bone as no blur
     of it reaches, or with hardly any bone round it. What is far denser than bone may be blurred in any voxels.
@@ -152,8 +152,7 @@ def _is_drop_between_bones(it: PieceInScan) -> bool:
     free = piece.off_bone_mm > 2 * it.scan.root_mm or piece.walled <= criteria.free_max_walled
     free = free and not it.plainly_denser and piece.dense_end > it.scan.cortex
     dense = it.dense_as_a_drop or it.nearer_to_cement or blurred or free
-    dense_throughout = it.nearer_to_its_middle or it.denser_than_any_bone or it.beyond_bone
-    apart = dense_throughout or piece.rooted <= criteria.max_rooted
+    apart = it.nearer_to_its_middle or it.denser_than_any_bone or piece.rooted <= criteria.max_rooted
     return dense and apart and piece.spread <= criteria.max_spread_neural
 
 

@@ -129,9 +129,7 @@ def test_what_no_bone_is_as_dense_as_is_cement_in_a_foramen_whatever_bone_lies_r
     assert not judged(drop, replace(scan, cortex=0.4, cortex_edge=0.7))  # a facet may be as dense
     grown = replace(drop, size_mm3=180.0, middle=0.35, dense_end=0.57, walled=0.24, rooted=0.41, neural=True)
     assert judged(grown, scan)
-    assert judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65))  # far denser than thick voxels show bone
-    assert not judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65, thick=False))
-    assert not judged(grown, replace(scan, cortex=0.42, cortex_edge=0.71))
+    assert not judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65))
 
 
 def test_a_core_that_goes_on_from_inner_cement_may_be_denser_and_a_clip_apart_is_none():
