@@ -129,7 +129,7 @@ def _is_bare_strand(it: PieceInScan) -> bool:
 def _is_track_of_a_needle(it: PieceInScan) -> bool:
     """From the bone on backward, out of its blur, denser than bone though blurred, and it goes on into none."""
     piece, criteria = it.piece, it.criteria
-    comes_out = piece.to_bone_mm <= it.scan.root_mm and piece.off_bone_mm > criteria.halo_mm
+    comes_out = piece.to_bone_mm <= criteria.detached_bone_mm and piece.off_bone_mm > criteria.halo_mm
     starts = comes_out and piece.rooted <= criteria.max_rooted
     dense = piece.dense_end > criteria.beyond_bone * it.scan.cortex and it.no_denser_than_cement
     near = piece.to_inner_mm <= criteria.detached_reach_canal_mm

@@ -118,6 +118,7 @@ def test_a_needles_track_counts_however_blurred_and_ribs_and_processes_do_not():
     assert not judged(track, scan, to_inner_mm=65.0)
     assert not judged(track, scan, spread=4.7)
     assert not judged(track, scan, dense_end=0.7)  # as dense as bone may be
+    assert judged(track, scan, to_bone_mm=2.6)  # masks drawn from the scan end short of the facets
     assert not judged(track, scan, to_bone_mm=4.0)
     assert not judged(track, scan, off_bone_mm=0.9)  # the rim of a process whose mask is too small
 
