@@ -101,7 +101,8 @@ def quieter(block: Block) -> Block:
     """The block, blurred where its noise would smear the densities of tissues."""
     from scipy.ndimage import gaussian_filter
 
-    if noise_hu(block.hu) < LOUD_HU:
+    some = block.hu[:: max(1, block.hu.size // 2_000_000)]  # of a long scan, slices enough
+    if noise_hu(some) < LOUD_HU:
         return block
     return Block(gaussian_filter(block.hu, LOUD_BLUR_VOXELS), block.origin_mm, block.step_mm)
 
