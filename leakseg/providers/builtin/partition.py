@@ -49,8 +49,8 @@ def geodesic_partition(
     for now in range(largest + 1):
         if now not in buckets:
             continue
-        front = np.unique(np.concatenate(buckets.pop(now)))
-        front = front[arrival[front] == now]
+        front = np.concatenate(buckets.pop(now))
+        front = np.sort(front[arrival[front] == now])  # each once: a voxel comes into a bucket as its price falls
         for offset, weight in moves:
             beside = front + offset
             step = flat[beside]
@@ -59,8 +59,8 @@ def geodesic_partition(
             beside, then = beside[better], then[better]
             arrival[beside] = then
             label[beside] = label[front[better]]
-            for moment in np.unique(then):
-                buckets.setdefault(int(moment), []).append(beside[then == moment])
+            for later in np.flatnonzero(np.bincount(then - now)).tolist():
+                buckets.setdefault(now + later, []).append(beside[then == now + later])
     arrival[arrival > largest] = UNREACHED
     label[arrival == UNREACHED] = 0
     inner = (slice(1, -1),) * 3
