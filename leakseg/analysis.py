@@ -297,7 +297,7 @@ def _cement_report(found: CementMap) -> CementReport:
         threshold_hu=found.threshold_hu,
         threshold_method=found.threshold_method,
         clipped_voxel_fraction=found.clipped_voxel_fraction,
-        metal_volume_mm3=float((found.labels == METAL).sum()) * voxel,
+        metal_volume_mm3=float(np.count_nonzero(found.labels == METAL)) * voxel,
     )
 
 

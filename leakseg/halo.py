@@ -72,7 +72,7 @@ def _seen_through(
     for number in range(len(ends)):
         there = layer == number
         known = there & quiet
-        enough = int(known.sum()) >= _MIN_LAYER
+        enough = np.count_nonzero(known) >= _MIN_LAYER
         seen = np.percentile(share[known] / seen_through[known], criteria.halo_percentile) if enough else np.inf
         seen_through[there] *= float(seen)
     return shell, seen_through

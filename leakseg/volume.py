@@ -102,7 +102,7 @@ def denser_inside(hu: NDArray[Any], least_hu: float, labels: NDArray[np.uint8 | 
     found = untouched(hu.shape)
     for section, densities, labelled in zip(found, hu, labels, strict=True):
         dense = denser_than(densities, least_hu)
-        dense &= labelled > 0
+        np.logical_and(dense, labelled, out=dense)
         if dense.any():
             section[...] = dense
     return found

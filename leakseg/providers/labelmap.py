@@ -87,11 +87,13 @@ def _draw(grid: Grid, labels: NDArray[Any], meanings: dict[int, Meaning]) -> Dra
 
 
 def _looked_up(table: NDArray[np.uint8], numbers: NDArray[Any]) -> NDArray[np.uint8]:
-    """``table[numbers]``, of single bytes without an index of eight for each."""
+    """``table[numbers]``, of single bytes without an index of eight for each, a section at a time."""
     if numbers.dtype != np.uint8:
         return np.asarray(table[numbers])
-    every = bytes(table).ljust(256, b"\0")
-    return np.frombuffer(numbers.tobytes().translate(every), np.uint8).reshape(numbers.shape)
+    every, found = bytes(table).ljust(256, b"\0"), np.empty_like(numbers)
+    for section, own in zip(found, numbers, strict=True):
+        section[...] = np.frombuffer(own.tobytes().translate(every), np.uint8).reshape(own.shape)
+    return found
 
 
 def _whole_numbers(array: NDArray[Any], what: str) -> NDArray[Any]:

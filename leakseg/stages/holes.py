@@ -59,7 +59,7 @@ def fill_holes(
         pinholes = closed_in(Bits.of(own | hole))
         if pinholes is not None:
             hole |= free & pinholes
-        volume_mm3 = float(hole.sum()) * masks.grid.voxel_volume_mm3
+        volume_mm3 = float(np.count_nonzero(hole)) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_hole_mm3:
             continue
         filled = masks.to_relabel() if filled is None else filled

@@ -6,14 +6,14 @@ import cc3d
 import edt
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, spatial
+from scipy import spatial
 
 from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.balls import grown_by
 from leakseg.criteria import LeakCriteria
 from leakseg.geometry import FloatArray, voxels_of
 from leakseg.pieces import INSIDE, OUTSIDE, CementMap, CementPart
-from leakseg.reach import grown, widened
+from leakseg.reach import grown, widened, window_round
 
 _PLACE_FACTOR = 256
 _ROOMS_MM = (15.0, 10_000.0)
@@ -111,7 +111,8 @@ def _joined(cement: CementMap, outside: NDArray[np.bool_], criteria: LeakCriteri
     """
     spacing_mm = cement.grid.spacing_mm
     join_mm = max(criteria.join_mm, *spacing_mm)
-    box = widened(ndimage.find_objects(outside.astype(np.uint8))[0], outside.shape, 0.0, spacing_mm)
+    box = window_round(outside, 0.0, spacing_mm)
+    assert box is not None
     own = outside[box]
     near = grown_by(own, join_mm / 2, spacing_mm)
     groups = cc3d.connected_components(near, connectivity=26).astype(np.int64)

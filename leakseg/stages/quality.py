@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from leakseg.anatomy import Place, SpineAnatomy, VertebraLevel
 from leakseg.criteria import QualityCriteria
 from leakseg.findings import QualityNote
@@ -55,7 +57,7 @@ def _cement(
                 f"({volume.series.clip_hu:.0f} HU): its true density is unknown.",
             )
         )
-    metal = int((cement.labels == METAL).sum())
+    metal = int(np.count_nonzero(cement.labels == METAL))
     if metal:
         notes.append(
             QualityNote(

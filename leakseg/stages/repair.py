@@ -46,7 +46,7 @@ def fill_cavities(
             volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
         )
         cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm)
-        volume_mm3 = float(cavity.sum()) * masks.grid.voxel_volume_mm3
+        volume_mm3 = float(np.count_nonzero(cavity)) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_cavity_mm3:
             continue
         filled = masks.to_relabel() if filled is None else filled
