@@ -80,11 +80,12 @@ def _parted(
     criteria: SpineCriteria,
 ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     cores = cc3d.connected_components(core, connectivity=6)
-    sizes = np.bincount(cores.ravel()) * grid.voxel_volume_mm3
-    sizes[0] = 0
-    if (sizes >= criteria.mixed_min_mm3).sum() < 2:
+    numbers = cores[core]
+    sizes = np.bincount(numbers) * grid.voxel_volume_mm3
+    counted = sizes >= criteria.mixed_min_mm3
+    if np.count_nonzero(counted) < 2:
         return []
-    cores[(sizes < criteria.mixed_min_mm3)[cores]] = 0
+    cores[core] = np.where(counted[numbers], numbers, 0)
     largest = int(np.argmax(sizes))
     if _most_shared_mm2(own, cores, largest, touching, grid) < criteria.mixed_min_contact_mm2:
         return []
@@ -108,7 +109,10 @@ def _most_shared_mm2(
     """
     scale, most = np.array(grid.spacing_mm), 0.0
     rim = (cores > 0) & ~worn_by(cores > 0, 1.0, (1.0, 1.0, 1.0))
-    trees = [spatial.cKDTree(voxels_of(rim & part) * scale) for part in (cores == largest, cores != largest)]
+    trees = [
+        spatial.cKDTree(voxels_of(rim & part) * scale, compact_nodes=False, balanced_tree=False)
+        for part in (cores == largest, cores != largest)
+    ]
     for other in touching.values():
         index = voxels_of(own & grown_by(other, 1.0, (1.0, 1.0, 1.0)))
         to_largest, to_smaller = (tree.query(index * scale)[0] for tree in trees)
