@@ -9,6 +9,7 @@ import numpy as np
 from leakseg.allocator import in_huge_pages
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.answers import judged_by
+from leakseg.coordinates import CanalSpace
 from leakseg.criteria import Criteria
 from leakseg.errors import GeometryError
 from leakseg.findings import (
@@ -129,11 +130,10 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     masks, renamed = mixed.unmix_neighbours(masks, criteria.spine)
     hollow = masks
     masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
-    anatomy = describe_anatomy(masks, criteria)
-    masks, open_holes = holes.fill_holes(volume, masks, anatomy, criteria.spine)
+    space = trace_canal(masks, criteria)
+    masks, open_holes = holes.fill_holes(volume, masks, space, criteria.spine)
     whole = masks
-    if open_holes:
-        anatomy = describe_anatomy(masks, criteria)
+    anatomy = describe_anatomy(masks, criteria, traced=None if open_holes else space)
     read = read_scan(volume, masks, anatomy, criteria)
     cut_back, freed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
     mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.missing)
@@ -148,17 +148,21 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     return TracedCement(masks, anatomy, found, (*mends, *empty))
 
 
-def describe_anatomy(masks: SpineMasks, criteria: Criteria) -> SpineAnatomy:
-    """The spine in canal coordinates; the canal's axis is moved once to the middle of the traced wall."""
-    source = axis.canal_source(masks)
-    tube = masks.canal if source in ("mask", "builtin") else None
+def trace_canal(masks: SpineMasks, criteria: Criteria) -> CanalSpace:
+    """The canal in its own coordinates; its axis is moved once to the middle of the traced wall."""
+    tube = masks.canal if axis.canal_source(masks) in ("mask", "builtin") else None
     columns = axis.columns_of(masks)
     line = axis.find_canal_axis(masks, columns, criteria.spine)
     wall = canal.trace_canal_wall(masks, line, tube, criteria.spine)
     line = axis.recentre(line, wall, columns)
-    wall = canal.trace_canal_wall(masks, line, tube, criteria.spine)
-    bony = vertebrae.find_vertebrae(masks, line, wall, criteria.spine)
-    return places.assign_places(bony, source, criteria.spine)
+    return canal.space_round(line, canal.trace_canal_wall(masks, line, tube, criteria.spine))
+
+
+def describe_anatomy(masks: SpineMasks, criteria: Criteria, traced: CanalSpace | None = None) -> SpineAnatomy:
+    """The spine round its canal, which is traced anew where it was not traced in these masks."""
+    space = trace_canal(masks, criteria) if traced is None else traced
+    bony = vertebrae.find_vertebrae(masks, space, criteria.spine)
+    return places.assign_places(bony, axis.canal_source(masks), criteria.spine)
 
 
 def read_scan(volume: Volume, masks: SpineMasks, anatomy: SpineAnatomy, criteria: Criteria) -> ScanDensities:

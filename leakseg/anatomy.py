@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.coordinates import CanalAxis, CanalWall, Lattice
+from leakseg.coordinates import CanalSpace
 from leakseg.errors import AnatomyError, GeometryError
 from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box
-from leakseg.reach import Window, near, within
+from leakseg.reach import Window, within
 
 
 class VertebraLevel(StrEnum):
@@ -242,16 +242,21 @@ class Vertebra:
 
 
 @dataclass(frozen=True, eq=False)
-class BonySpine:
-    """The bone round the canal on a lattice in canal coordinates, and the vertebrae found in it.
+class BonySpine(CanalSpace):
+    """The bone round the canal, and the vertebrae found in it.
 
-    ``bone`` ``(S, U, V)`` uint8 holds `VertebraLevel.number`, ``body`` is true for bone in front of the
-    posterior wall; ``posterior_wall_u_mm`` and ``canal_half_width_mm`` are ``(S,)``.
+    Parameters
+    ----------
+    bone
+        uint8, `VertebraLevel.number` of the bone there, 0 outside bone.
+    body
+        bool, bone of a vertebral body: in front of the posterior wall.
+    posterior_wall_u_mm
+        ``(S,)`` where the posterior wall of bodies and discs stands.
+    canal_half_width_mm
+        ``(S,)`` half the canal's width.
     """
 
-    axis: CanalAxis
-    wall: CanalWall
-    lattice: Lattice
     bone: NDArray[np.uint8]
     body: NDArray[np.bool_]
     posterior_wall_u_mm: FloatArray
@@ -260,55 +265,26 @@ class BonySpine:
 
 
 @dataclass(frozen=True, eq=False)
-class SpineAnatomy:
-    """The spine round the canal: axis, canal wall, vertebrae, and the place of every point.
+class SpineAnatomy(BonySpine):
+    """The spine round the canal, and the place of every point.
 
     Parameters
     ----------
-    axis, lattice
-        Canal coordinates and the lattice that the arrays below stand on, each ``(S, U, V)``.
-    bone
-        uint8, `VertebraLevel.number` of the bone there, 0 outside bone.
-    body
-        bool, bone of a vertebral body.
     place
         uint8, `Place` of each node if it is not bone.
     gap
         uint8, for foramen and disc nodes: 1 + index into ``gaps``.
-    canal
-        bool, inside the bony canal (cement and retropulsed bone included).
-    posterior_wall_u_mm
-        ``(S,)`` where the posterior wall of bodies and discs stands.
-    canal_half_width_mm
-        ``(S,)`` half the canal's width.
     gaps
         Motion segments: pairs of neighbouring levels, upper first.
     foramen_volume_mm3
         By ``(gap index, side)``.
     """
 
-    axis: CanalAxis
-    lattice: Lattice
-    bone: NDArray[np.uint8]
-    body: NDArray[np.bool_]
     place: NDArray[np.uint8]
     gap: NDArray[np.uint8]
-    canal: NDArray[np.bool_]
-    posterior_wall_u_mm: FloatArray
-    canal_half_width_mm: FloatArray
-    vertebrae: tuple[Vertebra, ...]
     gaps: tuple[tuple[VertebraLevel, VertebraLevel], ...]
     foramen_volume_mm3: dict[tuple[int, str], float]
     canal_from: CanalSource
-    canal_certain: NDArray[np.bool_]
-    """``(S,)``: the canal's wall was seen there, not continued beyond the masks."""
-    _near_canal: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
-
-    def near_canal(self, suv: FloatArray, reach_mm: float) -> NDArray[np.bool_]:
-        """Whether the nodes nearest to points ``(N, 3)`` lie so near to the canal; False beyond the lattice."""
-        if reach_mm not in self._near_canal:
-            self._near_canal[reach_mm] = near(self.canal, reach_mm, (self.lattice.step_mm,) * 3)
-        return self.lattice.lookup(self._near_canal[reach_mm], suv)
 
     def vertebra(self, level: VertebraLevel) -> Vertebra:
         """The vertebra of that level."""

@@ -6,7 +6,7 @@ inequalities, whatever the spine's curve and the patient's position.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from leakseg.balls import worn_by
 from leakseg.geometry import FloatArray, voxels_of
+from leakseg.reach import near
 
 _AT_ONCE = 4096
 
@@ -174,6 +175,31 @@ class Lattice:
         wall = voxels_of(mask & ~worn_by(mask, 1.0, (1.0, 1.0, 1.0)))
         steps, _ = spatial.cKDTree(wall).query(np.unique(nodes, axis=0))
         return float(np.float32(steps.min() * self.step_mm))
+
+
+@dataclass(frozen=True, eq=False)
+class CanalSpace:
+    """The canal between its walls, in its own coordinates.
+
+    Parameters
+    ----------
+    axis, wall, lattice
+        Canal coordinates, and the lattice that arrays stand on, each ``(S, U, V)``.
+    canal
+        bool, inside the bony canal (cement and retropulsed bone included).
+    """
+
+    axis: CanalAxis
+    wall: CanalWall
+    lattice: Lattice
+    canal: NDArray[np.bool_]
+    _near_canal: dict[float, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
+
+    def near_canal(self, suv: FloatArray, reach_mm: float) -> NDArray[np.bool_]:
+        """Whether the nodes nearest to points ``(N, 3)`` lie so near to the canal; False beyond the lattice."""
+        if reach_mm not in self._near_canal:
+            self._near_canal[reach_mm] = near(self.canal, reach_mm, (self.lattice.step_mm,) * 3)
+        return self.lattice.lookup(self._near_canal[reach_mm], suv)
 
 
 @dataclass(frozen=True)

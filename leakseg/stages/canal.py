@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import SpineMasks
-from leakseg.coordinates import CanalAxis, CanalWall
+from leakseg.coordinates import CanalAxis, CanalSpace, CanalWall, Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
 
 _ANGLES = 72
 _RADIAL_STEP_MM = 0.5
+_STEP_MM, _U_MM, _V_MM = 1.0, (-80.0, 60.0), (-60.0, 60.0)
+"""The lattice of what lies round the canal: its step, and how far it reaches forward, backward and to the sides."""
 _DENTED_RANK = 0.9
 """A canal mask reaches as far as this share of its sections show, where cement dents it less often."""
 
@@ -59,6 +61,28 @@ def trace_canal_wall(
     wall = ndimage.median_filter(around, size=(3, 3))[1:-1, 1:-1]
     wall = ndimage.gaussian_filter(wall, (1.0, 0.7), mode=("nearest", "wrap"))
     return CanalWall(angles, wall, certain | seen)
+
+
+def space_round(axis: CanalAxis, wall: CanalWall) -> CanalSpace:
+    """The canal on a lattice straightened along it."""
+    u_nodes, v_nodes = (round((last - first) / _STEP_MM) + 1 for first, last in (_U_MM, _V_MM))
+    lattice = Lattice((len(axis.points_mm), u_nodes, v_nodes), _STEP_MM, _U_MM[0], _V_MM[0])
+    return CanalSpace(axis, wall, lattice, _canal_nodes(lattice, wall))
+
+
+def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
+    u, v = lattice.sections()
+    radius = np.hypot(u, v)[0]
+    angle = np.mod(np.arctan2(np.broadcast_to(v[0], radius.shape), np.broadcast_to(u[0], radius.shape)), 2 * np.pi)
+    may_be = radius <= wall.radius_mm.max()
+    column = angle[may_be] / (2 * np.pi) * len(wall.angles_rad)
+    low = np.floor(column).astype(int) % len(wall.angles_rad)
+    high = (low + 1) % len(wall.angles_rad)
+    weight = column - np.floor(column)
+    edge = wall.radius_mm[:, low] * (1 - weight) + wall.radius_mm[:, high] * weight
+    canal = np.zeros(lattice.shape, np.bool_)
+    canal[:, may_be] = radius[may_be] <= edge
+    return canal
 
 
 def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: FloatArray) -> list[NDArray[np.int64]]:

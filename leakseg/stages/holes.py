@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
+from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.bits import Bits
 from leakseg.closed import closed_in
+from leakseg.coordinates import CanalSpace
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import voxels_of
@@ -31,7 +32,7 @@ _SACRUM = (VertebraLevel.S1, VertebraLevel.S2)
 
 
 def fill_holes(
-    volume: Volume, masks: SpineMasks, spine: SpineAnatomy, criteria: SpineCriteria
+    volume: Volume, masks: SpineMasks, space: CanalSpace, criteria: SpineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks with open holes filled where they hold dense matter, and a note for each vertebra that had one."""
     filled: NDArray[np.uint8] | None = None
@@ -48,13 +49,13 @@ def fill_holes(
             & denser_than(volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile)))
         )
         start = np.array([part.start for part in box])
-        dense = dense[_outside_canal(masks, spine, dense + start, criteria)]
+        dense = dense[_outside_canal(masks, space, dense + start, criteria)]
         hole = np.zeros(own.shape, np.bool_)
         hole[tuple(_enclosed(own, dense, masks.grid.spacing_mm, criteria).T)] = True
         if not hole.any():
             continue
         rest = voxels_of(near(hole, _CREVICE_MM, masks.grid.spacing_mm) & free & ~hole)
-        rest = rest[_outside_canal(masks, spine, rest + start, criteria)]
+        rest = rest[_outside_canal(masks, space, rest + start, criteria)]
         hole[tuple(_enclosed(own | hole, rest, masks.grid.spacing_mm, criteria).T)] = True
         pinholes = closed_in(Bits.of(own | hole))
         if pinholes is not None:
@@ -76,10 +77,10 @@ def fill_holes(
 
 
 def _outside_canal(
-    masks: SpineMasks, spine: SpineAnatomy, index: NDArray[np.int64], criteria: SpineCriteria
+    masks: SpineMasks, space: CanalSpace, index: NDArray[np.int64], criteria: SpineCriteria
 ) -> NDArray[np.bool_]:
-    suv = spine.axis.to_canal(masks.grid.to_patient(index))
-    return ~spine.near_canal(suv, criteria.hole_canal_play_mm)
+    suv = space.axis.to_canal(masks.grid.to_patient(index))
+    return ~space.near_canal(suv, criteria.hole_canal_play_mm)
 
 
 def _enclosed(

@@ -87,7 +87,7 @@ def encroachment(
     window[[0, -1]] = section_mm / 2 - reach + 0.5
     window /= window.sum()
     taken = np.convolve(area, window, mode="same") / np.maximum(np.convolve(canal, window, mode="same"), 1.0)
-    return np.asarray(np.clip(np.where(spine.canal_certain, taken, 0.0), 0.0, 1.0), dtype=np.float64)
+    return np.asarray(np.clip(np.where(spine.wall.certain, taken, 0.0), 0.0, 1.0), dtype=np.float64)
 
 
 def cement_in_canal(
@@ -104,7 +104,7 @@ def cement_in_canal(
     nearest = [_nearest_by_height(spine, float(row)).level for row in range(len(taken))]
     result = {}
     for vertebra in spine.vertebrae:
-        rows = [row for row, level in enumerate(nearest) if level == vertebra.level and spine.canal_certain[row]]
+        rows = [row for row, level in enumerate(nearest) if level == vertebra.level and spine.wall.certain[row]]
         if rows:
             result[vertebra.level] = float(taken[rows].max())
     return result

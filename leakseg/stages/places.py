@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import BonySpine, CanalSource, Place, SpineAnatomy, Vertebra, VertebraLevel
-from leakseg.coordinates import CanalWall, Lattice
+from leakseg.coordinates import Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
 
@@ -25,9 +25,9 @@ _ENDPLATE_PLAY = 2.0
 
 
 def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCriteria) -> SpineAnatomy:
-    """Discs, foramina and canal on the lattice, and the distance of every node to the canal."""
+    """Discs, foramina and canal on the lattice."""
     lattice, bone, bodies, vertebrae = bony.lattice, bony.bone, bony.body, bony.vertebrae
-    canal = _canal_nodes(lattice, bony.wall)
+    canal = bony.canal
     gaps = tuple(
         (upper.level, lower.level)
         for upper, lower in itertools.pairwise(vertebrae)
@@ -62,24 +62,23 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
             gap[rows][foramen] = len(gaps)
     place[canal] = Place.CANAL
     gap[canal] = 0
-    arrays = (bone, bodies, place, gap, canal)
-    for array in arrays:
+    for array in (bone, bodies, place, gap, canal):
         array.setflags(write=False)
     return SpineAnatomy(
         axis=bony.axis,
+        wall=bony.wall,
         lattice=lattice,
+        canal=canal,
         bone=bone,
         body=bodies,
-        place=place,
-        gap=gap,
-        canal=canal,
         posterior_wall_u_mm=bony.posterior_wall_u_mm,
         canal_half_width_mm=bony.canal_half_width_mm,
         vertebrae=vertebrae,
+        place=place,
+        gap=gap,
         gaps=gaps,
         foramen_volume_mm3=foramen_volumes,
         canal_from=canal_from,
-        canal_certain=bony.wall.certain,
     )
 
 
@@ -127,21 +126,6 @@ def _open_foramen(
     shallow = replace(criteria, foramen_depth_mm=criteria.pedicle_depth_mm)
     foramen = _foramen_nodes(bony, bony.body[rows], rows, upper, lower, side, _SIDES[side], shallow)
     return rows, np.zeros_like(bony.body[rows]) if foramen is None else foramen
-
-
-def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
-    u, v = lattice.sections()
-    radius = np.hypot(u, v)[0]
-    angle = np.mod(np.arctan2(np.broadcast_to(v[0], radius.shape), np.broadcast_to(u[0], radius.shape)), 2 * np.pi)
-    may_be = radius <= wall.radius_mm.max()
-    column = angle[may_be] / (2 * np.pi) * len(wall.angles_rad)
-    low = np.floor(column).astype(int) % len(wall.angles_rad)
-    high = (low + 1) % len(wall.angles_rad)
-    weight = column - np.floor(column)
-    edge = wall.radius_mm[:, low] * (1 - weight) + wall.radius_mm[:, high] * weight
-    canal = np.zeros(lattice.shape, np.bool_)
-    canal[:, may_be] = radius[may_be] <= edge
-    return canal
 
 
 def _rows_of(bone: NDArray[np.uint8], upper: VertebraLevel, lower: VertebraLevel) -> slice:

@@ -7,14 +7,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import BonySpine, Endplate, Pedicle, SpineMasks, Vertebra, VertebraLevel
-from leakseg.coordinates import CanalAxis, CanalWall, Lattice
+from leakseg.coordinates import CanalAxis, CanalSpace, CanalWall, Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import FloatArray
 
-_STEP_MM = 1.0
-_U_MM = (-80.0, 60.0)
-_V_MM = (-60.0, 60.0)
 _SIDES = {"left": 1, "right": -1}
 _SACRAL_BODY_MM = 30.0
 _CUT_SHARE = 0.003
@@ -22,15 +19,16 @@ _MIN_COLUMN, _MIN_COLUMNS, _EDGE = 5, 30, 3
 _TILT_PLAY = 10
 
 
-def find_vertebrae(masks: SpineMasks, axis: CanalAxis, wall: CanalWall, criteria: SpineCriteria) -> BonySpine:
-    """The bone on a lattice straightened along the canal, and each vertebra's body and pedicles.
+def find_vertebrae(masks: SpineMasks, space: CanalSpace, criteria: SpineCriteria) -> BonySpine:
+    """The bone on the canal's lattice, and each vertebra's body and pedicles.
 
     Raises
     ------
     AnatomyError
         Where no vertebral body lies in front of the canal.
     """
-    lattice, bone = _straighten(masks, axis)
+    axis, wall, lattice = space.axis, space.wall, space.lattice
+    bone = _straighten(masks, axis, lattice)
     posterior_wall = -_anterior_radius(wall)
     bodies = _body_nodes(lattice, bone, posterior_wall)
     vertebrae = _vertebrae(masks, lattice, bone, bodies, posterior_wall, wall, criteria)
@@ -38,14 +36,12 @@ def find_vertebrae(masks: SpineMasks, axis: CanalAxis, wall: CanalWall, criteria
         raise AnatomyError(
             "No vertebral body lies in front of the canal: do the vertebra and canal masks belong to this scan?"
         )
-    return BonySpine(axis, wall, lattice, bone, bodies, posterior_wall, _lateral_radius(wall), vertebrae)
+    return BonySpine(axis, wall, lattice, space.canal, bone, bodies, posterior_wall, _lateral_radius(wall), vertebrae)
 
 
-def _straighten(masks: SpineMasks, axis: CanalAxis) -> tuple[Lattice, NDArray[np.uint8]]:
-    """The lattice and the vertebra labels at its nodes (nearest voxel)."""
-    u = np.arange(_U_MM[0], _U_MM[1] + _STEP_MM / 2, _STEP_MM)
-    v = np.arange(_V_MM[0], _V_MM[1] + _STEP_MM / 2, _STEP_MM)
-    lattice = Lattice((len(axis.points_mm), len(u), len(v)), _STEP_MM, _U_MM[0], _V_MM[0])
+def _straighten(masks: SpineMasks, axis: CanalAxis, lattice: Lattice) -> NDArray[np.uint8]:
+    """The vertebra labels at the lattice's nodes (nearest voxel)."""
+    u, v = lattice.sections()
     inverse = masks.grid.inverse
     start = (axis.points_mm @ inverse[:3, :3].T + inverse[:3, 3]).astype(np.float32)
     backward = (axis.posterior @ inverse[:3, :3].T).astype(np.float32)
@@ -55,11 +51,11 @@ def _straighten(masks: SpineMasks, axis: CanalAxis) -> tuple[Lattice, NDArray[np
     for s in range(lattice.shape[0]):
         voxel, inside = np.zeros(lattice.shape[1:], np.int64), np.ones(lattice.shape[1:], np.bool_)
         for way, size in enumerate(masks.grid.shape):
-            index = np.rint(start[s, way] + u[:, None] * backward[s, way] + v * left[s, way]).astype(np.int64)
+            index = np.rint(start[s, way] + u[0] * backward[s, way] + v[0] * left[s, way]).astype(np.int64)
             inside &= (index >= 0) & (index < size)
             voxel = voxel * size + index
         bone[s][inside] = labels[voxel[inside]]
-    return lattice, bone
+    return bone
 
 
 def _sector(wall: CanalWall, centre_rad: float, half_width_rad: float) -> NDArray[np.bool_]:
@@ -134,7 +130,7 @@ def _vertebrae(
                 body_centre_suv_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
                 body_half_width_mm=width_mm / 2,
                 body_depth_mm=depth_mm,
-                body_volume_mm3=None if sacral else float(np.count_nonzero(body)) * _STEP_MM**3,
+                body_volume_mm3=None if sacral else float(np.count_nonzero(body)) * lattice.step_mm**3,
                 pedicles=pedicles,
                 lower_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=False),
                 upper_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=True),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from leakseg.analysis import analyse, describe_anatomy
+from leakseg.analysis import analyse, describe_anatomy, trace_cement
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.findings import LeakType
@@ -221,6 +221,19 @@ def test_a_hole_where_the_cement_lies_is_bone_however_wide_the_leak_opens_it(spi
     assert (told.type, told.level) == (LeakType(kind), "L3")
     assert told.volume_mm3 == pytest.approx(float((leak & ~bone).sum()), rel=0.3)
     assert {"mask_cavity_filled", "mask_hole_filled"} & {note.code for note in found.notes}
+
+
+def test_canal_and_bone_are_those_of_the_masks_with_their_holes_filled(spine):
+    """The canal is traced before a hole opens no more into it, and again after."""
+    z = spine.middle_z("L3")
+    leak = spine.box((-8, 8), (WALL_Y - 14, WALL_Y + 2), (z - 8, z + 8))
+    labels = spine.masks().vertebrae.copy()
+    labels[leak | spine.fill("L3")] = 0
+    traced = trace_cement(spine.volume(spine.fill("L3"), leak), SpineMasks(spine.grid, labels), Criteria())
+    assert [note.code for note in traced.notes] == ["mask_hole_filled"]
+    anew = describe_anatomy(traced.masks, Criteria())
+    assert np.array_equal(traced.anatomy.wall.radius_mm, anew.wall.radius_mm)
+    assert np.array_equal(traced.anatomy.bone, anew.bone)
 
 
 def test_a_large_cavity_that_no_cement_is_found_for_is_told(spine):

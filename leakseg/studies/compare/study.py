@@ -261,7 +261,7 @@ def _rows(pre: ScanAtTime, level: VertebraLevel) -> NDArray[np.bool_]:
     middles = np.array([vertebra.s_middle_mm for vertebra in pre.anatomy.vertebrae])
     nearest = np.argmin(np.abs(s[:, None] - middles), axis=1)
     own = [vertebra.level == level for vertebra in pre.anatomy.vertebrae]
-    return np.asarray(np.array(own)[nearest] & pre.anatomy.canal_certain, dtype=np.bool_)
+    return np.asarray(np.array(own)[nearest] & pre.anatomy.wall.certain, dtype=np.bool_)
 
 
 def _of(cloud: CementCloud, owners: Sequence[int]) -> float:
