@@ -153,7 +153,7 @@ def _cores(matter: Matter, whole: DensePiece | None, look: Look) -> NDArray[np.b
     """What is cement of a piece that as a whole is none: its cores, and what is denser than cortex within blur of them.
 
     Cores are denser than any bone or contrast that the piece hangs together with may be; those near to one that
-    counts go on from it.
+    counts go on from it, but the shell of a rib does not.
     """
     scan, criteria, spacing = look.yardstick, look.criteria, look.scene.spacing_mm
     own, share = matter.own, matter.share
