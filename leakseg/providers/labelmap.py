@@ -39,8 +39,8 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
         return Drawing(field), _told_empty(mask, what)
     grid, labels = cropped
     size = int(labels.max()) + 1
-    counts = np.sum([np.bincount(section.ravel(), minlength=size) for section in labels], axis=0)
-    present = [int(number) for number in np.flatnonzero(counts) if number]
+    counts = np.sum([np.bincount(section[section > 0], minlength=size) for section in labels], axis=0)
+    present = np.flatnonzero(counts).tolist()
     meanings = _meanings(mask, present, what)
     unknown = [number for number in present if number not in meanings]
     if len(unknown) == len(present):
@@ -49,7 +49,7 @@ def read_labelmap(mask: MaskFile) -> tuple[Drawing, tuple[QualityNote, ...]]:
             f"None of the numbers in {what} ({_listed(present)}) is named by {scheme}; "
             "give the scheme it was made with (--label-scheme)."
         )
-    return replace(_draw(grid, labels, meanings), field=field), _told(unknown, counts, what)
+    return replace(_draw(grid, labels, present, meanings), field=field), _told(unknown, counts, what)
 
 
 def _meanings(mask: MaskFile, present: list[int], what: str) -> dict[int, Meaning]:
@@ -69,7 +69,7 @@ def _meanings(mask: MaskFile, present: list[int], what: str) -> dict[int, Meanin
     return {present[0]: meaning}
 
 
-def _draw(grid: Grid, labels: NDArray[Any], meanings: dict[int, Meaning]) -> Drawing:
+def _draw(grid: Grid, labels: NDArray[Any], present: list[int], meanings: dict[int, Meaning]) -> Drawing:
     size = int(labels.max()) + 1
     to_level = np.zeros(size, np.uint8)
     parts: dict[Structure, list[int]] = {}
@@ -82,12 +82,17 @@ def _draw(grid: Grid, labels: NDArray[Any], meanings: dict[int, Meaning]) -> Dra
     for structure, numbers in parts.items():
         chosen = np.zeros(size, np.bool_)
         chosen[numbers] = True
-        masks[structure] = _looked_up(chosen.view(np.uint8), labels).view(np.bool_)
-    return Drawing(grid, _looked_up(to_level, labels) if to_level.any() else None, masks)
+        masks[structure] = _looked_up(chosen.view(np.uint8), labels, present).view(np.bool_)
+    return Drawing(grid, _looked_up(to_level, labels, present) if to_level.any() else None, masks)
 
 
-def _looked_up(table: NDArray[np.uint8], numbers: NDArray[Any]) -> NDArray[np.uint8]:
-    """``table[numbers]``, of single bytes without an index of eight for each, a section at a time."""
+def _looked_up(table: NDArray[np.uint8], numbers: NDArray[Any], present: list[int]) -> NDArray[np.uint8]:
+    """``table[numbers]``, of single bytes without an index of eight for each, a section at a time.
+
+    The numbers themselves where each that is ``present`` means itself.
+    """
+    if numbers.dtype == np.uint8 and (table[present] == present).all():
+        return numbers
     if numbers.dtype != np.uint8:
         return np.asarray(table[numbers])
     every, found = bytes(table).ljust(256, b"\0"), np.empty_like(numbers)
