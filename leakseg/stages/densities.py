@@ -21,7 +21,7 @@ from leakseg.bits import Bits
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
-from leakseg.reach import Window, connected_pieces, deeper, pieces_of, relative_to, window_round, within
+from leakseg.reach import Window, connected_pieces, deeper, pieces_of, relative_to, widened, window_round, within
 from leakseg.volume import Volume, denser_inside
 
 _SECTIONS = 2
@@ -56,7 +56,8 @@ def read_densities(
     soft = _soft_tissue_hu(hu, masks.vertebrae[window])
     box = relative_to(masks.block, window, 1)  # a border of the block would be no surface
     there = within(box, window)
-    bony = _Bone(volume.hu[there], masks.vertebrae[there], Bits.of(metal[box]), masks.grid.crop(there))
+    windows = {level.number: relative_to(filled, there) for level, filled in masks.windows.items()}
+    bony = _Bone(volume.hu[there], masks.vertebrae[there], Bits.of(metal[box]), masks.grid.crop(there), windows)
     sure, cancellous, plateau = _seeds(bony, spine, criteria)
     cortex = _cortex_hu(bony, sure, criteria) if np.isfinite(plateau) else float("nan")
     seeds = untouched(grid.shape)
@@ -94,12 +95,16 @@ def _soft_tissue_hu(hu: NDArray[Any], vertebrae: NDArray[np.uint8]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Bone:
-    """The vertebrae with a border round them, in densities, level numbers and metal, each ``(k, j, i)``."""
+    """The vertebrae with a border round them, in densities, level numbers and metal, each ``(k, j, i)``.
+
+    ``windows`` are the blocks that they fill, by level number.
+    """
 
     hu: NDArray[Any]
     vertebrae: NDArray[np.uint8]
     metal: Bits
     grid: Grid
+    windows: dict[int, Window]
 
     @cached_property
     def bits(self) -> Bits:
@@ -198,9 +203,8 @@ def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCrite
     if asked.any():
         asked &= bony.deeper(criteria.min_deep_mm)
     deep_enough_mm = criteria.deep_mm / criteria.deep_share
-    for number in np.unique(asked.values(vertebrae)):
-        room = window_round(vertebrae == number, deep_enough_mm, spacing, spare=2)
-        assert room is not None
+    for number in np.unique(asked.values(vertebrae)).tolist():
+        room = widened(bony.windows[number], vertebrae.shape, deep_enough_mm, spacing, spare=2)
         own = (vertebrae[room] == number) & ~bony.metal.block(room)
         bone = vertebrae[room] > 0
         core = window_round(own & deep.block(room), deep_enough_mm, spacing, spare=2)
