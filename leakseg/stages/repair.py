@@ -45,7 +45,8 @@ def fill_cavities(
         dense = free & denser_than(
             volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
         )
-        cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm)
+        least = criteria.min_cavity_mm3 / masks.grid.voxel_volume_mm3
+        cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm, least)
         volume_mm3 = float(np.count_nonzero(cavity)) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_cavity_mm3:
             continue
@@ -99,8 +100,12 @@ def _fill(
     reach: list[int],
     spacing_mm: tuple[float, float, float],
     crack_mm: float,
+    least: float,
 ) -> NDArray[np.bool_]:
-    """What one vertebra's mask lacks: closed cavities, then dense ones with wider cracks, then what those leave."""
+    """What one vertebra's mask lacks: closed cavities, then dense ones with wider cracks, then what those leave.
+
+    Where nothing is closed in, and what is dense has fewer voxels than the ``least`` of a cavity, there is none.
+    """
     pads = [(pad, pad) for pad in reach]
     inner = tuple(slice(pad, -pad) for pad in reach)
     whole, padded = own, np.pad(own, pads)
@@ -112,6 +117,8 @@ def _fill(
         cavity = _cavities(padded, spacing_mm, crack)
         if cavity is None:
             nothing_found_at.add(crack)
+            if whole is own and np.count_nonzero(dense) < least:
+                break
             continue
         nothing_found_at.clear()
         whole = whole | (cavity[inner] & may_be)
