@@ -7,8 +7,9 @@ templates are extensible.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ def sr_document(report: CaseReport, series: DicomSeries, seg: Any | None, first:
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     same = replace(report, case_id="", provenance=replace(report.provenance, input_digest=""))
-    identity = [str(series.common.SeriesInstanceUID), "SR", repr(same), series.date, series.time]
+    told = json.dumps(asdict(same), default=lambda number: number.item())  # a plugin's numpy numbers are numbers
+    identity = [str(series.common.SeriesInstanceUID), "SR", told, series.date, series.time]
     identity.append("" if seg is None else str(seg.SOPInstanceUID))
     made_by = report.provenance
     device = Device(

@@ -598,3 +598,15 @@ def test_a_nifti_scan_gets_neither_and_a_note_says_so(tmp_path):
     folder = publish(result, request)
     assert not list(folder.glob("*.dcm"))
     assert note_of(folder)["no_dicom_results"]["severity"] == "info"
+
+
+def test_a_plugins_numpy_numbers_make_the_same_sr_as_plain_ones(tmp_path):
+    source, result = analysed(save(slices(), tmp_path / "scan"))
+    made = []
+    for number in (float, np.float64):
+        leaks = tuple(replace(leak, confidence=number(leak.confidence)) for leak in result.report.leaks)
+        told = replace(result, report=replace(result.report, leaks=leaks))
+        (tmp_path / number.__name__).mkdir()
+        request = CaseRequest(source, None, AnalysisConfig(), tmp_path / number.__name__, "sha256:b", "sha256:c")
+        made.append((publish(told, request) / "report.sr.dcm").read_bytes())
+    assert made[0] == made[1]
