@@ -31,6 +31,11 @@ _RIB: dict[str, tuple[float, ...]] = {
     "cervical": (0.65, 0.15, 0.10, 0.05, 0.05, 0.05),
     "head": (0.2, 0.2, 0.2, 0.2, 0.2, 0.2),
 }
+_LEAVES: dict[str, tuple[float, ...]] = {
+    "sacral": (0.2,), "S1": (0.2,), "L5": (0.25,), "L4": (0.12,), "lumbar": (0.1,), "T12": (0.25,), "ribbed": (0.25,),
+    "cervical": (0.05,), "head": (0.2,),
+}  # fmt: skip
+"""Bone leaves the view no longer than a process: L5's broad ones do, and ribs at the side of a very narrow view."""
 _WING: dict[str, tuple[float, ...]] = {
     "sacral": (0.20, 0.20, 0.20, 0.20, 0.20),
     "S1": (0.01, 0.04, 0.15, 0.35, 0.45),
@@ -55,7 +60,7 @@ _HEAD: dict[str, tuple[float, ...]] = {
     "cervical": (0.33, 0.33, 0.33),
     "head": (0.33, 0.33, 0.33),
 }
-for _table in (_RIB, _WING, _HEAD):
+for _table in (_RIB, _WING, _HEAD, _LEAVES):
     _table["C2"] = _table["cervical"]
 _LOG_AXIS, _LOG_NO_AXIS = 5.0, -4.0
 """What a level just so far below the skull as C2 speaks for being it, and one that lies elsewhere against it."""
@@ -163,6 +168,7 @@ def level_evidence(landmarks: Landmarks) -> FloatArray:
     out = np.zeros((len(landmarks.rib_mm), len(_KINDS)))
     for values, steps, table in (
         (landmarks.rib_mm, RIB_STEPS_MM, _RIB),
+        (np.where(landmarks.leaves, 0.0, np.nan), (), _LEAVES),
         (landmarks.wing, WING_STEPS, _WING),
         (landmarks.head, HEAD_STEPS, _HEAD),
     ):

@@ -16,36 +16,31 @@ from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, canal_field, to_canal
 from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.metal import levels_with_metal
 from leakseg.providers.builtin.posterior import level_heights
+from leakseg.providers.builtin.ribs import (
+    HEAD_TO_ROOT_MM,
+    LEAST_RIB_MM,
+    LONG_PROCESS_MM,
+    NO_HEAD,
+    NOT_AIR_HU,
+    PLAIN_HEAD,
+    RIB_ZONE,
+    rib_reaches,
+)
 from leakseg.providers.builtin.working import Block, Image, noise_hu
 
-RIB_START_MM, RIB_REACH_MM = 24.0, 75.0
-BESIDE_BODY_MM, FARTHEST_START_MM, WIDEST_MM = 2.0, 32.0, 36.0
-"""Ribs are looked for so far beyond a broad body's side, no farther out than the second; the greatest half width."""
-SMALLEST_PIECE_MM3, LARGEST_RIB_MM3 = 150.0, 15000.0
-ROOT_MM, LEAST_ROOT_VOXELS = 6.0, 4
-RIB_ABOVE_DISC = 0.15
-"""A rib may begin this share of a level's height above the level's upper disc."""
-NOT_AIR_HU = -250.0
-LEAST_FLESH = 0.5
-"""Less of what lies beside and behind the spine is air in any patient; beyond the edge of a turned scan all is."""
-WIDE_VIEW_MM, LEAST_VIEW_MM, VIEW_STEP_MM = 62.0, 44.0, 2.0
-"""A scan that shows this much to the side shows a rib's length; down to the second, that bone goes on out of view."""
+WIDEST_MM = 36.0
+"""The greatest half width."""
 FAINT_SHARE, FAINT_SIGMAS, FAINT_REACH_MM = 0.42, 3.0, 8.0
 """Thin ribs of weak bone fade between slices: so much of bone's rise over soft tissue, and of the scan's noise, links
 what is bone, so far from it."""
-PLAIN_HEAD, NO_HEAD, HEAD_TO_ROOT_MM = 0.2, 0.05, 9.0
-"""Bone beside the posterior corner that is a rib's head, or none; and how far a rib runs from there before its reach
-is measured."""
 NOISY_SIGMAS = 3.5
 """Noise that so often reaches bone's rise passes for bone; what is interpolated from thick slices shows less of it."""
 SOME_HEAD, AS_HEADS, LEAST_PLAIN_RIBS = 0.08, 0.7, 2
 """Bone where a rib's head would lie may be one from the first on, and is one from this share of what the heads of so
 many levels with plain ribs have."""
 LEAST_BOX_MM3 = 200.0
-RIB_ZONE, LEAST_RIB_MM = (0.4, 0.9), 38.0
-"""Where in a level's height its rib leaves it: a level cut off there shows no rib shorter than this, and yet may bear
-one."""
 SOME_WING = 0.12
 """Bone beside the body that may be a wing; with less, a level cut off there may be the sacrum yet."""
 BROAD_WING, TALLEST_SACRAL_MM = 0.32, 46.0
@@ -61,13 +56,15 @@ class Landmarks:
     """Per level (``(L,)``, caudal first) and side (``(L, 2)``: left, right).
 
     ``rib_mm`` is how far bone reaches outward from the transverse process; NaN where the scan does not reach far enough
-    sideways to tell, or ends within the level; infinite where that bone goes on beyond the side of a narrow scan.
+    sideways to tell, or ends within the level, or where metal lies and the rib's head is not seen; infinite where that
+    bone is longer than a process when it leaves the view, and where it is no longer then, it ``leaves``.
     ``wing`` is the share of bone beside the body, ``head`` that beside its posterior corner, where a rib's head lies
     and lumbar vertebrae have nothing; NaN where not in view. ``to_skull_mm`` ``(L,)`` is how far, along the axis, the
     canal opens into the skull above each level's lower disc; NaN where it is not in view, or that disc is not.
     """
 
     rib_mm: FloatArray
+    leaves: NDArray[np.bool_]
     wing: FloatArray
     head: FloatArray
     to_skull_mm: FloatArray
@@ -111,10 +108,15 @@ def measure_landmarks(
     beside = _Beside(block, suv, bone, wall, signals, bottoms, tops)
     wing = np.stack([beside.share(side, WING) for side in SIDES], axis=1)
     head = np.stack([beside.share(side, RIB_HEAD) for side in SIDES], axis=1)
-    rib = np.stack([_ribs(block, suv, linked, side, cuts, signals, head[:, n]) for n, side in enumerate(SIDES)], axis=1)
+    found = [rib_reaches(block, suv, linked, side, cuts, signals, head[:, n]) for n, side in enumerate(SIDES)]
+    rib, leaves = (np.stack([getattr(one, name) for one in found], axis=1) for name in ("rib_mm", "leaves"))
     no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames)) for zone in (RIB_ZONE, WING.height))
     head *= _dimmer(head[~no_rib & np.all(rib >= LEAST_RIB_MM, axis=1)])
     rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
+    streaked = levels_with_metal(block, suv, bottoms, tops)[:, None] & ~((rib >= LEAST_RIB_MM) & (head >= PLAIN_HEAD))
+    rib[streaked & (rib >= LONG_PROCESS_MM)] = np.nan
+    head[streaked & (head >= NO_HEAD)] = np.nan
+    leaves &= ~streaked
     rib[no_rib[:, None] & (rib < LEAST_RIB_MM)] = np.nan
     head[no_rib] = np.nan  # in part of its height a process looks like a head
     wing[no_wing[:, None] & (wing < SOME_WING)] = np.nan
@@ -124,8 +126,8 @@ def measure_landmarks(
     for values in (rib, wing, head):
         values[to_skull < AT_BASE_MM] = np.nan
     far = np.append(to_skull[1] + tops[0] - bottoms[0], to_skull[1:])  # the lowest level's lower disc is not in view
-    head[_in_neck(far, rib)] = np.nan
-    return Landmarks(rib, wing, head, to_skull)
+    head[_in_neck(far, np.all([one.narrow for one in found], axis=0))] = np.nan
+    return Landmarks(rib, leaves, wing, head, to_skull)
 
 
 def _dimmer(heads: FloatArray) -> float:
@@ -136,13 +138,12 @@ def _dimmer(heads: FloatArray) -> float:
     return max(1.0, PLAIN_HEAD / max(SOME_HEAD, AS_HEADS * float(np.median(seen))))
 
 
-def _in_neck(to_skull_mm: FloatArray, rib_mm: FloatArray) -> NDArray[np.bool_]:
+def _in_neck(to_skull_mm: FloatArray, narrow: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """``(L,)`` levels of the neck, where the roots of the transverse processes lie like ribs' heads.
 
     By their distance to the skull; without it, above levels whose sides show whether they bear ribs, those whose flesh
-    ends too near to tell, but for the first, which may be the last thoracic one or the scan's edge.
+    ends too near to tell (``narrow``), but for the first, which may be the last thoracic one or the scan's edge.
     """
-    narrow = np.asarray(np.isnan(rib_mm).all(axis=1))
     second = np.append(False, narrow[1:] & narrow[:-1])
     above = second & np.logical_or.accumulate(~narrow)
     return np.asarray((to_skull_mm < NECK_MM) | above)
@@ -187,84 +188,6 @@ def _with_faint_links(block: Block, bone: NDArray[np.bool_], densities: Densitie
     faint = block.hu > densities.soft_hu + rise_hu
     near = distance_transform_edt(~bone, sampling=block.step_mm) <= FAINT_REACH_MM
     return np.asarray(bone | (faint & near))
-
-
-def _ribs(
-    block: Block, suv: Image, bone: NDArray[np.bool_], side: int, cuts: Cuts, signals: Signals, head: FloatArray
-) -> FloatArray:
-    """``(L,)`` how far, in mm, bone that starts beside each level reaches outward; NaN where one cannot tell.
-
-    A transverse process that a rib from the level above touches on its way down has no ``head`` ``(L,)``.
-    """
-    import cc3d
-
-    lateral = side * suv[..., 2]
-    row = np.clip(np.rint(suv[..., 0]).astype(np.int64), 0, len(signals.half_width_mm) - 1)
-    start = np.clip(signals.half_width_mm + BESIDE_BODY_MM, RIB_START_MM, FARTHEST_START_MM)[row]
-    zone = (lateral > start) & (lateral < RIB_REACH_MM) & (suv[..., 1] > -45) & (suv[..., 1] < 50)
-    pieces = cc3d.connected_components(zone & bone, connectivity=6)
-    ends = cc3d.connected_components(zone & bone & (lateral < start + ROOT_MM), connectivity=6).ravel()
-    heights = level_heights(cuts)
-    highest = cuts.s_mm[-1] + RIB_ZONE[1] * heights[-1]
-    view_mm = _view_to_side(block, suv, lateral, cuts)
-    out = np.where(np.isfinite(view_mm), 0.0, np.nan)
-    at = np.flatnonzero(pieces)
-    if len(at) == 0:
-        return out
-    label, per_section = pieces.ravel()[at], block.hu.shape[1] * block.hu.shape[2]
-    order = np.argsort(label, kind="stable")
-    for group in np.split(at[order], np.flatnonzero(np.diff(label[order])) + 1):
-        roots = group[ends[group] > 0]
-        if len(group) * block.step_mm**3 < SMALLEST_PIECE_MM3 or len(roots) == 0:
-            continue
-        points = suv.reshape(-1, 3)
-        height = group // per_section
-        cut_off = height.min() <= 1 or height.max() >= block.hu.shape[0] - 2
-        touched = set()
-        massive = len(group) * block.step_mm**3 > LARGEST_RIB_MM3
-        for end in np.unique(ends[roots]):  # one root, one level: a drooping rib is not also the next level's
-            at_root = roots[ends[roots] == end]
-            root = points[at_root]
-            if len(root) < LEAST_ROOT_VOXELS:
-                continue
-            level = np.searchsorted(cuts.s_mm, root[:, 0] - RIB_ABOVE_DISC * float(np.median(heights)))
-            number = int(np.bincount(level).argmax())
-            beyond = number == len(cuts.s_mm) and float(np.median(root[:, 0])) > highest
-            if beyond or at_root.max() // per_section >= block.hu.shape[0] - 2:
-                out[number] = np.nan  # it may as well come from the vertebra above, which is not in view
-                continue
-            touched.add(number)
-            reach = np.linalg.norm(points[group] - root.mean(axis=0), axis=1).max() + 3  # from inside the root
-            at_side = lateral.ravel()[group].max() > view_mm[number] - 1.5 * VIEW_STEP_MM
-            gone = at_side and view_mm[number] < WIDE_VIEW_MM
-            if massive or (cut_off and reach < 40 and not gone):  # ilium, or ribs fused; or an end out of view
-                out[number] = np.nan
-            elif not np.isnan(out[number]):
-                out[number] = np.inf if gone else max(out[number], float(reach))
-        if any(head[number] >= PLAIN_HEAD for number in touched):
-            out[[number for number in touched if head[number] < NO_HEAD]] = np.nan
-    return out
-
-
-def _view_to_side(block: Block, suv: Image, lateral: Image, cuts: Cuts) -> FloatArray:
-    """``(L,)`` mm to which the scan reaches sideways at each level and shows flesh, not its own padding.
-
-    `WIDE_VIEW_MM` at the most; NaN where that is too little to tell a rib.
-    """
-    level = np.searchsorted(cuts.s_mm, suv[..., 0])
-    count = len(cuts.s_mm) + 1
-    beside = np.abs(suv[..., 1]) < 20
-    behind = (suv[..., 1] > 0) & (suv[..., 1] < 45)
-    out = np.full(count, np.nan)
-    reached = np.ones(count, bool)
-    for view in np.arange(LEAST_VIEW_MM, WIDE_VIEW_MM + 0.5 * VIEW_STEP_MM, VIEW_STEP_MM):
-        shell = (lateral > view - VIEW_STEP_MM) & (lateral <= view)
-        reached &= np.bincount(level[shell & beside], minlength=count) > 30
-        back = shell & behind
-        flesh = np.bincount(level[back & (block.hu > NOT_AIR_HU)], minlength=count)
-        reached &= flesh > LEAST_FLESH * np.bincount(level[back], minlength=count)
-        out[reached] = view
-    return out
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.axis import axis_level
 from leakseg.providers.builtin.hypotheses import HYPOTHESES, Hypothesis, level_evidence, width_evidence
-from leakseg.providers.builtin.landmarks import AS_HEADS, LEAST_RIB_MM, NO_HEAD, PLAIN_HEAD, SOME_HEAD, Landmarks
+from leakseg.providers.builtin.landmarks import AS_HEADS, SOME_HEAD, Landmarks
+from leakseg.providers.builtin.ribs import LEAST_RIB_MM, NO_HEAD, PLAIN_HEAD
 
 RIB_MM, NO_RIB_MM = LEAST_RIB_MM, 31.0
 """Bone that reaches farther is a rib (remnants under 4 cm do not count); nearer, a transverse process."""

@@ -33,13 +33,18 @@ def measure(
     half_width_mm: float = 22.0,
     cuts_mm: FloatArray = CUTS_MM,
     opening_mm: FloatArray | None = None,
+    metal: NDArray[np.bool_] = NONE,
+    back_mm: float = 90.0,
+    side_mm: float = 90.0,
 ) -> Landmarks:
-    """Landmarks of four levels of 30 mm along a straight axis."""
+    """Landmarks of four levels of 30 mm along a straight axis; the scan ends ``back_mm`` and ``side_mm`` from it."""
     hu = np.where(bone, np.float32(600), np.float32(40))
     hu = np.where(faint, np.float32(110), hu) + np.random.default_rng(1).normal(0, noise_hu, SHAPE)
     hu = np.where(cement, np.float32(1600), hu)
+    hu = np.where(metal, np.float32(3000), hu)
     hu = np.where(air, np.float32(-300), hu).astype(np.float32)
-    block = Block(hu, np.array([0.0, -90.0, -90.0]), 2.0)
+    inside = (slice(None), slice(0, 45 + int(back_mm / 2)), slice(45 - int(side_mm / 2), 45 + int(side_mm / 2)))
+    block = Block(hu[inside], np.array([0.0, -90.0, -2.0 * int(side_mm / 2)]), 2.0)
     frames = make_frames(np.stack([np.arange(0.0, LENGTH_MM - 1), *np.zeros((2, LENGTH_MM - 1))], axis=1))
     count = len(frames)
     angles = 2 * np.pi * np.arange(72) / 72
@@ -47,7 +52,7 @@ def measure(
     flat = np.zeros(count)
     signals = Signals(flat, flat, flat, flat, np.full(count, half_width_mm))
     cuts = Cuts(cuts_mm, np.zeros(3), np.ones(3), 0.0)
-    return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement), opening_mm)
+    return measure_landmarks(block, frames, wall, signals, cuts, DENSITIES, (block, cement[inside]), opening_mm)
 
 
 def bar(z_mm: float, *, droop: float = 0.0, to_mm: float = 74.0) -> NDArray[np.bool_]:
@@ -119,6 +124,32 @@ def test_a_rib_that_leaves_a_narrow_scan_is_a_rib_and_a_process_that_ends_in_it_
     assert 0 < right[1] < 31
 
 
+def test_a_rib_that_leaves_the_scan_behind_is_as_long_as_it_is_seen_at_least() -> None:
+    """A turned patient in a narrow field: the side is in view beyond the place where the rib leaves it."""
+    backward = (np.hypot(Z - 82, Y - 6 - 0.6 * (X - 24)) < 5) & (X > 22) & (X < 74)
+    left = measure(backward, back_mm=24.0).rib_mm[:, 0]
+    assert list(np.isinf(left)) == [False, False, True, False]
+    left = measure(backward, back_mm=38.0).rib_mm[:, 0]
+    assert 38 < left[2] < 74
+
+
+def test_a_process_at_the_side_of_a_narrow_scan_is_no_rib_and_does_not_tell_that_there_is_none() -> None:
+    found = measure(bar(82, to_mm=60.0), side_mm=46.0)
+    assert list(found.leaves[:, 0]) == [False, False, True, False]
+    assert not found.leaves[:, 1].any()
+    assert np.isnan(found.rib_mm[2, 0])
+    assert found.rib_mm[1, 0] == 0
+
+
+def test_streaks_of_metal_are_ribs_only_where_a_ribs_head_is() -> None:
+    rod = (np.hypot(Y - 34, X - 18) < 4) & (Z > 62) & (Z < 86)
+    head = (np.hypot(Z - 78, Y + 9) < 6) & (X > 22) & (X < 30)
+    assert measure(bar(82)).rib_mm[2, 0] > 38
+    assert np.isnan(measure(bar(82), metal=rod).rib_mm[2, 0])
+    assert measure(bar(82) | head, metal=rod).rib_mm[2, 0] > 38
+    assert np.all(measure(bar(82), metal=rod).rib_mm[1] == 0)
+
+
 def test_a_head_beside_the_posterior_corner_is_told() -> None:
     head = (np.hypot(Z - 78, Y + 9) < 6) & (X > 22) & (X < 30)
     left, right = measure(head).head.T
@@ -139,7 +170,7 @@ def test_heads_are_told_by_those_of_the_plain_ribs_however_thin_the_scan_shows_t
 
 def test_the_sacrum_is_plain_by_broad_wings_unless_it_may_hold_a_lumbar_level_too() -> None:
     unseen = np.full((3, 2), np.nan)
-    marks = Landmarks(unseen, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen, unseen[:, 0])
+    marks = Landmarks(unseen, unseen > 0, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen, unseen[:, 0])
     assert list(plain_sacra(marks, np.array([35.0, 35.0, 60.0]))) == [True, False, False]
 
 
@@ -153,6 +184,9 @@ def test_a_level_that_the_scan_cuts_off_below_its_rib_is_not_told_to_bear_none()
     found = measure(bar(50) | bar(80), cuts_mm=np.array([6.0, 36.0, 66.0]))
     assert np.isnan(found.rib_mm[0]).all()
     assert np.isnan(found.head[0]).all()
+    found = measure(bar(60) | bar(90), cuts_mm=np.array([16.0, 46.0, 76.0]))  # its upper half, which would bear one
+    assert np.all(found.rib_mm[0] == 0)
+    assert np.all(found.head[0] == 0)
     assert np.isfinite(found.rib_mm[1:3]).all()
 
 

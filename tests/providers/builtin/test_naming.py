@@ -14,12 +14,17 @@ LUMBAR_MM = np.array([26.0, 26, 25, 24, 23, 22, 21, 20, 18])
 
 
 def landmarks(
-    rib_mm: list[float], wing: list[float], head: list[float] | None = None, to_skull_mm: list[float] | None = None
+    rib_mm: list[float],
+    wing: list[float],
+    head: list[float] | None = None,
+    to_skull_mm: list[float] | None = None,
+    leaves: list[bool] | None = None,
 ) -> Landmarks:
     """The same on both sides; caudal first. Without ``head``, the body's corners are not in view."""
     corner = head or [NAN] * len(rib_mm)
-    pairs = (np.array([values, values]).T for values in (rib_mm, wing, corner))
-    return Landmarks(*pairs, np.array(to_skull_mm or [NAN] * len(rib_mm)))
+    rib, wings, heads = (np.array([values, values]).T for values in (rib_mm, wing, corner))
+    going = np.array([leaves or [False] * len(rib_mm)] * 2).T
+    return Landmarks(rib, going, wings, heads, np.array(to_skull_mm or [NAN] * len(rib_mm)))
 
 
 def name_levels(marks: Landmarks, half_width_mm: np.ndarray, trusted: list[bool] | None = None) -> Naming:
@@ -69,6 +74,14 @@ def test_a_rib_of_doubtful_length_makes_the_names_doubtful() -> None:
 
 def test_ribs_cut_off_by_a_narrow_scan_count_as_ribs() -> None:
     found = name_levels(landmarks([20, 22, float("inf"), float("inf")], [0.0] * 4, [0, 0, 0.4, 0.4]), LUMBAR_MM[3:7])
+    assert names(found) == ["L2", "L1", "T12", "T11"]
+    assert min(found.confidence) > 0.8
+    assert found.landmarks == ("last rib",)
+
+
+def test_processes_that_leave_a_narrow_scan_do_not_hide_the_last_rib() -> None:
+    ribs, heads = [NAN, NAN, float("inf"), float("inf")], [0, 0, 0.4, 0.4]
+    found = name_levels(landmarks(ribs, [0.0] * 4, heads, leaves=[True, True, False, False]), LUMBAR_MM[3:7])
     assert names(found) == ["L2", "L1", "T12", "T11"]
     assert min(found.confidence) > 0.8
     assert found.landmarks == ("last rib",)
@@ -180,7 +193,7 @@ def test_a_doubtful_level_that_looks_like_the_sacrum_is_no_proof_by_itself() -> 
     rib = np.array([[NAN, 0, NAN, inf, inf, NAN], [NAN, 9, NAN, inf, NAN, NAN]]).T
     wing = np.array([[0.25, 0.11, 0.23, 0.14, 0.23, 0.03], [0.30, 0.07, 0.65, 0.07, 0.15, 0.02]]).T
     head = np.array([[0.0, 0.04, 0.31, 0.02, 0.40, 0.05], [0.02, 0.39, 0.82, 0.11, 0.38, 0.0]]).T
-    marks = Landmarks(rib, wing, head, np.full(6, NAN))
+    marks = Landmarks(rib, rib < 0, wing, head, np.full(6, NAN))
     found = name_levels(marks, np.array([17.6, 21.3, 31.1, 34.5, 34.7, 32.9]), [False] * 5 + [True])
     assert names(found)[4] == "S1"
     assert max(found.confidence) < 0.7
