@@ -25,6 +25,7 @@ RIB_MM, NO_RIB_MM = LEAST_RIB_MM, 31.0
 HIGHEST, DOUBTFUL, GUESSED = 0.97, 0.5, 0.2
 ALL_RIBS = 12
 """So many rib-bearing vertebrae one above the other tell their names by their count."""
+LEVELS_OF_A_DISC = 2
 UPPER_CHEST = frozenset(VertebraLevel(f"T{number}") for number in range(1, 11))
 CLEAR = 0.8
 """Two stretches of the spine whose own landmarks give their names this surely bear out the count between them."""
@@ -59,8 +60,10 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
     prior = np.array([hypothesis.prior for hypothesis in HYPOTHESES]) + width_evidence(half_width_mm, trusted)
     best = _best(evidence, prior)
     names = best.names(len(half_width_mm))
-    confidence = _confidence(names, evidence, prior, trusted)
     seen = _landmarks_in_view(names, landmarks)
+    if "all ribs" in seen:
+        trusted = trusted | _one_doubt(names, trusted)
+    confidence = _confidence(names, evidence, prior, trusted, rib_state(landmarks) == 0)
     axis = axis_level(landmarks)
     if seen == ("skull",) and axis is not None:
         confidence = np.minimum(confidence, SKULL_ALONE * COUNTED ** np.abs(np.arange(len(names)) - axis))
@@ -113,6 +116,13 @@ def _doubt_of_skull(
     return "", 0
 
 
+def _one_doubt(names: tuple[VertebraLevel | None, ...], trusted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``(L,)`` the doubtful levels among the ribs, if they share one disc: twelve ribs in a row bear its count out."""
+    doubtful = ~trusted & np.array([name is not None and name.startswith("T") for name in names])
+    at = np.flatnonzero(doubtful)
+    return doubtful if len(at) and at[-1] - at[0] < len(at) <= LEVELS_OF_A_DISC else np.zeros_like(doubtful)
+
+
 def _unbroken(names: tuple[VertebraLevel | None, ...], trusted: NDArray[np.bool_]) -> bool:
     """Whether every level from T1 to C2 is beyond doubt: a rib and a disc, both missed, would leave the count right."""
     return bool(trusted[names.index(VertebraLevel.T1) : names.index(VertebraLevel.C2) + 1].all())
@@ -128,14 +138,23 @@ def _ribs_amiss(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -
 
 
 def _confidence(
-    names: tuple[VertebraLevel | None, ...], evidence: FloatArray, prior: FloatArray, trusted: NDArray[np.bool_]
+    names: tuple[VertebraLevel | None, ...],
+    evidence: FloatArray,
+    prior: FloatArray,
+    trusted: NDArray[np.bool_],
+    ribless: NDArray[np.bool_],
 ) -> FloatArray:
-    """``(L,)`` posterior of each level's name, from the evidence of the trusted run of levels it lies in."""
+    """``(L,)`` posterior of each level's name, from the evidence of the trusted run of levels it lies in.
+
+    And of the level below it, if that bears no rib: whatever was cut or passed over there, the last rib is above it.
+    """
     out = np.zeros(len(names))
     runs = np.split(np.arange(len(names)), np.flatnonzero(~trusted[1:] | ~trusted[:-1]) + 1)
     for run in runs:
         own = np.zeros_like(evidence)
         own[run] = evidence[run]
+        if run[0] > 0 and ribless[run[0] - 1]:
+            own[run[0] - 1] = evidence[run[0] - 1]
         out[run] = np.minimum(HIGHEST, _posterior(names, own, prior)[run])
     clear = np.flatnonzero(trusted & (out >= CLEAR))
     if len(clear):

@@ -126,6 +126,15 @@ def test_twelve_vertebrae_with_ribs_are_named_by_their_count() -> None:
     assert min(found.confidence) > 0.7
 
 
+@pytest.mark.parametrize(("doubtful", "sure"), [((4,), True), ((4, 5), True), ((2, 7), False), ((4, 5, 6), False)])
+def test_twelve_ribs_in_a_row_bear_out_one_doubtful_disc(doubtful: tuple[int, ...], sure: bool) -> None:
+    """Two such may be a disc passed over and one too many: the levels between them would have wrong names."""
+    trusted = [level not in doubtful for level in range(13)]
+    found = name_levels(landmarks([60.0] * 12 + [NAN], [0.0] * 13), np.linspace(18, 12, 13), trusted)
+    assert names(found)[:12] == [f"T{number}" for number in range(12, 0, -1)]
+    assert (min(found.confidence) > 0.8) == sure
+
+
 def test_nothing_in_view_is_a_guess_and_says_so() -> None:
     found = name_levels(landmarks([NAN] * 2, [0.0] * 2), LUMBAR_MM[3:5])
     assert len(found.levels) == 2
@@ -185,6 +194,18 @@ def test_a_doubtful_disc_makes_the_names_beyond_it_doubtful() -> None:
     found = name_levels(marks, LUMBAR_MM[:5], [True, True, True, False, True])
     assert names(found) == ["S1", "L5", "L4", "L3", "L2"]
     assert [value > 0.7 for value in found.confidence] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize("between", [4, 5, 6])
+def test_a_doubtful_level_without_ribs_ends_the_ribs_above_it(between: int) -> None:
+    """A crushed L1: sacrum and last rib bear its count out, or contradict each other."""
+    ribs = [NAN] + [20.0] * between + [55.0, 60.0]
+    wing = [0.5] + [0.0] * (between + 2)
+    trusted = [level != between for level in range(between + 3)]
+    found = name_levels(landmarks(ribs, wing), LUMBAR_MM[: between + 3], trusted)
+    assert names(found)[-2] == "T12"
+    assert (min(found.confidence) > 0.8) == (between == 5)
+    assert max(found.confidence) < 0.7 or between == 5
 
 
 def test_a_doubtful_level_that_looks_like_the_sacrum_is_no_proof_by_itself() -> None:
