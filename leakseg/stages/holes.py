@@ -34,12 +34,7 @@ _SACRUM = (VertebraLevel.S1, VertebraLevel.S2)
 def fill_holes(
     volume: Volume, masks: SpineMasks, space: CanalSpace, criteria: SpineCriteria
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
-    """The masks with open holes filled where they hold dense matter, and a note for each vertebra that had one.
-
-    Masks that leakseg drew itself, with the cement in view, have none: what they leave open has left the bone.
-    """
-    if masks.from_builtin:
-        return masks, ()
+    """The masks with open holes filled where they hold dense matter, and a note for each vertebra that had one."""
     filled: NDArray[np.uint8] | None = None
     notes = []
     for level, box in masks.windows.items():

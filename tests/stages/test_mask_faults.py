@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from leakseg.analysis import analyse, describe_anatomy, trace_canal, trace_cement
+from leakseg.analysis import analyse, describe_anatomy, trace_cement
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.findings import LeakType
@@ -16,7 +14,6 @@ from leakseg.geometry import Grid
 from leakseg.likeness import beyond_likeness, trusted_bone
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
-from leakseg.stages.holes import fill_holes
 from leakseg.stages.mixed import _contact_mm2, _most_shared_mm2, _touching_mm2, unmix_neighbours
 from leakseg.stages.outline import _drop_contradicted
 from leakseg.stages.repair import fill_cavities
@@ -237,21 +234,6 @@ def test_canal_and_bone_are_those_of_the_masks_with_their_holes_filled(spine):
     anew = describe_anatomy(traced.masks, Criteria())
     assert np.array_equal(traced.anatomy.wall.radius_mm, anew.wall.radius_mm)
     assert np.array_equal(traced.anatomy.bone, anew.bone)
-
-
-def test_what_a_mask_that_leakseg_drew_leaves_open_has_left_the_bone(spine):
-    z = spine.middle_z("L3")
-    leak = spine.box((-8, 8), (WALL_Y - 14, WALL_Y + 2), (z - 8, z + 8))
-    labels = spine.masks().vertebrae.copy()
-    labels[leak | spine.fill("L3")] = 0
-    given = SpineMasks(spine.grid, labels)
-    volume, space = spine.volume(spine.fill("L3"), leak), trace_canal(given, Criteria())
-    filled, notes = fill_holes(volume, given, space, Criteria().spine)
-    assert notes
-    assert (filled.vertebrae != labels).any()
-    kept, notes = fill_holes(volume, replace(given, from_builtin=True), space, Criteria().spine)
-    assert not notes
-    assert np.array_equal(kept.vertebrae, labels)
 
 
 def test_a_large_cavity_that_no_cement_is_found_for_is_told(spine):
