@@ -35,7 +35,8 @@ _LEAVES: dict[str, tuple[float, ...]] = {
     "sacral": (0.2,), "S1": (0.2,), "L5": (0.25,), "L4": (0.12,), "lumbar": (0.1,), "T12": (0.25,), "ribbed": (0.25,),
     "cervical": (0.05,), "head": (0.2,),
 }  # fmt: skip
-"""Bone leaves the view no longer than a process: L5's broad ones do, and ribs at the side of a very narrow view."""
+"""Bone leaves the view no longer than a process: L5's broad ones do, and ribs at the side of a very narrow view
+[convention]."""
 _WING: dict[str, tuple[float, ...]] = {
     "sacral": (0.20, 0.20, 0.20, 0.20, 0.20),
     "S1": (0.01, 0.04, 0.15, 0.35, 0.45),

@@ -9,9 +9,9 @@ from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.working import Block, Image
 
 METAL_HU = 2600.0
-"""Denser than bone and than nearly all cement; blur and thick slices leave screws of titanium above it."""
+"""Denser than bone and than nearly all cement; blur and thick slices leave screws of titanium above it [convention]."""
 LEAST_METAL_MM3 = 100.0
-"""Of one level: less are clips, which streak little."""
+"""Of one level: less are clips, which streak little [convention]."""
 WITHIN_MM = 75.0
 
 
