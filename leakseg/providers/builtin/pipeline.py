@@ -26,6 +26,7 @@ from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import Densities, measure_densities
 from leakseg.providers.builtin.ends import find_ends
 from leakseg.providers.builtin.fine import trim_rim
+from leakseg.providers.builtin.foramina import cement_in_foramina
 from leakseg.providers.builtin.frames import Frames, Straight, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals
@@ -105,10 +106,11 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         again = _find_levels(straight, wall, densities, hidden, slice_mm)
         signals, cuts = again if len(again[1].s_mm) else (signals, cuts)
     outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
+    foraminal = cement_in_foramina(block, straight, frames, wall, cuts, densities, filling, hidden)
     if filling.any():
-        strands = strands_on_bodies(block, filling, frames, outline, cuts, densities) & ~filling
-        if strands.any():  # what was taken for the body's wall
-            filling = filling | strands
+        thin = foraminal | strands_on_bodies(block, filling, frames, outline, cuts, densities)
+        if (thin & ~filling).any():  # what was taken for bone
+            filling = filling | thin
             bare = without_cement(block, filling, densities)
             outline = trace_outline(bare, filling, frames, wall, signals, cuts, densities)
     ends = find_ends(straight, wall, cuts, densities, hidden)
@@ -122,7 +124,20 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     ribbed, axis = rib_bearing(naming, landmarks), named_axis(naming, landmarks)
     blur_mm = tuple(max(SPILL_MM, SPILL_VOXELS * spacing) for spacing in volume.grid.spacing_mm)
     shapes = draw_vertebrae(
-        block, filling, blur_mm, straight, frames, wall, signals, cuts, outline, endplates, densities, ribbed, axis
+        block,
+        filling,
+        foraminal,
+        blur_mm,
+        straight,
+        frames,
+        wall,
+        signals,
+        cuts,
+        outline,
+        endplates,
+        densities,
+        ribbed,
+        axis,
     )
     sight = measure_sight(straight, wall, signals, cuts, contrast=line.through_contrast)
     levels = onto_grid(shapes.levels, block, volume.grid)

@@ -47,6 +47,7 @@ class Shapes:
 def draw_vertebrae(
     block: Block,
     cement: NDArray[np.bool_],
+    outside: NDArray[np.bool_],
     spill_mm: tuple[float, ...],
     straight: Straight,
     frames: Frames,
@@ -61,8 +62,9 @@ def draw_vertebrae(
 ) -> Shapes:
     """Every vertebra with its posterior elements, the canal, the bodies and the discs.
 
-    ``cement`` is vertebra only where it lies in the outline of a body, or enclosed by bone; it brightens what lies
-    beside it as far as ``spill_mm``, a standard deviation an axis. ``axis``: the level of C2, where the skull tells it.
+    ``cement`` is vertebra only where it lies in the outline of a body, or enclosed by bone, and where it lies
+    ``outside`` (known to have left the bone) nowhere; it brightens what lies beside it as far as ``spill_mm``, a
+    standard deviation an axis. ``axis``: the level of C2, where the skull tells it.
     """
     suv = canal_field(block, frames)
     s, u, v = (suv[..., axis] for axis in range(3))
@@ -98,10 +100,10 @@ def draw_vertebrae(
 
     labels, _ = geodesic_partition(np.asarray(whole(seeds), np.uint8), np.asarray(whole(cost), np.uint8), LONGEST_WAY)
     labels[labels == OTHER] = 0
-    barred, disc_mask = np.asarray(whole(canal), bool), np.asarray(whole(column.disc), bool)
+    barred, disc_mask = np.asarray(whole(canal), bool) | outside, np.asarray(whole(column.disc), bool)
     labels = tidy_labels(labels, barred | disc_mask, cement)
     if cement.any():
-        inner = cement.ravel()[at] & ~canal & ~column.disc
+        inner = (cement & ~outside).ravel()[at] & ~canal & ~column.disc
         labels.ravel()[at] = fill_pedicles(labels.ravel()[at], inner, points, column.interval, wall, cuts)
     dense = block.hu.ravel()[at] > densities.soft_hu + LEAK_ABOVE_SOFT_HU
     canal_mask = np.asarray(whole(canal & (dense | (deep > met_late(points)))), bool)

@@ -1,0 +1,54 @@
+"""Dense matter in one foramen is cement where the patient's other foramina are free, and else it is bone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leakseg.providers.builtin.canal import Wall
+from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.foramina import cement_in_foramina
+from leakseg.providers.builtin.frames import make_frames, straighten
+from leakseg.providers.builtin.levels import Cuts
+from leakseg.providers.builtin.working import Block
+
+LENGTH, HEIGHT = 150, 30
+Z, Y, X = np.indices((LENGTH, 60, 80)) - np.array([0, 40, 40])[:, None, None, None]
+FRAMES = make_frames(np.stack([np.arange(float(LENGTH)), *np.zeros((2, LENGTH))], axis=1))
+WALL = Wall(2 * np.pi * np.arange(72) / 72, np.full((len(FRAMES), 72), 9.0), np.ones(len(FRAMES)), np.ones(len(FRAMES)))
+CUTS = Cuts(np.array([30.0, 60.0, 90.0, 120.0]), np.zeros(4), np.ones(4), 0.0)
+BODY = (np.hypot(X, Y + 25) < 16) & (Z % HEIGHT > 4)
+PEDICLE = (np.abs(X) > 9) & (np.abs(X) < 18) & (np.abs(Y + 4) < 6) & (Z % HEIGHT > 14) & (Z % HEIGHT < 26)
+CEMENT = (np.hypot(X, Y + 25) < 8) & (np.abs(Z - 75) < 6)
+FORAMEN = (np.abs(X - 13) < 3) & (np.abs(Y + 3) < 4) & (np.abs(Z - 65) < 4)
+"""On the left, under the pedicle of the third of five levels."""
+
+
+def found(*dense: NDArray[np.bool_], treated: bool = True) -> NDArray[np.bool_]:
+    hu = np.where(BODY | PEDICLE, np.float32(400), np.float32(40))
+    for part in dense:
+        hu[part] = 1000
+    hu[CEMENT] = 2000
+    block = Block(hu, np.array([0.0, -40, -40]), 1.0)
+    straight = straighten(block, FRAMES, np.arange(-40.0, 20), np.arange(-40.0, 40))
+    known = (hu > 1500) & treated, (straight.hu > 1500) & treated
+    return cement_in_foramina(block, straight, FRAMES, WALL, CUTS, Densities(40.0, 170.0), *known)
+
+
+def test_cement_in_one_foramen_is_found_and_nothing_else() -> None:
+    cement = found(FORAMEN)
+    assert cement[FORAMEN].mean() > 0.9
+    assert not cement[~FORAMEN].any()
+
+
+def test_what_both_sides_of_a_level_show_is_bone() -> None:
+    assert not found(FORAMEN, np.roll(FORAMEN[..., ::-1], 1, axis=2)).any()
+
+
+def test_what_most_levels_show_is_bone() -> None:
+    assert not found(*(np.roll(FORAMEN, HEIGHT * step, axis=0) for step in (-2, -1, 0, 1, 2))).any()
+
+
+def test_far_from_any_cement_nothing_is_sought() -> None:
+    assert not found(np.roll(FORAMEN, -2 * HEIGHT, axis=0)).any()
+    assert not found(FORAMEN, treated=False).any()
