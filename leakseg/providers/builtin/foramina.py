@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, maximum_filter
@@ -13,18 +14,22 @@ from leakseg.providers.builtin.frames import Frames, Straight, to_canal
 from leakseg.providers.builtin.levels import Cuts
 from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.working import Block, Image
-from leakseg.reach import pieces_of
 
-OUTWARD_MM, BACK_MM = np.arange(0.0, 16.0), np.arange(-4.0, 16.0)
+OUTWARD_MM, BACK_MM = np.arange(0.0, 16.0), np.arange(-4.0, 9.0)
 """Looked at: from the canal's side outward, and from the posterior wall of the bodies backward."""
 PLAY_MM = 2
 """The levels and sides of one patient differ by so much: bone within reach counts as bone at the place."""
-LEVELS_AWAY, LEAST_OTHERS = 2, 3
+LEVELS_AWAY, LEAST_OTHERS = 2, 6
+"""Of up to eight: four levels, two sides. Facets of the lumbosacral joint and of a view's last levels stand alone."""
 USUAL_PERCENT = 75.0
 """Of the other levels one in four may hold cement there, too; the other side of the level itself counts whole."""
-UNLIKE_HU = 150.0
-"""Cement is so much denser than its place usually is; facets and ribs of one side differ by more now and then, far
-from cement, in some 100 mm3 of each scan of thoracic_dicom."""
+UNLIKE_HU, PLAINLY_UNLIKE_HU = 150.0, 450.0
+"""Cement is so much denser than its place usually is, and somewhere in it plainly so; facets and ribs of one side
+differ by 150 HU now and then in some cm3 of one scan, by 450 HU in a few voxels."""
+LEAST_OF_CEMENT = 0.6
+"""Of the cement found elsewhere in this scan: what is plainly unlike its place must be so dense."""
+CEMENT_PERCENT = 90.0
+LEAST_PLAIN_MM3 = 5.0
 LEAST_ABOVE_SOFT_HU = 450.0
 TREATED_MM3 = 200.0
 """Levels with so much cement, and their neighbours, are looked at."""
@@ -41,16 +46,30 @@ def cement_in_foramina(
     cement: NDArray[np.bool_],
     hidden: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Voxels of the block too dense for their place beside the canal, with their dense rim.
+    """Voxels of the block too dense for their place beside the canal, with their dense rim, by hysteresis.
 
     ``cement`` on the block, and ``hidden``, the same shaped as the straightened scan, were found before: they tell
     which levels were treated, and nothing of what is usual; what they touch is their own rim.
     """
-    found = np.zeros(block.hu.shape, bool)
     if not cement.any():
-        return found
+        return np.zeros(block.hu.shape, bool)
     least_hu = densities.soft_hu + LEAST_ABOVE_SOFT_HU
-    index = np.argwhere((block.hu > least_hu) & ~binary_dilation(cement, iterations=RIM_VOXELS))
+    asked = (block.hu > least_hu) & ~binary_dilation(cement, iterations=RIM_VOXELS)
+    excess_hu = _excess_hu(block, asked, frames, wall, _usual_hu(straight, wall, cuts, hidden))
+    dense_hu = LEAST_OF_CEMENT * np.percentile(block.hu[cement], CEMENT_PERCENT)
+    plain = (excess_hu > PLAINLY_UNLIKE_HU) & (block.hu > dense_hu)
+    pieces = cc3d.connected_components(excess_hu > UNLIKE_HU, connectivity=26)
+    mm3, plain_mm3 = (
+        np.bincount(part, minlength=pieces.max() + 1) * block.step_mm**3 for part in (pieces.ravel(), pieces[plain])
+    )
+    kept = (mm3 >= LEAST_MM3) & (plain_mm3 >= LEAST_PLAIN_MM3)
+    kept[0] = False  # what is like its place
+    return np.asarray(binary_dilation(kept[pieces], iterations=RIM_VOXELS) & (block.hu > least_hu), dtype=bool)
+
+
+def _excess_hu(block: Block, asked: NDArray[np.bool_], frames: Frames, wall: Wall, usual_hu: Image) -> Image:
+    """How much denser each voxel asked about is than its place is elsewhere; minus infinity where that is unknown."""
+    index = np.argwhere(asked)
     suv = to_canal(frames, index * block.step_mm + block.origin_mm)
     row = np.rint(suv[:, 0]).astype(np.int64)
     left = (suv[:, 2] > 0).astype(np.int64)
@@ -59,12 +78,10 @@ def cement_in_foramina(
     outward = np.rint(np.abs(suv[:, 2]) - _sides(wall)[left, row] - OUTWARD_MM[0]).astype(np.int64)
     back = np.rint(suv[:, 1] + wall.front_mm[row] - BACK_MM[0]).astype(np.int64)
     inside &= (outward >= 0) & (outward < len(OUTWARD_MM)) & (back >= 0) & (back < len(BACK_MM))
-    usual = _usual_hu(straight, wall, cuts, hidden)
-    index, place = index[inside], (left[inside], row[inside], back[inside], outward[inside])
-    unlike = block.hu[tuple(index.T)] > usual[place] + UNLIKE_HU
-    found[tuple(index[unlike].T)] = True
-    found = pieces_of(found, LEAST_MM3 / block.step_mm**3, 1.0)
-    return np.asarray(binary_dilation(found, iterations=RIM_VOXELS) & (block.hu > least_hu), dtype=bool)
+    at = tuple(index[inside].T)
+    excess_hu = np.full(block.hu.shape, -np.inf, np.float32)
+    excess_hu[at] = block.hu[at] - usual_hu[left[inside], row[inside], back[inside], outward[inside]]
+    return excess_hu
 
 
 def _sides(wall: Wall) -> FloatArray:

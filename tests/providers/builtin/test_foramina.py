@@ -24,14 +24,16 @@ FORAMEN = (np.abs(X - 13) < 3) & (np.abs(Y + 3) < 4) & (np.abs(Z - 65) < 4)
 """On the left, under the pedicle of the third of five levels."""
 
 
-def found(*dense: NDArray[np.bool_], treated: bool = True) -> NDArray[np.bool_]:
+def found(
+    *dense: NDArray[np.bool_], treated: NDArray[np.bool_] | None = CEMENT, dense_hu: float = 1500
+) -> NDArray[np.bool_]:
     hu = np.where(BODY | PEDICLE, np.float32(400), np.float32(40))
     for part in dense:
-        hu[part] = 1000
-    hu[CEMENT] = 2000
+        hu[part] = dense_hu
+    hu[CEMENT if treated is None else treated] = 2000
     block = Block(hu, np.array([0.0, -40, -40]), 1.0)
     straight = straighten(block, FRAMES, np.arange(-40.0, 20), np.arange(-40.0, 40))
-    known = (hu > 1500) & treated, (straight.hu > 1500) & treated
+    known = ((part > 1900) & (treated is not None) for part in (hu, straight.hu))
     return cement_in_foramina(block, straight, FRAMES, WALL, CUTS, Densities(40.0, 170.0), *known)
 
 
@@ -51,4 +53,17 @@ def test_what_most_levels_show_is_bone() -> None:
 
 def test_far_from_any_cement_nothing_is_sought() -> None:
     assert not found(np.roll(FORAMEN, -2 * HEIGHT, axis=0)).any()
-    assert not found(FORAMEN, treated=False).any()
+    assert not found(FORAMEN, treated=None).any()
+
+
+def test_what_is_a_little_denser_than_its_place_is_a_facet() -> None:
+    assert not found(FORAMEN, dense_hu=800).any()
+
+
+def test_far_less_dense_than_the_cement_in_the_bodies_is_bone() -> None:
+    assert not found(FORAMEN, dense_hu=1150).any()
+
+
+def test_where_the_view_ends_above_or_below_nothing_is_told() -> None:
+    end, treated = (np.roll(part, 2 * HEIGHT, axis=0) for part in (FORAMEN, CEMENT))
+    assert not found(end, treated=treated).any()
