@@ -29,6 +29,7 @@ _Shown: TypeAlias = "tuple[NDArray[np.float64], tuple[int, int, int], tuple[_Win
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
+_ENDINGS = NIFTI_ENDINGS + NRRD_ENDINGS
 _NIFTI_2 = {540, int.from_bytes((540).to_bytes(4, "big"), "little")}
 """A NIfTI-2 header begins with its own length, in either byte order."""
 _PACKED = 2
@@ -44,7 +45,12 @@ _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
 def is_image_file(path: Path) -> bool:
     """Whether the name ends like a NIfTI or NRRD file."""
-    return path.name.lower().endswith(NIFTI_ENDINGS + NRRD_ENDINGS)
+    return is_image_name(path.name)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a name ends like a NIfTI or NRRD file's."""
+    return name.lower().endswith(_ENDINGS)
 
 
 def read_image(path: Path) -> tuple[Grid, NDArray[Any]]:

@@ -6,6 +6,7 @@ Both are in canonical ``SPL`` orientation (see `leakseg.geometry`) and read-only
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +30,7 @@ class ScanSource:
     case_id: str
     relative_path: str
     folder: Path
-    files: tuple[Path, ...]
+    files: Sequence[Path]
     kind: Literal["dicom", "nifti", "nrrd"]
     study_instance_uid: str | None = None
     series_instance_uid: str | None = None

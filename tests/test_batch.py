@@ -220,6 +220,19 @@ def test_the_ledger_knows_what_is_done_with_the_same_input_recipe_and_version(tm
     assert Ledger(tmp_path).done_before("case-1", "sha256:in", "sha256:recipe") is None
 
 
+@pytest.mark.parametrize("damage", [b"", b'{"leaks": [', bytes(4096)], ids=["empty", "cut short", "zeros"])
+def test_a_case_whose_report_is_damaged_is_not_done(tmp_path, damage):
+    from leakseg.batch.ledger import Ledger
+
+    finished(tmp_path, "case-1")
+    ledger = Ledger(tmp_path)
+    ledger.append(an_outcome())
+    ledger.close()
+    assert ledger.done_before("case-1", "sha256:in", "sha256:recipe") is not None
+    (tmp_path / "case-1" / "report.json").write_bytes(damage)
+    assert ledger.done_before("case-1", "sha256:in", "sha256:recipe") is None
+
+
 def test_a_ledger_torn_by_a_power_cut_keeps_its_whole_lines(tmp_path):
     from leakseg.batch.ledger import NAME, Ledger
 

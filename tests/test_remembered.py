@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import stat
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 import pytest
 
 from leakseg.batch import remembered
+from leakseg.batch.job import Job, run_job
 from leakseg.batch.output import INVENTORY
 from leakseg.batch.remembered import find_cases
+from leakseg.case import outcome
+from leakseg.config import load_config
 from leakseg.criteria import ReadingCriteria
 from leakseg.readers import take_inventory
+from leakseg.spelt import SpeltPaths
 
 SAMPLES = Path(__file__).parents[1] / "sample_dicom"
 
@@ -140,3 +145,50 @@ def test_what_was_passed_over_is_counted_by_reason_the_second_time_too(scans, re
     assert len(read) == 1
     assert again.cases == first.cases
     assert again.passed_over == first.passed_over | {"The file is empty.": 2}
+
+
+class Touching:
+    """A watcher that lets a file change once the scans are found: too late for a run to see."""
+
+    def __init__(self, *paths):
+        self.paths, self.statuses = paths, {}
+
+    def found(self, cases):
+        for path in self.paths:
+            path.touch()
+
+    def ended(self, outcome):
+        self.statuses[outcome.case_id] = outcome.status
+
+
+def test_a_file_that_changes_while_a_run_goes_on_is_noticed_by_the_next(scans, monkeypatch):
+    def work(request):
+        """Stands in for the analysis."""
+        (request.out / request.source.case_id).mkdir(exist_ok=True)
+        (request.out / request.source.case_id / "report.json").write_text("{}\n", encoding="utf-8")
+        return outcome(request, "done", None, 0.0)
+
+    def run(*touched):
+        watcher = Touching(*touched)
+        config = load_config(None, {"workers": 0, "masks": ["builtin"], "write": ["json"]})
+        run_job(Job(scans=(scans,), out=scans.parent / "out", config=config), watcher)
+        return watcher.statuses
+
+    monkeypatch.setattr("leakseg.batch.job.run_case", work)
+    shutil.rmtree(scans / "missing-slices")
+    first, second = (next((scans / case_id).iterdir()) for case_id in ("three-leaks", "treated-no-leak"))
+    assert run(first) == {"three-leaks": "done", "treated-no-leak": "done"}
+    assert run(second) == {"three-leaks": "done", "treated-no-leak": "skipped"}, "the first was read before or after"
+    assert run() == {"three-leaks": "skipped", "treated-no-leak": "done"}
+    assert run() == {"three-leaks": "skipped", "treated-no-leak": "skipped"}
+
+
+def test_paths_kept_as_text_are_the_paths(tmp_path):
+    paths = tuple(tmp_path / f"{number}.dcm" for number in range(5))
+    kept = SpeltPaths(map(str, paths))
+    assert kept == paths
+    assert paths == kept
+    assert kept == SpeltPaths(map(str, paths)) != SpeltPaths(map(str, paths[:-1]))
+    assert hash(kept) == hash(paths)
+    assert (kept[1], tuple(kept[-2:]), list(kept)) == (paths[1], paths[-2:], list(paths))
+    assert pickle.loads(pickle.dumps(kept)) == paths, "as it travels to a worker"

@@ -15,6 +15,7 @@ from leakseg.batch.output import writing
 from leakseg.case import REPORT, CaseOutcome, Status
 
 NAME = "ledger.jsonl"
+_LAST_BYTES = 16
 
 
 class Ledger:
@@ -44,10 +45,10 @@ class Ledger:
         return [told[case_id] for case_id in sorted(told)]
 
     def _earlier(self, case_id: str) -> CaseOutcome | None:
-        """How the case ended before; None where it was done and its results are gone."""
+        """How the case ended before; None where it was done and its results are gone or damaged."""
         line = self._lines[case_id]
         status: Status = "skipped" if line.get("status") == "done" else line.get("status", "failed")
-        if status == "skipped" and not (self._out / case_id / REPORT).is_file():
+        if status == "skipped" and not _is_whole(self._out / case_id / REPORT):
             return None
         return CaseOutcome(
             case_id,
@@ -75,6 +76,16 @@ class Ledger:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+
+def _is_whole(report: Path) -> bool:
+    """Whether a report is there to its end: one that a failing disk cut short or filled with zeros is not."""
+    try:
+        with report.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LAST_BYTES))
+            return stream.read().rstrip().endswith(b"}")
+    except OSError:
+        return False
 
 
 def _open(path: Path) -> FileIO:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from leakseg.providers import plan_masks
 from leakseg.providers.schemes import read_scheme
 from leakseg.providers.totalsegmentator import find_program
 from leakseg.readers import SeriesEntry
+from leakseg.readers.walk import FoundFile
+from leakseg.spelt import spelt
 from leakseg.volume import ScanSource
 
 
@@ -99,18 +101,26 @@ def check_masks(config: AnalysisConfig) -> None:
 
 
 def plan_case(
-    entry: SeriesEntry, config: AnalysisConfig, out: Path, anchor: Anchor | None, recipe_digest: str
+    entry: SeriesEntry,
+    config: AnalysisConfig,
+    out: Path,
+    anchor: Anchor | None,
+    recipe_digest: str,
+    seen: Mapping[str, FoundFile] | None = None,
 ) -> CaseRequest | CaseOutcome:
-    """The request for one case, or its refusal where its series or masks cannot be used."""
+    """The request for one case, or its refusal where its series or masks cannot be used.
+
+    ``seen`` are files by name as they were found; see `input_digest`.
+    """
     source = entry.source
     recipe_digest = _with_anchor(recipe_digest, anchor)
     reason = None if entry.analysable else entry.reason or "The series cannot be analysed."
-    files = source.files
+    files = spelt(source.files)
     if reason is None:
         try:
             plan = plan_masks(config.masks, source, config.label_scheme)
-            files = (*source.files, *plan.files)
-            digest = input_digest(files, source.folder)
+            files = (*files, *map(str, plan.files))
+            digest = input_digest(files, source.folder, seen)
             notes = (*((_choice_note(entry.choice),) if entry.choice else ()), *entry.notes)
             return CaseRequest(source, plan, config, out, digest, recipe_digest, anchor, notes)
         except (InputError, ConfigError) as error:
@@ -140,22 +150,31 @@ def from_anywhere(request: CaseRequest) -> CaseRequest:
     )
 
 
-def input_digest(files: Iterable[Path], folder: Path) -> str:
-    """``sha256:...`` over the sorted relative paths, sizes and modification times; no file is opened."""
+def input_digest(files: Iterable[Path | str], folder: Path, seen: Mapping[str, FoundFile] | None = None) -> str:
+    """``sha256:...`` over the sorted relative paths, sizes and modification times; no file is opened.
+
+    A file among those ``seen`` is not asked again: where it changed since, its digest is that of the file before, and
+    the next run does the case anew.
+    """
     lines = []
     folders: dict[str, str] = {}
+    seen = seen or {}
     for path in set(map(str, files)):  # in a third of the time that paths take, for every slice
         parent, slash, name = path.rpartition(os.sep)
         parent += slash
         if parent not in folders:
             folders[parent] = os.path.relpath(parent or os.curdir, folder)
-        state = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat
+        if found := seen.get(path):
+            size, changed_ns = found.size, found.changed_ns
+        else:
+            state = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat
+            size, changed_ns = state.st_size, state.st_mtime_ns
         name = name if folders[parent] == "." else f"{folders[parent]}{os.sep}{name}"
-        lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\n")
+        lines.append(f"{name}\0{size}\0{changed_ns}\n")
     return "sha256:" + hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _digest_or_nothing(files: Iterable[Path], folder: Path) -> str:
+def _digest_or_nothing(files: Iterable[str], folder: Path) -> str:
     try:
         return input_digest(files, folder)
     except OSError:

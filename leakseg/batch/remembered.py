@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from leakseg.findings import QualityNote
 from leakseg.readers import IgnoredFile, Inventory, SeriesEntry, take_inventory
 from leakseg.readers.naming import relative_path
 from leakseg.readers.walk import FoundFile, walk
+from leakseg.spelt import SpeltPaths, spelt
 from leakseg.volume import ScanSource
 
 
@@ -32,6 +33,8 @@ class FoundCases:
 
     cases: tuple[SeriesEntry, ...]
     passed_over: dict[str, int]
+    seen: Mapping[str, FoundFile] = field(default_factory=dict, repr=False)
+    """The files looked at, by name, as they were then."""
 
 
 def find_cases(scans: Sequence[Path], criteria: ReadingCriteria, out: Path, *, all_series: bool) -> FoundCases:
@@ -43,17 +46,19 @@ def find_cases(scans: Sequence[Path], criteria: ReadingCriteria, out: Path, *, a
     seen = list(walk(scans))
     found = [one for one in seen if isinstance(one, FoundFile)]
     unopened = [one for one in seen if isinstance(one, IgnoredFile)]
+    by_name = {one.name: one for one in found}
     key = _key(found, asdict(criteria) | {"all_series": all_series, "leakseg": leakseg.__version__})
     known = _read(out / INVENTORY)
     if known.get("key") == key:
         try:
-            return FoundCases(_entries(known["cases"], found), _by_reason(unopened, known["passed_over"]))
+            passed_over = _by_reason(unopened, known["passed_over"])
+            return FoundCases(_entries(known["cases"], found), passed_over, by_name)
         except (LookupError, TypeError, ValueError):
             pass  # not as it was written: read the headers again
     inventory = take_inventory(scans, criteria, all_series=all_series)
     opened = _passed_over(inventory, {one.path for one in unopened})
     _keep(out / INVENTORY, key, inventory.cases(), found, opened)
-    return FoundCases(inventory.cases(), _by_reason(unopened, opened))
+    return FoundCases(inventory.cases(), _by_reason(unopened, opened), by_name)
 
 
 def _passed_over(inventory: Inventory, unopened: set[Path]) -> dict[str, int]:
@@ -76,7 +81,7 @@ def _key(found: Sequence[FoundFile], about: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
     for root in dict.fromkeys(one.root for one in found):
         digest.update(os.fsencode(f"{root}\0{root.absolute()}\n"))
-    digest.update(os.fsencode("".join(f"{one.order}\0{one.path}\0{one.size}\0{one.changed_ns}\n" for one in found)))
+    digest.update(os.fsencode("".join(f"{one.order}\0{one.name}\0{one.size}\0{one.changed_ns}\n" for one in found)))
     return digest.hexdigest()
 
 
@@ -91,7 +96,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _keep(
     path: Path, key: str, entries: tuple[SeriesEntry, ...], found: Sequence[FoundFile], passed_over: dict[str, int]
 ) -> None:
-    numbers = {one.path: number for number, one in enumerate(found)}
+    numbers = {one.name: number for number, one in enumerate(found)}
     try:
         cases = [_told(entry, numbers) for entry in entries]
         if _entries(json.loads(json.dumps(cases)), found) != entries:
@@ -103,10 +108,10 @@ def _keep(
     write_json(path, {"key": key, "cases": cases, "passed_over": passed_over}, mode=0o600)
 
 
-def _told(entry: SeriesEntry, numbers: dict[Path, int]) -> dict[str, Any]:
+def _told(entry: SeriesEntry, numbers: dict[str, int]) -> dict[str, Any]:
     """The entry as JSON, its files as runs of numbers, its folder as steps up from the first of them."""
     source = entry.source
-    files = [numbers[path] for path in source.files]
+    files = [numbers[name] for name in spelt(source.files)]
     breaks = [0, *(at for at, (one, two) in enumerate(pairwise(files), start=1) if two != one + 1), len(files)]
     told = {name: getattr(entry, name) for name in _PLAIN}
     told["notes"] = [asdict(note) for note in entry.notes]
@@ -127,13 +132,13 @@ def _entries(cases: list[dict[str, Any]], found: Sequence[FoundFile]) -> tuple[S
 def _entry(told: dict[str, Any], found: Sequence[FoundFile]) -> SeriesEntry:
     members = [one for start, stop in told["runs"] for one in found[start:stop]]
     first = members[0]
-    folder = first.path.parents[told["up"]]
-    is_root = first.path == first.root
-    place = first.path if is_root or told["source"]["kind"] != "dicom" else folder
+    path = first.path
+    folder = path.parents[told["up"]]
+    place = path if path == first.root or told["source"]["kind"] != "dicom" else folder
     source = ScanSource(
         relative_path=relative_path(place, first.root),
         folder=folder,
-        files=tuple(one.path for one in members),
+        files=SpeltPaths(one.name for one in members),
         **told["source"],
     )
     entry = SeriesEntry(source, **{name: told[name] for name in _PLAIN})

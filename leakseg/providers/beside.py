@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,14 @@ _LARGEST_SEG_FOLDER = 8
 def masks_beside(scan: ScanSource, scheme: Scheme | None) -> tuple[tuple[MaskFile, ...], tuple[QualityNote, ...]]:
     """The masks beside the scan, or none; the notes say what was passed over and why."""
     notes: list[QualityNote] = []
-    places = [place for place in _places(scan) if place.is_dir()]
     own = own_files(scan)
-    seg = _seg_of_study(scan, places, own, notes)
+    beside = [all_beside(place, own) for place in _places(scan) if place.is_dir()]
+    seg = _seg_of_study(scan, beside, own, notes)
     if seg is not None:
         return (MaskFile(seg, "seg"),), tuple(notes)
-    for place in places:
+    for paths in beside:
         try:
-            masks = role_named(place, own, scheme)
+            masks = role_named(paths, own, scheme)
         except AnatomyError as error:
             notes.append(_passed(f"Masks beside the scan were passed over: {error}"))
             continue
@@ -57,12 +57,12 @@ def _places(scan: ScanSource) -> list[Path]:
     return places
 
 
-def _seg_of_study(scan: ScanSource, places: list[Path], own: set[str], notes: list[QualityNote]) -> Path | None:
+def _seg_of_study(scan: ScanSource, beside: list[list[Path]], own: set[str], notes: list[QualityNote]) -> Path | None:
     """The newest DICOM SEG of the scan's study and frame that holds vertebrae, its own series' first."""
     if scan.study_instance_uid is None:
         return None
     found: list[tuple[tuple[bool, str, str], Path]] = []
-    for path in _dicom_files([*places, *_series_folders(scan)], own):
+    for path in _dicom_files([*beside, *(all_beside(place, own) for place in _series_folders(scan))], own):
         header = read_seg_header(path)
         if header is None or str(header.get("StudyInstanceUID", "")) != scan.study_instance_uid or _ours(header):
             continue
@@ -85,12 +85,11 @@ def _seg_of_study(scan: ScanSource, places: list[Path], own: set[str], notes: li
     return max(found)[1] if found else None
 
 
-def _dicom_files(places: list[Path], own: set[str]) -> list[Path]:
+def _dicom_files(beside: list[list[Path]], own: set[str]) -> list[Path]:
     files = {}
-    for place in places:
-        for path in all_beside(place, own):
-            if path.suffix.lower() in _DICOM_ENDINGS and path.is_file() and (real := os.path.realpath(path)) not in own:
-                files[real] = path
+    for path in chain.from_iterable(beside):
+        if path.suffix.lower() in _DICOM_ENDINGS and path.is_file() and (real := os.path.realpath(path)) not in own:
+            files[real] = path
     return list(files.values())
 
 

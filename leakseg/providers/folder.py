@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from leakseg.anatomy import VertebraLevel
@@ -17,6 +18,7 @@ from leakseg.providers.values import MaskFile, all_beside, own_files
 from leakseg.volume import ScanSource
 
 LABELS_FILE = "labels.toml"
+_LEVELS = tuple(level.value for level in VertebraLevel)
 _SINGLE_ENDINGS = (".nii.gz", ".nrrd", ".dcm", ".nii")
 
 
@@ -60,8 +62,8 @@ def masks_of_folder(
     return _case_folder(folder, scan, scheme, lone=False)
 
 
-def role_named(folder: Path, own: set[str], scheme: Scheme | None) -> list[MaskFile]:
-    """Role-named images of a folder, the scan's `own_files` apart, by their names; single levels from the head down.
+def role_named(beside: Sequence[Path], own: set[str], scheme: Scheme | None) -> list[MaskFile]:
+    """Role-named images among `all_beside` the scan's own, by their names; single levels from the head down.
 
     The sacrum and an S1 of its own are both level S1; any other role is taken once.
 
@@ -71,7 +73,7 @@ def role_named(folder: Path, own: set[str], scheme: Scheme | None) -> list[MaskF
         Where a labelmap among them has numbers that nothing names, or two files claim one role.
     """
     named: dict[str, list[Path]] = {}
-    for path in all_beside(folder, own):
+    for path in beside:
         role = role_of_file(path.name) if is_image_file(path) and path.is_file() else None
         if role is None or os.path.realpath(path) in own:
             continue
@@ -80,7 +82,7 @@ def role_named(folder: Path, own: set[str], scheme: Scheme | None) -> list[MaskF
                 f"Two mask files beside one another both go by the role {role}; keep one, or say {role}=FILE."
             )
         named.setdefault(role, []).append(path)
-    levels = [level.value for level in VertebraLevel if level.value in named]
+    levels = [level for level in _LEVELS if level in named]
     if VERTEBRAE in named and levels:
         raise AnatomyError(
             f"Found a labelmap of vertebrae and a mask of {levels[0]} alone; keep one kind, or say which by ROLE=FILE."
@@ -129,10 +131,11 @@ def _case_folder(
     folder: Path, scan: ScanSource, scheme: Scheme | None, *, lone: bool
 ) -> tuple[list[MaskFile], tuple[QualityNote, ...]]:
     own = own_files(scan)
-    named = role_named(folder, own, scheme)
+    beside = all_beside(folder, own)
+    named = role_named(beside, own, scheme)
     if named:
         return named, _strangers(folder, own)
-    files = [path for path in all_beside(folder, own) if path.is_file() and os.path.realpath(path) not in own]
+    files = [path for path in beside if path.is_file() and os.path.realpath(path) not in own]
     segs = [path for path in files if not is_image_file(path) and read_seg_header(path) is not None]
     images = [path for path in files if is_image_file(path) and not path.name.lower().startswith("truth")]
     if len(segs) == 1:

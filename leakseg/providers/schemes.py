@@ -123,13 +123,19 @@ def read_labels_file(path: Path) -> Scheme:
         Where it cannot be read, a key is no number, a vertebra does not exist, or no name is known.
     """
     try:
-        table = _table_in(path.read_text(encoding="utf-8"))
+        return _scheme_in(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError("The labels file given as label scheme does not exist.") from None
     except OSError as error:
         raise ConfigError(f"The labels file cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested without end
         raise ConfigError(f"The labels file cannot be read as TOML: {error}.") from error
+
+
+@lru_cache
+def _scheme_in(text: str) -> Scheme:
+    """The scheme that a labels file's text makes; the cases of a batch have labels files of one text."""
+    table: Mapping[str, Any] = tomllib.loads(text)
     entries = table.get("labels", {key: value for key, value in table.items() if not isinstance(value, dict)})
     if not isinstance(entries, dict) or not entries:
         raise ConfigError('The labels file names no numbers; lines like 20 = "L1" are expected.')
@@ -142,12 +148,6 @@ def read_labels_file(path: Path) -> Scheme:
     if not any(meaning is not Structure.OTHER for meaning in scheme.numbers.values()):
         raise ConfigError('The labels file names no vertebra and no canal; names such as "L1" or "canal" are expected.')
     return scheme
-
-
-@lru_cache
-def _table_in(text: str) -> Mapping[str, Any]:
-    """A TOML file's table; the cases of a batch have labels files of one text."""
-    return tomllib.loads(text)
 
 
 def scheme_of_names(names: Mapping[int, str], source: str) -> Scheme:

@@ -16,6 +16,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import Grid
 from leakseg.providers.names import Structure
 from leakseg.providers.schemes import Scheme
+from leakseg.spelt import spelt
 from leakseg.volume import ScanSource
 
 ProviderName = Literal["precomputed", "builtin", "totalsegmentator"]
@@ -96,7 +97,7 @@ def own_files(scan: ScanSource) -> set[str]:
     As `os.path.realpath` of each, which asks for every folder on the way; here once for those of one folder.
     """
     names: dict[str, list[str]] = {}
-    for path in map(str, scan.files):
+    for path in spelt(scan.files):
         folder, slash, name = path.rpartition(os.sep)
         names.setdefault(folder + slash, []).append(name)
     found: set[str] = set()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leakseg.criteria import ReadingCriteria
 from leakseg.errors import ConfigError, InputError
-from leakseg.nifti import NRRD_ENDINGS, is_image_file, read_grid
+from leakseg.nifti import NRRD_ENDINGS, is_image_name, read_grid
 from leakseg.readers.beside import Unusable, unusable_beside
 from leakseg.readers.choice import Candidate, choose
 from leakseg.readers.header_reader import HeaderReader
@@ -84,13 +84,14 @@ def _read_all(scans: Sequence[Path]) -> _Found:
     for one in walk(scans):
         if isinstance(one, IgnoredFile):
             found.ignored.append(one)
-        elif is_image_file(one.path):
+        elif is_image_name(one.name):
             found.images.append(one)
         else:
+            path = one.path
             try:
-                slices = reader.read(one.path)
+                slices = reader.read(path)
             except UnreadableError as error:
-                found.ignored.append(IgnoredFile(one.path, str(error)))
+                found.ignored.append(IgnoredFile(path, str(error)))
                 continue
             for header in slices:
                 shared = replace(header, image=same.setdefault(header.image, header.image))
@@ -164,7 +165,7 @@ def _named(
 ) -> Inventory:
     """The inventory with its cases in order, each under a name of its own."""
     taken: set[str] = set()
-    named: dict[tuple[str | None, tuple[Path, ...]], str] = {}
+    named: dict[tuple[str | None, Sequence[Path]], str] = {}
     ordered: list[SeriesEntry] = []
     for _, entry, identity in sorted(cases, key=lambda case: case[0]):
         source = entry.source
@@ -186,7 +187,7 @@ def _named(
 
 def _source(member: Sequence[tuple[FoundFile, SliceHeader]]) -> ScanSource:
     found, header = member[0]
-    files = tuple(dict.fromkeys(one.path for one, _ in member))
+    files = tuple(dict.fromkeys(header.path for _, header in member))
     folder = _common([path.parent for path in files])
     if not folder.is_relative_to(found.root):
         folder = found.root if found.root.is_dir() else found.root.parent
