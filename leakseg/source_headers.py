@@ -9,10 +9,11 @@ from typing import Any
 from leakseg.plain_header import PlainHeader, plain_header
 from leakseg.volume import ScanSource
 
-_HEAD_BYTES = 1 << 16
-"""What is read of a file to look for its header."""
+_HEAD_BYTES, _MORE_BYTES = 1 << 14, 3 << 14
+"""What is read of a file to look for its header: of most it is enough, of the rest so much more is."""
 _NAMES_ONE = re.compile(r"[\w.-]*", re.ASCII)
-_OWN = frozenset({0x00080018, 0x00200032})
+_SOP_UID, _POSITION = 0x00080018, 0x00200032
+_OWN = frozenset({_SOP_UID, _POSITION})
 """What a slice has of its own, its UID and its position ..."""
 _SHARED = frozenset({0x00080016, 0x0020000E, 0x00200052, 0x52009229, 0x52009230})
 """... and what else is asked of every slice: its class, series, frame of reference and functional groups."""
@@ -28,7 +29,9 @@ def source_headers(source: ScanSource) -> Iterator[Any]:
     known: dict[Any, Any] = {}
     for path in source.files:
         with path.open("rb") as stream:
-            plain = plain_header(stream.read(_HEAD_BYTES), _OWN, _SHARED)
+            head = stream.read(_HEAD_BYTES)
+            plain = plain_header(head, _OWN, _SHARED)
+            plain = plain or plain_header(head + stream.read(_MORE_BYTES), _OWN, _SHARED)
         like = known.get(plain.shared) if plain else None
         if plain and like is not None:
             dataset = _slice_like(like, plain)
@@ -41,11 +44,15 @@ def source_headers(source: ScanSource) -> Iterator[Any]:
 
 
 def _slice_like(dataset: Any, plain: PlainHeader) -> Any:
+    from pydicom.dataelem import DataElement
     from pydicom.dataset import Dataset
 
-    other = Dataset({element.tag: element for tag in _SHARED if (element := dataset.get_item(tag)) is not None})
-    other.SOPInstanceUID, other.ImagePositionPatient = plain.sop_uid, list(plain.position)
-    return other
+    own = (
+        DataElement(_SOP_UID, "UI", plain.sop_uid),
+        DataElement(_POSITION, "DS", list(plain.position), already_converted=True),
+    )
+    shared = (element for tag in _SHARED if (element := dataset.get_item(tag)) is not None)
+    return Dataset({element.tag: element for element in (*own, *shared)})
 
 
 def uid_of(dataset: Any, keyword: str) -> str:

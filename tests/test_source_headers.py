@@ -39,6 +39,7 @@ def test_every_slice_is_told_as_if_read_alone(paths):
     implicit.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     pydicom.dcmwrite(paths[5], implicit, implicit_vr=True, little_endian=True)
     changed(paths[6], SeriesInstanceUID="1.2.3.6")
+    changed(paths[7], ICCProfile=bytes(20_000))
     source = ScanSource("x", "x", paths[0].parent, tuple(paths), "dicom")
     found = [asked_of_every_slice(dataset) for dataset in source_headers(source)]
     assert found == [asked_of_every_slice(pydicom.dcmread(path, stop_before_pixels=True)) for path in paths]

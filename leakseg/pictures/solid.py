@@ -49,8 +49,7 @@ def solid_picture(result: CaseResult, region: Region) -> Image.Image:
     bone = _field(small.vertebrae > 0)
     canal = None if small.canal is None else _field(small.canal)
     panels = [_look(bone, canal, things, spacing, turn, title) for title, turn in _VIEWS]
-    for panel in panels:
-        _name_levels(panel, small.vertebrae)
+    _name_levels(panels, small.vertebrae)
     page = Image.new("RGB", (sum(panel.size[0] for panel in panels), panels[0].size[1]), _BACK)
     left = 0
     for panel in panels:
@@ -59,11 +58,12 @@ def solid_picture(result: CaseResult, region: Region) -> Image.Image:
     return page
 
 
-def _name_levels(panel: Image.Image, vertebrae: NDArray[np.uint8]) -> None:
-    """Level names at the left edge, at the height of each vertebra's middle."""
+def _name_levels(panels: list[Image.Image], vertebrae: NDArray[np.uint8]) -> None:
+    """Level names at the left edges, at the height of each vertebra's middle."""
     for level, box in level_boxes(vertebrae).items():
         middle = vertebrae.shape[0] - (box[0].start + box[0].stop) / 2
-        canvas.write(panel, (8, middle * _ZOOM), level, 15, "lm")
+        for panel in panels:
+            canvas.write(panel, (8, middle * _ZOOM), level, 15, "lm")
 
 
 def _near_findings(region: Region) -> Region:
@@ -129,7 +129,7 @@ def _paint(page: Field, surface: Surface, colour: str, opacity: float, nearest: 
         nearest[hit] = surface.depth[hit]
     pixels, at = page.reshape(-1, 3), np.flatnonzero(hit)
     shade = surface.light.ravel()[at, None] * np.array(ImageColor.getrgb(colour)[:3], np.float32)
-    pixels[at] = (1 - opacity) * pixels[at] + opacity * shade
+    pixels[at] = shade if opacity == 1 else (1 - opacity) * pixels[at] + opacity * shade
 
 
 def _surface(field: Field, turn: float) -> Surface:

@@ -14,7 +14,7 @@ from leakseg.providers.embedded import names_in_file
 from leakseg.providers.names import VERTEBRAE, role_of_file
 from leakseg.providers.schemes import SCHEMES, Scheme, read_labels_file, scheme_of_names
 from leakseg.providers.segments import read_seg_header
-from leakseg.providers.values import MaskFile, all_beside, own_files
+from leakseg.providers.values import MaskFile, all_beside, links_to, own_files
 from leakseg.volume import ScanSource
 
 LABELS_FILE = "labels.toml"
@@ -75,7 +75,7 @@ def role_named(beside: Sequence[Path], own: set[str], scheme: Scheme | None) -> 
     named: dict[str, list[Path]] = {}
     for path in beside:
         role = role_of_file(path.name) if is_image_file(path) and path.is_file() else None
-        if role is None or os.path.realpath(path) in own:
+        if role is None or links_to(path, own):
             continue
         if role in named and role != VertebraLevel.S1:
             raise AnatomyError(
@@ -135,7 +135,7 @@ def _case_folder(
     named = role_named(beside, own, scheme)
     if named:
         return named, _strangers(folder, own)
-    files = [path for path in beside if path.is_file() and os.path.realpath(path) not in own]
+    files = [path for path in beside if path.is_file() and not links_to(path, own)]
     segs = [path for path in files if not is_image_file(path) and read_seg_header(path) is not None]
     images = [path for path in files if is_image_file(path) and not path.name.lower().startswith("truth")]
     if len(segs) == 1:

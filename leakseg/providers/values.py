@@ -113,6 +113,11 @@ def own_files(scan: ScanSource) -> set[str]:
     return found
 
 
+def links_to(path: Path, own: set[str]) -> bool:
+    """Whether one of `all_beside` is a link to one of the scan's `own_files`: another file is none of them."""
+    return path.is_symlink() and os.path.realpath(path) in own
+
+
 def all_beside(folder: Path, own: set[str]) -> list[Path]:
     """What lies in a folder besides the scan's `own_files`, in the order of names; links to them are still there.
 

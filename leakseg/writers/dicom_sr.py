@@ -23,6 +23,8 @@ NAME = "report.sr.dcm"
 SEG_NAME = "leaks.seg.dcm"
 """The SEG whose segments are referred to, where it stands in the same folder."""
 _SERIES_NUMBER = 9802
+_SOP_CLASS, _SOP_INSTANCE = 0x00081150, 0x00081155
+"""Referenced SOP Class UID and Referenced SOP Instance UID."""
 _MM3, _MM, _PERCENT = ("UCUM", "mm3", "cubic millimeter"), ("UCUM", "mm", "mm"), ("UCUM", "%", "Percent")
 _HU = ("UCUM", "[hnsf'U]", "Hounsfield unit")
 _VOLUME: Code = ("SCT", "118565006", "Volume")
@@ -99,7 +101,7 @@ def sr_document(report: CaseReport, series: DicomSeries, seg: Any | None, first:
     )
     content[0].ContentSequence.extend(_texts(report))
     document = Comprehensive3DSR(
-        evidence=[*series.headers(range(len(series.slices))), *([] if seg is None else [seg])],
+        evidence=[*series.headers([0]), *([] if seg is None else [seg])],
         content=content,
         series_instance_uid=generate_uid(entropy_srcs=[*identity, "series"]),
         series_number=_SERIES_NUMBER,
@@ -116,11 +118,34 @@ def sr_document(report: CaseReport, series: DicomSeries, seg: Any | None, first:
         coding_schemes=[CodingSchemeIdentificationItem(terms.PRIVATE_SCHEME, name="leakseg's own codes")],
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
+    _refer_to_all(document, series)
     del document.InstanceCreationDate, document.InstanceCreationTime
     for item in document.get("ContributingEquipmentSequence", ()):
         if "ContributionDateTime" in item:
             del item.ContributionDateTime
     return document
+
+
+def _refer_to_all(document: Any, series: DicomSeries) -> None:
+    """Name every instance of the series as evidence, after its first: highdicom takes a header of each to do that."""
+    from pydicom.dataelem import DataElement
+    from pydicom.dataset import Dataset
+
+    (own,) = (
+        item
+        for study in document.CurrentRequestedProcedureEvidenceSequence
+        for item in study.ReferencedSeriesSequence
+        if item.SeriesInstanceUID == series.common.SeriesInstanceUID
+    )
+    (first,) = own.ReferencedSOPSequence
+    kinds, told = {}, {str(first.ReferencedSOPInstanceUID)}
+    for one in series.slices:
+        if one.sop_instance_uid not in told:
+            told.add(one.sop_instance_uid)
+            if one.sop_class_uid not in kinds:
+                kinds[one.sop_class_uid] = DataElement(_SOP_CLASS, "UI", one.sop_class_uid)
+            kind, uid = kinds[one.sop_class_uid], DataElement(_SOP_INSTANCE, "UI", one.sop_instance_uid)
+            own.ReferencedSOPSequence.append(Dataset({kind.tag: kind, uid.tag: uid}))
 
 
 def _reader(report: CaseReport) -> Any | None:
