@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,20 @@ def _paint(page: Field, surface: Surface, colour: str, opacity: float, nearest: 
 def _surface(field: Field, turn: float) -> Surface:
     """Where rays from behind, turned about the body's axis, first meet the field's half level."""
     layers, rows, columns = field.shape
+    rays = _rays(rows, columns, turn)
+    size = (layers, len(rays))
+    depth_there, hit = np.zeros(size, np.float32), np.zeros(size, np.bool_)
+    downward = field.reshape(layers, -1)[::-1]
+    shown = np.flatnonzero((downward >= 0.5).any(axis=1))
+    if len(shown):
+        there = slice(int(shown[0]), int(shown[-1]) + 1)
+        depth_there[there], hit[there] = _first_met(downward[there], rays)
+    return _lit(depth_there, hit)
+
+
+@lru_cache(maxsize=len(_VIEWS))
+def _rays(rows: int, columns: int, turn: float) -> NDArray[np.int64]:
+    """The places in a layer that each ray meets one after the other, ``(A, D)``; ``rows * columns`` is beside it."""
     side = int(np.ceil(np.hypot(rows, columns))) | 1
     angle = np.radians(turn)
     across, depth = np.meshgrid(np.arange(side) - side // 2, np.arange(side) - side // 2, indexing="ij")
@@ -143,20 +158,13 @@ def _surface(field: Field, turn: float) -> Surface:
     back = -depth * np.cos(angle) + across * np.sin(angle)
     j, i = np.rint(back + rows / 2).astype(int), np.rint(left + columns / 2).astype(int)
     valid = (j >= 0) & (j < rows) & (i >= 0) & (i < columns)
-    flat = np.where(valid, j * columns + i, rows * columns)
-    depth_there, hit = np.zeros((layers, side), np.float32), np.zeros((layers, side), np.bool_)
-    downward = field.reshape(layers, -1)[::-1]
-    shown = np.flatnonzero((downward >= 0.5).any(axis=1))
-    if len(shown):
-        there = slice(int(shown[0]), int(shown[-1]) + 1)
-        depth_there[there], hit[there] = _first_met(downward[there], flat)
-    return _lit(depth_there, hit)
+    return np.where(valid, j * columns + i, rows * columns)
 
 
 def _first_met(values: Field, rays: NDArray[np.int64]) -> tuple[Field, NDArray[np.bool_]]:
     """How far along its ray each row of values ``(L, N)`` first reaches the half level, ``(L, A)``, and where it does.
 
-    ``rays`` ``(A, D)`` are the places in a row that each ray meets one after the other; ``N`` is a place beside it.
+    ``rays`` are those of `_rays`; ``N`` is a place beside them.
     """
     padded = np.concatenate([values, np.zeros((len(values), 1), np.float32)], axis=1)
     first = (padded >= 0.5).take(rays, axis=1).argmax(axis=2)
