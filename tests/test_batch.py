@@ -1,5 +1,6 @@
 """The batch: any executor, any order, dead workers, ledgers, and folders that belong to one run."""
 
+import csv
 import importlib
 import json
 import os
@@ -231,6 +232,17 @@ def test_a_case_whose_report_is_damaged_is_not_done(tmp_path, damage):
     assert ledger.done_before("case-1", "sha256:in", "sha256:recipe") is not None
     (tmp_path / "case-1" / "report.json").write_bytes(damage)
     assert ledger.done_before("case-1", "sha256:in", "sha256:recipe") is None
+
+
+def test_a_report_damaged_in_its_middle_is_told_of_in_the_tables_and_stops_nothing(tmp_path):
+    from leakseg.batch.job import write_batch
+
+    finished(tmp_path, "case-1")
+    (tmp_path / "case-1" / "report.json").write_bytes(b'{"leaks": [' + bytes(4096) + b"}")
+    write_batch([an_outcome()], tmp_path, ["csv", "html"])
+    (row,) = csv.DictReader((tmp_path / "summary.csv").read_text(encoding="utf-8").splitlines())
+    assert row["status"] == "failed"
+    assert "remove the case's folder" in row["reason"]
 
 
 def test_a_ledger_torn_by_a_power_cut_keeps_its_whole_lines(tmp_path):

@@ -33,6 +33,7 @@ from leakseg.readers import SeriesEntry
 from leakseg.readers.walk import FoundFile
 from leakseg.writers import csv_tables
 
+_DAMAGED = "Its report.json was damaged after it was written: remove the case's folder of results and run again."
 _SPARE = 1
 """Requests submitted beyond the number of workers, so that none waits for the parent."""
 _NO_PATHS = frozenset({"auto", "builtin", "totalsegmentator", "verse", "totalsegmentator_v1", "spineps", "cads"})
@@ -152,7 +153,10 @@ def table_case(one: CaseOutcome, out: Path) -> csv_tables.TableCase:
     """The case as the tables tell of it, with its report from the disk."""
     report = None
     if one.status in {"done", "skipped"}:
-        report = _document((out / one.case_id / REPORT).read_bytes())
+        try:
+            report = _document((out / one.case_id / REPORT).read_bytes())
+        except ValueError:
+            one = replace(one, status="failed", reason=_DAMAGED)
     return csv_tables.TableCase(
         one.case_id, one.status, one.reason, one.study_instance_uid, one.series_instance_uid, one.seconds, report
     )
