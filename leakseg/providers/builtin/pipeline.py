@@ -18,7 +18,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, bounding_box
 from leakseg.providers.builtin.assemble import onto_grid
 from leakseg.providers.builtin.axis import bridged_cuts, trust_axis
-from leakseg.providers.builtin.bodies import find_endplates, trace_outline
+from leakseg.providers.builtin.bodies import trace_outline
 from leakseg.providers.builtin.canal import Wall, carry_to_ends, find_cement, trace_wall
 from leakseg.providers.builtin.cement import find_bone_cement, without_cement
 from leakseg.providers.builtin.centreline import find_centreline
@@ -32,6 +32,7 @@ from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals
 from leakseg.providers.builtin.naming import Naming, name_levels, named_axis, rib_bearing
 from leakseg.providers.builtin.notes import describe
+from leakseg.providers.builtin.plates import find_endplates
 from leakseg.providers.builtin.posterior import level_heights
 from leakseg.providers.builtin.sight import Sight, measure_sight
 from leakseg.providers.builtin.skull import up_to_skull

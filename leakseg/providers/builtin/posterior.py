@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from leakseg.geometry import FloatArray
-from leakseg.providers.builtin.bodies import Endplates, Outline, cut_plane
+from leakseg.providers.builtin.bodies import Outline
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Straight
 from leakseg.providers.builtin.levels import Cuts
+from leakseg.providers.builtin.plates import Endplates, cut_plane
 
 OTHER = 250
 """Label of bone that belongs to no vertebra: ribs, ilium."""

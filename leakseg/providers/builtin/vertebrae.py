@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, grey_closing
 
 from leakseg.providers.builtin.axis import give_dens
-from leakseg.providers.builtin.bodies import Endplates, Outline
+from leakseg.providers.builtin.bodies import Outline
 from leakseg.providers.builtin.canal import LONGEST_RAY_MM, Wall, met_late
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.fine import bone_floor
@@ -17,6 +17,7 @@ from leakseg.providers.builtin.frames import Frames, Straight, canal_field
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.partition import geodesic_partition
 from leakseg.providers.builtin.pedicles import fill_pedicles
+from leakseg.providers.builtin.plates import Endplates
 from leakseg.providers.builtin.posterior import OTHER, interlaminar_gaps, plant_seeds, sort_column
 from leakseg.providers.builtin.tidy import tidy_labels
 from leakseg.providers.builtin.working import Block, Image

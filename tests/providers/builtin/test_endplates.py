@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from leakseg.providers.builtin.bodies import REACH, _surface
+from leakseg.providers.builtin.plates import REACH, _surface
 
 SHAPE = (30, 40)
 V, U = np.meshgrid(np.linspace(-1, 1, SHAPE[1]), np.linspace(-1, 1, SHAPE[0]))
