@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from leakseg.anatomy import VertebraLevel
 from leakseg.criteria import BuiltinCriteria, ReviewCriteria
 from leakseg.findings import QualityNote
@@ -18,13 +20,24 @@ def describe(
     *,
     seen: dict[VertebraLevel, tuple[float, float]],
     contrast: bool,
+    hidden_discs: Sequence[tuple[VertebraLevel, VertebraLevel]],
     limits: BuiltinCriteria,
 ) -> tuple[QualityNote, ...]:
     """Notes on the levels' names and on the scan's fitness.
 
     ``seen``: by level, the share of rays that met the canal's wall, and the share cut off by the scan's edge.
+    ``hidden_discs``: the vertebrae above and below each disc that cement hides.
     """
     notes = _canal(seen, contrast=contrast, limits=limits)
+    notes += [
+        QualityNote(
+            "disc_hidden",
+            "warning",
+            f"Cement hides the disc between {upper} and {lower}: where it ends was carried over from the discs around, "
+            "and whether the cement there lies in the disc or in the vertebrae is not sure.",
+        )
+        for upper, lower in hidden_discs
+    ]
     levels = sorted(confidence, key=lambda level: level.number)
     span = f"{levels[0]} to {levels[-1]}" if len(levels) > 1 else str(levels[0])
     least = min(value for value in confidence.values() if value is not None)

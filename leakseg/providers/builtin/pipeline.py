@@ -144,7 +144,8 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     levels = onto_grid(shapes.levels, block, volume.grid)
     bone, cement = onto_grid(shapes.bone, block, volume.grid), onto_grid(filling, block, volume.grid)
     levels = trim_rim(levels, bone, cement, volume, block, densities)
-    return _finish(volume, block, shapes, levels, naming, sight, limits, axis)
+    unsure = endplates.unsure_discs(cuts)
+    return _finish(volume, block, shapes, levels, naming, sight, limits, axis, unsure)
 
 
 _NO_SPINE = (
@@ -188,6 +189,7 @@ def _finish(
     sight: Sight,
     limits: BuiltinCriteria,
     axis: int | None,
+    unsure_discs: list[int],
 ) -> BuiltinMasks:
     """Numbers to names, block to grid, doubts to notes; the vertebrae ``drawn_levels`` are on the grid already."""
     number = np.zeros(256, np.uint8)
@@ -228,4 +230,7 @@ def _finish(
         canal_confidence=sight.canal_confidence([row for level, row in rows.items() if level is not VertebraLevel.S1]),
     )
     seen = {level: (float(sight.wall_seen[row]), float(sight.cut_off[row])) for level, row in rows.items()}
-    return BuiltinMasks(masks, describe(naming, confidence, volume, seen=seen, contrast=sight.contrast, limits=limits))
+    level_at = {row: level for level, row in rows.items()}
+    hidden = [(level_at[at + 1], level_at[at]) for at in unsure_discs if at in level_at and at + 1 in level_at]
+    notes = describe(naming, confidence, volume, seen=seen, contrast=sight.contrast, hidden_discs=hidden, limits=limits)
+    return BuiltinMasks(masks, notes)
