@@ -30,10 +30,10 @@ LEAST_FOUND, OFF_QUADRIC_MM = 200, 2.5
 """Square millimetres of endplate that tell its curvature, and what is taken for no part of it."""
 BESIDE_CEMENT_MM = 2
 """A first rise so near before cement may be the cement's own."""
-MUCH_HIDDEN, CLEAR_BESIDE_CEMENT = 0.4, 0.7
-"""A disc of whose section cement hides more than the first, and that is no clearer than the second, may lie elsewhere:
-then cement within a body is told as in the disc, or the other way round. Of 39 scans with cement put into discs, the
-nine with such a one were all those in which it was hardly seen; none of some 200 other discs is."""
+MUCH_HIDDEN, MOSTLY_HIDDEN, CLEAR_BESIDE_CEMENT = 0.4, 0.6, 0.7
+"""A disc of whose section cement hides the first share, and that is no clearer than the third, may lie elsewhere, as
+may one of which it hides the second. Then cement in a body is told as in the disc, or the other way round. Of 243
+discs in 39 scans with cement put into some, nine are such: eight hold cement or were put in a wrong place."""
 NEAR_DISCS, MOST_UNLIKE_MM, USUAL_SMOOTH_MM, LEAST_WEIGHT_MM = 2, 3.0, 2.0, 0.01
 """What cement hides of a disc is as high as so many discs below and above it, and by what is seen of it higher or lower
 than they are by so much at the most."""
@@ -56,8 +56,9 @@ class Endplates:
     """``(C,)`` how much of each disc's section cement hides."""
 
     def unsure_discs(self, cuts: Cuts) -> list[int]:
-        """Numbers of the cuts at which cement hides much, and what it leaves in view is no clear disc."""
-        return np.flatnonzero((self.hidden_share > MUCH_HIDDEN) & (cuts.clearness < CLEAR_BESIDE_CEMENT)).tolist()
+        """Numbers of the cuts at which cement hides most, or much and what it leaves in view is no clear disc."""
+        faint = (self.hidden_share > MUCH_HIDDEN) & (cuts.clearness < CLEAR_BESIDE_CEMENT)
+        return np.flatnonzero(faint | (self.hidden_share > MOSTLY_HIDDEN)).tolist()
 
     def at(self, surface: FloatArray, suv: NDArray[np.floating]) -> FloatArray:
         """``(M,)`` s of one ``(U, V)`` surface over points ``(M, 3)``."""

@@ -103,10 +103,11 @@ def test_what_is_seen_of_a_disc_beside_cement_says_how_high_it_is() -> None:
     assert (plates.above[2] - plates.below[2])[hidden].mean() > 10
 
 
-def test_a_disc_that_cement_hides_and_that_is_hardly_seen_is_told_as_unsure() -> None:
+def test_a_disc_that_cement_hides_is_told_as_unsure_unless_what_is_left_of_it_is_clear() -> None:
     full = (np.abs(S - 75) < 10) & (FROM_MIDDLE_MM < RADIUS_MM - 4)
-    small = full & (AT_V > 6)
+    half, small = full & (AT_V > -3), full & (AT_V > 6)
     faint = Cuts(CUTS.s_mm, CUTS.tilt_deg, np.array([1.0, 1.0, 0.3, 1.0, 0.3]), 0.0)
-    assert endplates_under(full, faint).unsure_discs(faint) == [2]
-    assert endplates_under(full).unsure_discs(CUTS) == []
+    assert endplates_under(full).unsure_discs(CUTS) == [2]
+    assert endplates_under(half, faint).unsure_discs(faint) == [2]
+    assert endplates_under(half).unsure_discs(CUTS) == []
     assert endplates_under(small, faint).unsure_discs(faint) == []
