@@ -144,8 +144,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     levels = onto_grid(shapes.levels, block, volume.grid)
     bone, cement = onto_grid(shapes.bone, block, volume.grid), onto_grid(filling, block, volume.grid)
     levels = trim_rim(levels, bone, cement, volume, block, densities)
-    unsure = endplates.unsure_discs(cuts)
-    return _finish(volume, block, shapes, levels, naming, sight, limits, axis, unsure)
+    return _finish(volume, block, shapes, levels, naming, sight, limits, axis, endplates.unsure_discs(cuts))
 
 
 _NO_SPINE = (
