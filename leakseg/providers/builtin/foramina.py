@@ -26,14 +26,16 @@ USUAL_PERCENT = 75.0
 UNLIKE_HU, PLAINLY_UNLIKE_HU = 150.0, 450.0
 """Cement is so much denser than its place usually is, and somewhere in it plainly so; facets and ribs of one side
 differ by 150 HU now and then in some cm3 of one scan, by 450 HU in a few voxels."""
-LEAST_OF_CEMENT = 0.6
-"""Of the cement found elsewhere in this scan: what is plainly unlike its place must be so dense."""
-CEMENT_PERCENT = 90.0
+LEAST_OF_CEMENT, CEMENT_PERCENT = 0.6, 90.0
+"""So dense, of that percentile of the cement found elsewhere in this scan, must be what is plainly unlike its place."""
 LEAST_PLAIN_MM3 = 5.0
+"""There is so much of it in a leak; 0 to 4 mm3 were met in facets and ribs' heads, 8 to 54 in most leaks."""
 LEAST_ABOVE_SOFT_HU = 450.0
+"""Looked at at all; less dense matter is no cement that the drawing of bone would take in."""
 TREATED_MM3 = 200.0
 """Levels with so much cement, and their neighbours, are looked at."""
 LEAST_MM3, RIM_VOXELS = 15.0, 2
+"""The least piece, and how far its blurred rim goes. All are conventions, weighed on cement put into the real scans."""
 
 
 def cement_in_foramina(
