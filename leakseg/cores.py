@@ -68,3 +68,8 @@ def may_go_on(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bo
     Where cement is hardly denser than cortex, far more hangs on that shell.
     """
     return scan.plainly_denser(criteria) or core.spread <= criteria.lone_max_spread
+
+
+def may_be_a_leak(core: DensePiece, criteria: CementCriteria) -> bool:
+    """Whether a core that does not count must be told: as dense as cement, and a drop in canal or foramina."""
+    return core.neural and core.size_mm3 >= criteria.drop_core_mm3

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks
-from leakseg.cores import is_core_of_cement, is_dense_as_cement, may_go_on
+from leakseg.cores import is_core_of_cement, is_dense_as_cement, may_be_a_leak, may_go_on
 from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 from leakseg.findings import QualityNote
@@ -92,12 +92,12 @@ def find_leaked_cement(
                 if PieceInScan(piece, yardstick, criteria).led_to:
                     look.follow(own, whole, channels)
                 continue
-            cores = _cores(matter, piece, look)
+            cores, refused = _cores(matter, piece, look)
             taken[whole] |= cores
             if piece is not None and not cores.any() and looks_like_cement(piece, yardstick, criteria):
-                index = np.argwhere(own) + start_of(whole)
-                x, y, z = grid.to_patient(index).mean(axis=0)
-                doubted.append(_Doubted(piece.to_inner_mm, (float(x), float(y), float(z)), piece.size_mm3))
+                doubted.append(_doubted(piece, own, whole, scene))
+            else:
+                doubted += [_doubted(core, part, within(block, whole), scene) for block, part, core in refused]
     mask = _mask_of(taken, scene, criteria)
     return LeakedCement(mask, yardstick.touching_mm, _notes(sorted(doubted)), channels)
 
@@ -149,21 +149,29 @@ def _without_what_stands_alone(matter: Matter, look: Look) -> NDArray[np.bool_]:
     return own & ~doubtful if ((parts > 0) & ~doubtful).any() else own
 
 
-def _cores(matter: Matter, whole: DensePiece | None, look: Look) -> NDArray[np.bool_]:
+def _doubted(piece: DensePiece, own: NDArray[np.bool_], whole: Window, scene: Scene) -> _Doubted:
+    index = np.argwhere(own) + start_of(whole)
+    x, y, z = scene.densities.grid.to_patient(index).mean(axis=0)
+    return _Doubted(piece.to_inner_mm, (float(x), float(y), float(z)), piece.size_mm3)
+
+
+def _cores(
+    matter: Matter, whole: DensePiece | None, look: Look
+) -> tuple[NDArray[np.bool_], list[tuple[Window, NDArray[np.bool_], DensePiece]]]:
     """What is cement of a piece that as a whole is none: its cores, and what is denser than cortex within blur of them.
 
     Cores are denser than any bone or contrast that the piece hangs together with may be; those near to one that
-    counts go on from it, but the shell of a rib does not.
+    counts go on from it, but the shell of a rib does not. Those that are none and must be told come second.
     """
     scan, criteria, spacing = look.yardstick, look.criteria, look.scene.spacing_mm
     own, share = matter.own, matter.share
     found = np.zeros_like(own)
     clear = own & (share > scan.cortex_edge)
     if scan.cortex >= 1.0 or not clear.any():  # cement no denser than cortex
-        return found
+        return found, []
     parts = cc3d.connected_components(own & (share > max(scan.cortex, criteria.edge_share)), connectivity=26)
     blocks = ndimage.find_objects(parts)
-    others = []
+    others, refused = [], []
     for number in np.unique(parts[clear]):
         block = blocks[number - 1]
         part = parts[block] == number
@@ -172,18 +180,22 @@ def _cores(matter: Matter, whole: DensePiece | None, look: Look) -> NDArray[np.b
             continue
         if is_core_of_cement(core, whole, scan, criteria):
             found[block] |= part
-        elif may_go_on(core, scan, criteria):
+            continue
+        if may_go_on(core, scan, criteria):
             others.append((block, part))
+        if may_be_a_leak(core, criteria):
+            refused.append((block, part, core))
     half_voxel = half_voxel_mm(spacing)
     while found.any():
         reached = near(found, scan.touching_mm, spacing, half_voxel)
         going_on = [(block, part) for block, part in others if reached[block][part].any()]
         if not going_on:
-            return own & (share > scan.cortex) & near(found, criteria.halo_mm, spacing, half_voxel)
+            apart = [(block, part, core) for block, part, core in refused if not found[block][part].any()]
+            return own & (share > scan.cortex) & near(found, criteria.halo_mm, spacing, half_voxel), apart
         for block, part in going_on:
             found[block] |= part
         others = [(block, part) for block, part in others if not found[block][part].any()]
-    return found
+    return found, refused
 
 
 def _canal_hang_share(scene: Scene, spine: SpineAnatomy, criteria: CementCriteria) -> float:
