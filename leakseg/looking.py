@@ -285,7 +285,7 @@ def between_bones(spine: SpineAnatomy, suv: FloatArray) -> NDArray[np.bool_]:
     ringed = [vertebra for vertebra in spine.vertebrae if len(vertebra.pedicles) == _SIDES] or spine.vertebrae
     first_mm = min(vertebra.s_bottom_mm for vertebra in ringed) - _DISC_MM
     last_mm = max(vertebra.s_top_mm for vertebra in ringed) + _DISC_MM
-    seen = {vertebra.level for vertebra in spine.vertebrae}
+    seen = {vertebra.level for vertebra in spine.vertebrae if vertebra.pedicles}
     closed = [number for number, levels in enumerate(spine.gaps, start=1) if seen.issuperset(levels)]
     place, gap = spine.lattice.lookup(spine.place, suv), spine.lattice.lookup(spine.gap, suv)
     canal = (place == Place.CANAL) & (suv[:, 0] >= first_mm) & (suv[:, 0] <= last_mm)

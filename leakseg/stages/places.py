@@ -19,6 +19,7 @@ from leakseg.anatomy import BonySpine, CanalSource, Place, SpineAnatomy, Vertebr
 from leakseg.coordinates import Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.geometry import FloatArray
+from leakseg.pedicles import with_unseen_pedicles
 
 _SIDES = {"left": 1, "right": -1}
 _ENDPLATE_PLAY = 2.0
@@ -36,7 +37,8 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
     place = np.zeros(lattice.shape, np.uint8)
     gap = np.zeros(lattice.shape, np.uint8)
     foramen_volumes: dict[tuple[int, str], float] = {}
-    by_level = {vertebra.level: vertebra for vertebra in vertebrae}
+    seen = {vertebra.level: vertebra.pedicles.keys() for vertebra in vertebrae}
+    by_level = {vertebra.level: vertebra for vertebra in with_unseen_pedicles(vertebrae)}
     for number, (upper_level, lower_level) in enumerate(gaps):
         upper, lower = by_level[upper_level], by_level[lower_level]
         rows = _rows_of(bone, upper_level, lower_level)
@@ -52,7 +54,9 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
             foramen &= ~canal[rows]
             place[rows][foramen] = Place.FORAMEN
             gap[rows][foramen] = number + 1
-            foramen_volumes[number, side] = float(np.count_nonzero(foramen & (bone[rows] == 0))) * lattice.step_mm**3
+            if side in seen[upper_level] & seen[lower_level]:
+                free = np.count_nonzero(foramen & (bone[rows] == 0))
+                foramen_volumes[number, side] = float(free) * lattice.step_mm**3
     for upper, lower in _open_ends(vertebrae, gaps):
         gaps = (*gaps, (upper.level, lower.level))
         for side in upper.pedicles:

@@ -100,7 +100,7 @@ def _anatomy(
                 "pedicles_not_seen",
                 "warning",
                 f"The masks show no pedicle on one or both sides of {', '.join(blind)}: "
-                "the foramina there cannot be told from their surroundings.",
+                "the foramina there were told by the other side or by the neighbours' pedicles: look at them.",
             )
         )
     if any(

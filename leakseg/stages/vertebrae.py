@@ -17,6 +17,9 @@ _SACRAL_BODY_MM = 30.0
 _CUT_SHARE = 0.003
 _MIN_COLUMN, _MIN_COLUMNS, _EDGE = 5, 30, 3
 _TILT_PLAY = 10
+_LEAST_FILLED = 0.35
+"""Share of the room beside the canal that bone fills at a pedicle's height, and half of its highest share there: in the
+chest the heads of ribs and the laminae's roots fill less of it below."""
 
 
 def find_vertebrae(masks: SpineMasks, space: CanalSpace, criteria: SpineCriteria) -> BonySpine:
@@ -211,7 +214,8 @@ def _pedicle(
     filled = ndimage.uniform_filter1d(filled, 3)
     within = np.zeros(len(filled), bool)
     within[low - seen.start : high - seen.start] = True
-    runs, count = ndimage.label((filled >= 0.35) & within)
+    least = max(_LEAST_FILLED, float(filled[within].max(initial=0.0)) / 2)
+    runs, count = ndimage.label((filled >= least) & within)
     if not count:
         return None
     sizes = ndimage.sum_labels(np.ones_like(filled), runs, np.arange(1, count + 1))

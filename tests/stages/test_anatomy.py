@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import edt
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from leakseg.coordinates import CanalAxis
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
 from leakseg.geometry import bounding_box
+from leakseg.pedicles import with_unseen_pedicles
 from leakseg.reach import relative_to, widened
 from leakseg.stages.axis import _savitzky_golay, _tube_sections
 from leakseg.stages.coarse import _steps_between_planes
@@ -142,6 +145,52 @@ def test_a_sliver_of_bone_beside_a_pedicle_is_not_taken_for_it(spine):
         pedicle = anatomy.vertebra(VertebraLevel.L3).pedicles[side]
         assert pedicle.medial_mm == pytest.approx(10.0, abs=1.0)
         assert pedicle.lateral_mm == pytest.approx(18.0, abs=1.0)
+
+
+def _without_pedicles(spine, level: str, x: tuple[float, float]) -> SpineMasks:
+    """The masks, one vertebra's pedicles left out between two sagittal planes, with the arch beside the canal."""
+    masks, z = spine.masks(), spine.middle_z(level)
+    gone = spine.box(x, (-8, 14), (z - 99, z + 99)) & (masks.vertebrae == VertebraLevel(level).number)
+    return SpineMasks(spine.grid, np.where(gone, 0, masks.vertebrae).astype(np.uint8), canal=masks.canal)
+
+
+@pytest.mark.parametrize("x", [(8, 99), (-99, 99)])
+def test_foramina_beside_a_pedicle_that_masks_leave_out_are_told_by_the_other_side_or_the_neighbours(spine, x):
+    """As in the 3 mm scan, whose mask shows L5's pedicle on one side: its foramina were outside everything."""
+    masks = _without_pedicles(spine, "L3", x)
+    found = describe_anatomy(masks, Criteria())
+    assert "left" not in found.vertebra(VertebraLevel.L3).pedicles
+    for level, above in (("L3", -14), ("L3", 20)):
+        point = np.array([[14.0, -4.0, spine.middle_z(level) + above]])
+        assert found.lattice.lookup(found.place, found.axis.to_canal(point))[0] == Place.FORAMEN
+    assert {number for number, side in found.foramen_volume_mm3 if side == "left"} == set()
+
+
+def test_the_pedicle_of_a_vertebra_that_the_view_cuts_off_stands_where_its_neighbours_does(spine):
+    """The endplate that the two turn to each other is in view; a sacrum is told by its other side alone."""
+    top, middle, bottom = describe_anatomy(spine.masks(), Criteria()).vertebrae
+    cut = replace(bottom, pedicles={}, s_bottom_mm=bottom.s_top_mm - 6.0)
+    carried = with_unseen_pedicles((top, middle, cut))[-1].pedicles
+    for side, pedicle in carried.items():
+        assert pedicle.s_top_mm == pytest.approx(bottom.pedicles[side].s_top_mm, abs=1.0)
+        assert pedicle.lateral_mm == middle.pedicles[side].lateral_mm
+    assert set(carried) == {"left", "right"}
+    sacrum = replace(cut, level=VertebraLevel.S1)
+    assert with_unseen_pedicles((top, middle, sacrum))[-1].pedicles == {}
+    one = replace(sacrum, pedicles={"left": bottom.pedicles["left"]})
+    assert with_unseen_pedicles((top, middle, one))[-1].pedicles["right"] == bottom.pedicles["left"]
+
+
+def test_the_root_of_a_lamina_under_a_pedicle_is_none_of_it(spine):
+    """In the chest it fills nearly half of the room beside the canal, and the foramen began below it."""
+    z = spine.middle_z("L3")
+    root = spine.box((10, 13), (-8, 2), (z - 8, z))
+    masks = spine.masks()
+    labels = np.where(root, VertebraLevel.L3.number, masks.vertebrae)
+    found = describe_anatomy(SpineMasks(spine.grid, labels, canal=masks.canal), Criteria())
+    whole = describe_anatomy(masks, Criteria())
+    seen, true = (anatomy.vertebra(VertebraLevel.L3).pedicles["left"] for anatomy in (found, whole))
+    assert seen.s_bottom_mm == pytest.approx(true.s_bottom_mm, abs=1.5)
 
 
 def test_a_tubes_sections_have_their_centres_of_mass():
