@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -134,12 +136,23 @@ def _vertebrae(
                 body_half_width_mm=width_mm / 2,
                 body_depth_mm=depth_mm,
                 body_volume_mm3=None if sacral else float(np.count_nonzero(body)) * lattice.step_mm**3,
-                pedicles=pedicles,
+                pedicles=_evened(pedicles),
                 lower_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=False),
                 upper_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=True),
             )
         )
     return tuple(sorted(found, key=lambda vertebra: -vertebra.s_middle_mm))
+
+
+def _evened(pedicles: dict[str, Pedicle]) -> dict[str, Pedicle]:
+    """No pedicle ends nearer to the canal's middle than the two of its vertebra do on the average.
+
+    A mask's notch, a hole beside cement, takes its side from one of them, and with it the foramina's border.
+    """
+    if not pedicles:
+        return pedicles
+    least_mm = float(np.mean([pedicle.lateral_mm for pedicle in pedicles.values()]))
+    return {side: replace(one, lateral_mm=max(one.lateral_mm, least_mm)) for side, one in pedicles.items()}
 
 
 def _centroid(section: NDArray[np.bool_]) -> FloatArray:

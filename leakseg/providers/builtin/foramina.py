@@ -1,138 +1,31 @@
-"""Cement beside the canal, in the foramina: denser than the same place of the patient's other levels and other side."""
+"""Cement beside and behind the canal that drawn bone would take in, told by the patient's other levels and other side.
+
+In the foramina, before the facets; and behind the pedicles, where a needle leaves a track through the muscle.
+"""
 
 from __future__ import annotations
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, maximum_filter
 
-from leakseg.geometry import FloatArray
-from leakseg.providers.builtin.canal import Wall
-from leakseg.providers.builtin.densities import Densities
-from leakseg.providers.builtin.frames import Frames, Straight, to_canal
-from leakseg.providers.builtin.levels import Cuts
-from leakseg.providers.builtin.posterior import level_heights
-from leakseg.providers.builtin.working import Block, Image
+from leakseg.providers.builtin.unlike import Known, Room, unlike_its_place
 
-OUTWARD_MM, BACK_MM = np.arange(0.0, 16.0), np.arange(-4.0, 9.0)
-"""Looked at: from the canal's side outward, and from the posterior wall of the bodies backward."""
-PLAY_MM = 2
-"""The levels and sides of one patient differ by so much: bone within reach counts as bone at the place."""
-LEVELS_AWAY, LEAST_OTHERS = 2, 6
-"""Of up to eight: four levels, two sides. Facets of the lumbosacral joint and of a view's last levels stand alone."""
-USUAL_PERCENT = 75.0
-"""Of the other levels one in four may hold cement there, too; the other side of the level itself counts whole."""
-UNLIKE_HU, PLAINLY_UNLIKE_HU = 150.0, 450.0
-"""Cement is so much denser than its place usually is, and somewhere in it plainly so; facets and ribs of one side
-differ by 150 HU now and then in some cm3 of one scan, by 450 HU in a few voxels."""
-LEAST_OF_CEMENT, CEMENT_PERCENT = 0.6, 90.0
-"""So dense, of that percentile of the cement found elsewhere in this scan, must be what is plainly unlike its place."""
-LEAST_PLAIN_MM3 = 5.0
-"""There is so much of it in a leak; 0 to 4 mm3 were met in facets and ribs' heads, 8 to 54 in most leaks."""
-LEAST_ABOVE_SOFT_HU = 450.0
-"""Looked at at all; less dense matter is no cement that the drawing of bone would take in."""
-TREATED_MM3 = 200.0
-"""Levels with so much cement, and their neighbours, are looked at."""
-LEAST_MM3, RIM_VOXELS = 15.0, 2
-"""The least piece, and how far its blurred rim goes. All are conventions, weighed on cement put into the real scans."""
+FORAMINA = Room(np.arange(0.0, 16.0), np.arange(-4.0, 9.0), least_share=0.6, muscle=False)
+"""Farther back the facets of one patient differ from level to level."""
+BEHIND_PEDICLES = Room(np.arange(-6.0, 36.0), np.arange(6.0, 62.0), least_share=0.5, muscle=True)
+"""In a pedicle cement has not leaked; in muscle nothing is dense, and a needle's track there is thin and blurred."""
 
 
-def cement_in_foramina(
-    block: Block,
-    straight: Straight,
-    frames: Frames,
-    wall: Wall,
-    cuts: Cuts,
-    densities: Densities,
-    cement: NDArray[np.bool_],
-    hidden: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """Voxels of the block too dense for their place beside the canal, with their dense rim, by hysteresis.
-
-    ``cement`` on the block, and ``hidden``, the same shaped as the straightened scan, were found before: they tell
-    which levels were treated, and nothing of what is usual; what they touch is their own rim.
-    """
-    if not cement.any():
-        return np.zeros(block.hu.shape, bool)
-    least_hu = densities.soft_hu + LEAST_ABOVE_SOFT_HU
-    asked = (block.hu > least_hu) & ~binary_dilation(cement, iterations=RIM_VOXELS)
-    excess_hu = _excess_hu(block, asked, frames, wall, _usual_hu(straight, wall, cuts, hidden))
-    dense_hu = LEAST_OF_CEMENT * np.percentile(block.hu[cement], CEMENT_PERCENT)
-    plain = (excess_hu > PLAINLY_UNLIKE_HU) & (block.hu > dense_hu)
-    pieces = cc3d.connected_components(excess_hu > UNLIKE_HU, connectivity=26)
-    mm3, plain_mm3 = (
-        np.bincount(part, minlength=pieces.max() + 1) * block.step_mm**3 for part in (pieces.ravel(), pieces[plain])
-    )
-    kept = (mm3 >= LEAST_MM3) & (plain_mm3 >= LEAST_PLAIN_MM3)
-    kept[0] = False  # what is like its place
-    return np.asarray(binary_dilation(kept[pieces], iterations=RIM_VOXELS) & (block.hu > least_hu), dtype=bool)
+def cement_beside_arch(known: Known) -> NDArray[np.bool_]:
+    """Voxels of the block in foramina and behind pedicles that are cement, known to have left the bone."""
+    return cement_in_foramina(known) | needle_tracks(known)
 
 
-def _excess_hu(block: Block, asked: NDArray[np.bool_], frames: Frames, wall: Wall, usual_hu: Image) -> Image:
-    """How much denser each voxel asked about is than its place is elsewhere; minus infinity where that is unknown."""
-    index = np.argwhere(asked)
-    suv = to_canal(frames, index * block.step_mm + block.origin_mm)
-    row = np.rint(suv[:, 0]).astype(np.int64)
-    left = (suv[:, 2] > 0).astype(np.int64)
-    inside = (row >= 0) & (row < len(frames))
-    row = np.clip(row, 0, len(frames) - 1)
-    outward = np.rint(np.abs(suv[:, 2]) - _sides(wall)[left, row] - OUTWARD_MM[0]).astype(np.int64)
-    back = np.rint(suv[:, 1] + wall.front_mm[row] - BACK_MM[0]).astype(np.int64)
-    inside &= (outward >= 0) & (outward < len(OUTWARD_MM)) & (back >= 0) & (back < len(BACK_MM))
-    at = tuple(index[inside].T)
-    excess_hu = np.full(block.hu.shape, -np.inf, np.float32)
-    excess_hu[at] = block.hu[at] - usual_hu[left[inside], row[inside], back[inside], outward[inside]]
-    return excess_hu
+def cement_in_foramina(known: Known) -> NDArray[np.bool_]:
+    """Voxels of the block in the foramina that are too dense for their place."""
+    return unlike_its_place(known, FORAMINA)
 
 
-def _sides(wall: Wall) -> FloatArray:
-    """``(2, N)`` from the axis to the wall on the right and on the left."""
-    return np.stack([wall.towards(-np.pi / 2), wall.towards(np.pi / 2)])
-
-
-def _usual_hu(straight: Straight, wall: Wall, cuts: Cuts, hidden: NDArray[np.bool_]) -> Image:
-    """``(2, N, back, outward)`` HU that other levels, and the other side, reach at this place; infinite where unknown.
-
-    Sides: right, left.
-    """
-    places = _beside_canal(straight, wall, hidden)
-    rows = np.arange(places.shape[1])
-    heights = level_heights(cuts)
-    tops = np.append(cuts.s_mm, cuts.s_mm[-1] + heights[-1])
-    level = np.searchsorted(cuts.s_mm, rows)
-    held_mm3 = np.bincount(level, weights=hidden.sum(axis=(1, 2)), minlength=len(tops))
-    usual = np.full(places.shape, np.inf, np.float32)
-    for number in np.flatnonzero(binary_dilation(held_mm3 > TREATED_MM3)):
-        own = rows[level == number]
-        down = (tops[number] - own) / heights[number]
-        others = []
-        for other in range(max(int(number) - LEVELS_AWAY, 0), min(int(number) + LEVELS_AWAY + 1, len(tops))):
-            at = np.rint(tops[other] - down * heights[other]).astype(np.int64)
-            seen = (at >= 0) & (at < len(rows))
-            if other != number:
-                others.append(np.where(seen[:, None, None], places[:, np.where(seen, at, 0)], np.nan))
-        mirrored = places[::-1, own]
-        if not others:
-            continue
-        others_hu = np.concatenate(others)  # (others, own rows, back, outward)
-        known = np.isfinite(others_hu).sum(axis=0) >= LEAST_OTHERS
-        most_hu = np.nanpercentile(np.where(known, others_hu, 0), USUAL_PERCENT, axis=0)
-        usual[:, own] = np.where(known, np.fmax(most_hu, mirrored), np.inf)
-    return usual
-
-
-def _beside_canal(straight: Straight, wall: Wall, hidden: NDArray[np.bool_]) -> Image:
-    """``(2, N, back, outward)``, right and left: the highest HU within `PLAY_MM` of each place; NaN: unknown."""
-    bare = np.where(hidden, -np.inf, np.nan_to_num(straight.hu, nan=-np.inf))
-    highest = maximum_filter(bare, 2 * PLAY_MM + 1)
-    highest[hidden | np.isinf(highest)] = np.nan
-    rows = np.arange(len(bare))[:, None, None]
-    u = np.rint(BACK_MM[:, None] - wall.front_mm[:, None, None] - straight.u_mm[0])
-    u = np.clip(u, 0, len(straight.u_mm) - 1).astype(np.int64)
-    sides = []
-    for way, side in zip((-1, 1), _sides(wall), strict=True):
-        v = np.rint(way * (side[:, None, None] + OUTWARD_MM) - straight.v_mm[0])
-        v = np.clip(v, 0, len(straight.v_mm) - 1).astype(np.int64)
-        sides.append(highest[rows, u, v])
-    return np.stack(sides).astype(np.float32)
+def needle_tracks(known: Known) -> NDArray[np.bool_]:
+    """Voxels of the block behind the pedicles, in muscle, that are too dense for their place."""
+    return unlike_its_place(known, BEHIND_PEDICLES)

@@ -26,7 +26,7 @@ from leakseg.providers.builtin.contrast import dim_sac
 from leakseg.providers.builtin.densities import Densities, measure_densities
 from leakseg.providers.builtin.ends import find_ends
 from leakseg.providers.builtin.fine import trim_rim
-from leakseg.providers.builtin.foramina import cement_in_foramina
+from leakseg.providers.builtin.foramina import cement_beside_arch
 from leakseg.providers.builtin.frames import Frames, Straight, make_frames, robust_smooth, straighten
 from leakseg.providers.builtin.landmarks import measure_landmarks, plain_sacra
 from leakseg.providers.builtin.levels import Cuts, Signals, continue_cuts, find_cuts, measure_signals
@@ -38,6 +38,7 @@ from leakseg.providers.builtin.sight import Sight, measure_sight
 from leakseg.providers.builtin.skull import up_to_skull
 from leakseg.providers.builtin.strands import strands_on_bodies
 from leakseg.providers.builtin.trust import trusted_levels
+from leakseg.providers.builtin.unlike import Known
 from leakseg.providers.builtin.vertebrae import Shapes, draw_vertebrae
 from leakseg.providers.builtin.working import Block, quieter, resample, without_padding
 from leakseg.volume import Volume
@@ -107,9 +108,9 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         again = _find_levels(straight, wall, densities, hidden, slice_mm)
         signals, cuts = again if len(again[1].s_mm) else (signals, cuts)
     outline = trace_outline(without_cement(block, filling, densities), filling, frames, wall, signals, cuts, densities)
-    foraminal = cement_in_foramina(block, straight, frames, wall, cuts, densities, filling, hidden)
+    beside = cement_beside_arch(Known(block, straight, frames, wall, cuts, densities, filling, hidden))
     if filling.any():
-        thin = foraminal | strands_on_bodies(block, filling, frames, outline, cuts, densities)
+        thin = beside | strands_on_bodies(block, filling, frames, outline, cuts, densities)
         if (thin & ~filling).any():  # what was taken for bone
             filling = filling | thin
             bare = without_cement(block, filling, densities)
@@ -127,7 +128,7 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
     shapes = draw_vertebrae(
         block,
         filling,
-        foraminal,
+        beside,
         blur_mm,
         straight,
         frames,

@@ -1,15 +1,18 @@
-"""Dense matter in one foramen is cement where the patient's other foramina are free, and else it is bone."""
+"""Dense matter in one place is cement where the patient's other levels and other side are free, and else it is bone."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
-from leakseg.providers.builtin.foramina import cement_in_foramina
+from leakseg.providers.builtin.foramina import cement_in_foramina, needle_tracks
 from leakseg.providers.builtin.frames import make_frames, straighten
 from leakseg.providers.builtin.levels import Cuts
+from leakseg.providers.builtin.unlike import Known
 from leakseg.providers.builtin.working import Block
 
 LENGTH, HEIGHT = 150, 30
@@ -24,9 +27,11 @@ FORAMEN = (np.abs(X - 13) < 3) & (np.abs(Y + 3) < 4) & (np.abs(Z - 65) < 4)
 """On the left, under the pedicle of the third of five levels."""
 
 
-def found(
-    *dense: NDArray[np.bool_], treated: NDArray[np.bool_] | None = CEMENT, dense_hu: float = 1500
-) -> NDArray[np.bool_]:
+TRACK = (np.hypot(X - 22 - 0.3 * (Y - 4), Z - 80) < 2) & (Y > 3) & (Y < 18)
+"""Behind the left pedicle of the third level, outward through the muscle."""
+
+
+def scan(*dense: NDArray[np.bool_], treated: NDArray[np.bool_] | None = CEMENT, dense_hu: float = 1500) -> Known:
     hu = np.where(BODY | PEDICLE, np.float32(400), np.float32(40))
     for part in dense:
         hu[part] = dense_hu
@@ -34,7 +39,11 @@ def found(
     block = Block(hu, np.array([0.0, -40, -40]), 1.0)
     straight = straighten(block, FRAMES, np.arange(-40.0, 20), np.arange(-40.0, 40))
     known = ((part > 1900) & (treated is not None) for part in (hu, straight.hu))
-    return cement_in_foramina(block, straight, FRAMES, WALL, CUTS, Densities(40.0, 170.0), *known)
+    return Known(block, straight, FRAMES, WALL, CUTS, Densities(40.0, 170.0), *known)
+
+
+def found(*dense: NDArray[np.bool_], **other: Any) -> NDArray[np.bool_]:
+    return cement_in_foramina(scan(*dense, **other))
 
 
 def test_cement_in_one_foramen_is_found_and_nothing_else() -> None:
@@ -67,3 +76,24 @@ def test_far_less_dense_than_the_cement_in_the_bodies_is_bone() -> None:
 def test_where_the_view_ends_above_or_below_nothing_is_told() -> None:
     end, treated = (np.roll(part, 2 * HEIGHT, axis=0) for part in (FORAMEN, CEMENT))
     assert not found(end, treated=treated).any()
+
+
+def test_a_needles_track_behind_a_pedicle_is_found_and_nothing_else() -> None:
+    cement = needle_tracks(scan(TRACK))
+    assert cement[TRACK].mean() > 0.7
+    assert not cement[~TRACK].any()
+
+
+def test_a_process_that_the_other_side_or_most_levels_show_is_no_track() -> None:
+    assert not needle_tracks(scan(TRACK, np.roll(TRACK[..., ::-1], 1, axis=2))).any()
+    assert not needle_tracks(scan(*(np.roll(TRACK, HEIGHT * step, axis=0) for step in (-2, -1, 0, 1, 2)))).any()
+
+
+def test_cement_where_other_levels_hold_bone_has_left_none() -> None:
+    """A channel in the back of the pedicle: it is as dense as a track, and inside bone."""
+    channel = (np.hypot(X - 13, Z - 80) < 2) & (np.abs(Y) <= 2)
+    assert not needle_tracks(scan(channel)).any()
+
+
+def test_far_less_dense_than_the_cement_in_the_bodies_a_strand_is_none() -> None:
+    assert not needle_tracks(scan(TRACK, dense_hu=900)).any()
