@@ -262,7 +262,7 @@ class CementCriteria:
     large_drop_mm3: Annotated[
         float, Gt(0), Unit("mm3"), Source("measured here: facets that masks leave out, in three real scans, to 37")
     ] = 50.0
-    """What in canal or foramina is as large and ends there is a drop, however blurred."""
+    """What in canal or foramina is as large, denser than cortex, and ends there is a drop, however blurred."""
     max_walled: Annotated[
         float,
         Gt(0),
