@@ -16,8 +16,8 @@ _TOLD_MM3, _TOLD_FAR_MM3 = 10.0, 100.0
 _TOLD_FAINT_MM3, _TOLD_BETWEEN_BONES_SHARE = 20.0, 0.5
 _TOLD_STRAND_SHARE, _TOLD_STRAND_FLAT, _TOLD_STRAND_SPREAD = 0.55, 0.25, 2.0
 """What is less dense than a drop is told from this size and these shares on. Measured here on cement put into three
-real scans, 152 times, masks given, some of them faulty: of 26 leaks that were missed one was told, and with these 17;
-and 18 things that were none, in 16 of the scans."""
+real scans 152 times, masks given, some of them faulty: of 26 leaks of which a piece was refused and none taken 1 was
+told, and with these 17; and 18 things that were none, in 16 of the scans."""
 
 
 @dataclass(frozen=True)
