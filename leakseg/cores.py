@@ -71,5 +71,5 @@ def may_go_on(core: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bo
 
 
 def may_be_a_leak(core: DensePiece, criteria: CementCriteria) -> bool:
-    """Whether a core that does not count must be told: as dense as cement, and a drop in canal or foramina."""
+    """Whether a core as dense as cement that does not count must be told: a drop in canal or foramina."""
     return core.neural and core.size_mm3 >= criteria.drop_core_mm3

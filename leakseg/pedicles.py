@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from leakseg.anatomy import Pedicle, Vertebra
 
-SIDES = ("left", "right")
+_SIDES = ("left", "right")
 
 
 def with_unseen_pedicles(vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
@@ -26,13 +26,13 @@ def with_unseen_pedicles(vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...
 def _unseen(vertebrae: tuple[Vertebra, ...], at: int) -> dict[str, Pedicle]:
     """By side; empty where nothing tells."""
     vertebra = vertebrae[at]
-    for pedicle in vertebra.pedicles.values():
-        return dict.fromkeys(SIDES, pedicle)
-    if vertebra.level.value.startswith("S"):
+    if vertebra.pedicles:
+        return dict.fromkeys(_SIDES, next(iter(vertebra.pedicles.values())))
+    beside = next(_neighbours(vertebrae, at), None)
+    if beside is None or vertebra.level.value.startswith("S"):
         return {}
-    for neighbour, above in _neighbours(vertebrae, at):
-        return {side: _moved(pedicle, neighbour, vertebra, above) for side, pedicle in neighbour.pedicles.items()}
-    return {}
+    neighbour, above = beside
+    return {side: _moved(pedicle, neighbour, vertebra, above) for side, pedicle in neighbour.pedicles.items()}
 
 
 def _neighbours(vertebrae: tuple[Vertebra, ...], at: int) -> Iterator[tuple[Vertebra, bool]]:
