@@ -196,7 +196,7 @@ def is_solid_cement(it: PieceInScan) -> bool:
     """
     piece, criteria = it.piece, it.criteria
     dense = piece.middle >= it.scan.cortex_edge
-    return dense and piece.flat <= criteria.max_flat and piece.rooted <= criteria.max_rooted
+    return dense and not it.sheet and piece.rooted <= criteria.max_rooted
 
 
 RULES = (
