@@ -136,16 +136,19 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     anatomy = describe_anatomy(masks, criteria, traced=None if open_holes else space)
     read = read_scan(volume, masks, anatomy, criteria)
     cut_back, freed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
-    mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.missing)
+    mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.cement, criteria.missing)
     if freed or rebuilt:
         masks = mended
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
     found = find_cement(volume, masks, anatomy, read, criteria)
+    lumps = unexplained.doubt_cement_without_vertebra(
+        volume, masks, read, anatomy, found, criteria.cement, criteria.missing
+    )
     inside_mm3 = levels.cement_by_level(found, masks)
     empty = repair.doubt_empty_cavities(hollow, whole, inside_mm3, criteria.spine)
     mends = (*smoothed, *resized, *renamed, *repairs, *open_holes, *freed, *rebuilt)
-    return TracedCement(masks, anatomy, found, (*mends, *empty))
+    return TracedCement(masks, anatomy, found, (*mends, *empty, *lumps))
 
 
 def trace_canal(masks: SpineMasks, criteria: Criteria) -> CanalSpace:

@@ -296,3 +296,11 @@ class MissingCriteria:
     """Cement within this of the drawn surface ..."""
     min_outside_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.2
     """... is no part of the vertebra where at least this share of it lies outside the surface."""
+    lump_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 200.0
+    """One is missing where a lump as dense as cement of at least this volume lies outside all vertebrae, ..."""
+    lump_before_wall_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 30.0
+    """... at most this far before the posterior wall of the bodies, ..."""
+    lump_beyond_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 60.0
+    """... at most this far beyond the end of the canal that is known ..."""
+    lump_beside_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 15.0
+    """... and at most this far beside the canal's middle: ribs and most vessels lie farther."""

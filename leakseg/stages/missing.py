@@ -1,14 +1,12 @@
 """Vertebrae that the masks lack, drawn after their neighbours, so that the discs and foramina beside them are seen.
 
 A model may leave a vertebra out. Where a name is skipped, or where the spine goes on beyond a vertebra that holds
-cement, a neighbour's shape is moved along the canal to where the scan shows its like: bright inside its surface
-and darker outside. It is drawn only where it fits the scan nearly as well as it does in its own place.
+cement, or on to cement itself, a neighbour's shape is moved along the canal to where the scan shows its like: bright
+inside its surface and darker outside. It is drawn only where it fits the scan nearly as well as in its own place.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cc3d
@@ -17,31 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
+from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra
 from leakseg.coordinates import Pose
-from leakseg.criteria import MissingCriteria
+from leakseg.criteria import CementCriteria, MissingCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, distance_to_surface_mm
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window
+from leakseg.unlabelled import Gap, missing_levels, unlabelled_lumps
 from leakseg.volume import Volume
 
-_OPTIONAL = (VertebraLevel.T13, VertebraLevel.L6)
 _ROOM_S_MM = 75.0
 _MOST_SAMPLES = 2500
 _COARSE = 4
 _HEIGHTS = (0.85, 0.92, 1.0, 1.08, 1.16)
 _PITCHES = (-0.15, 0.0, 0.15)
-
-
-@dataclass(frozen=True)
-class _Gap:
-    """A level that the masks lack, the vertebrae beside it, and where its middle may lie along the canal."""
-
-    level: VertebraLevel
-    beside: tuple[Vertebra, ...]
-    low_mm: float
-    high_mm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +61,26 @@ class _Model:
 
 
 def rebuild_missing_levels(
-    volume: Volume, masks: SpineMasks, spine: SpineAnatomy, densities: ScanDensities, criteria: MissingCriteria
+    volume: Volume,
+    masks: SpineMasks,
+    spine: SpineAnatomy,
+    densities: ScanDensities,
+    cement: CementCriteria,
+    criteria: MissingCriteria,
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks with missing levels drawn where the scan shows them, and a warning for each.
 
-    Nothing is drawn where no cement was seen: nothing has to be told from anything then.
+    Where the masks' vertebrae hold no cement, only those levels are drawn in whose place a lump as dense lies: else
+    nothing has to be told from anything.
     """
-    if not densities.has_cement:
-        return masks, ()
+    lumps = unlabelled_lumps(volume, masks, densities, spine, cement, criteria)
+    gaps = list(missing_levels(masks, spine, densities, lumps, criteria))
+    if lumps and not densities.has_cement:
+        largest = max(lumps, key=lambda lump: lump.size_mm3)
+        densities = replace(densities, plateau=largest.plateau_hu, cortex=largest.denser_than_hu)
     vertebrae: NDArray[np.uint8] | None = None
     notes = []
-    for gap in _gaps(masks, spine, densities, criteria):
+    for gap in gaps:
         scene = _scene(volume, masks, spine, densities, gap)
         drawn = _best(scene, [_model(vertebra, spine) for vertebra in gap.beside], gap, criteria)
         if drawn is None:
@@ -108,51 +105,7 @@ def rebuild_missing_levels(
     return (masks if vertebrae is None else replace(masks, vertebrae=vertebrae)), tuple(notes)
 
 
-def _gaps(
-    masks: SpineMasks, spine: SpineAnatomy, densities: ScanDensities, criteria: MissingCriteria
-) -> Iterator[_Gap]:
-    """Names skipped between two vertebrae with room for them, and the next beyond an end that holds cement."""
-    order = spine.vertebrae
-    if not order:
-        return
-    for upper, lower in itertools.pairwise(order):
-        names = _between(upper.level, lower.level)
-        room = upper.s_bottom_mm - lower.s_top_mm
-        if len(names) == 1 and room >= criteria.min_room_mm:
-            middle = (upper.s_bottom_mm + lower.s_top_mm) / 2
-            yield _Gap(names[0], (upper, lower), middle - room / 4, middle + room / 4)
-    seeded = set(np.unique(masks.vertebrae[densities.window][densities.seeds]).tolist())
-    for end, step in ((order[0], -1), (order[-1], 1)):
-        name = _next(end.level, step)
-        if name is None or end.level.number not in seeded:
-            continue
-        pitch = _pitch(order, end)
-        middle = end.s_middle_mm - step * pitch
-        near = tuple(sorted(order, key=lambda one: abs(one.s_middle_mm - end.s_middle_mm)))[:3]
-        yield _Gap(name, near, middle - criteria.pitch_play * pitch, middle + criteria.pitch_play * pitch)
-
-
-def _between(upper: VertebraLevel, lower: VertebraLevel) -> list[VertebraLevel]:
-    return [one for one in VertebraLevel if upper.number < one.number < lower.number and one not in _OPTIONAL]
-
-
-def _next(level: VertebraLevel, step: int) -> VertebraLevel | None:
-    """The next name up (-1) or down (1); None beyond C2 and L5, where no neighbour is alike."""
-    name = level.usual_neighbour(step)
-    return name if name is not None and VertebraLevel.C2.number < name.number < VertebraLevel.S1.number else None
-
-
-def _pitch(order: tuple[Vertebra, ...], end: Vertebra) -> float:
-    """Distance along the canal from one vertebra's middle to the next: the neighbours', else from the height."""
-    steps = [
-        upper.s_middle_mm - lower.s_middle_mm
-        for upper, lower in itertools.pairwise(order)
-        if not _between(upper.level, lower.level)
-    ]
-    return float(np.median(steps)) if steps else 1.3 * (end.s_top_mm - end.s_bottom_mm)
-
-
-def _scene(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, densities: ScanDensities, gap: _Gap) -> _Scene:
+def _scene(volume: Volume, masks: SpineMasks, spine: SpineAnatomy, densities: ScanDensities, gap: Gap) -> _Scene:
     """The scan on nodes round the gap and round the vertebrae beside it."""
     marks = [gap.low_mm, gap.high_mm, *(one.s_middle_mm for one in gap.beside)]
     s = np.arange(np.floor(min(marks) - _ROOM_S_MM / 2), max(marks) + _ROOM_S_MM / 2)
@@ -219,7 +172,7 @@ def _fit(scene: _Scene, model: _Model, pose: Pose, own: int, criteria: MissingCr
     return float(inside[seen].mean() - outside[free].mean())
 
 
-def _best(scene: _Scene, models: list[_Model], gap: _Gap, criteria: MissingCriteria) -> tuple[_Model, Pose] | None:
+def _best(scene: _Scene, models: list[_Model], gap: Gap, criteria: MissingCriteria) -> tuple[_Model, Pose] | None:
     """The model and the pose that fit best; None where none fits nearly as well as in its own place."""
     found: list[tuple[float, _Model, Pose]] = []
     for model in models:

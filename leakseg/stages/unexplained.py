@@ -1,4 +1,4 @@
-"""Dense matter between the bones of a scan whose vertebrae hold no cement: told, for nothing explains it."""
+"""Dense matter that nothing explains is told: between bones without cement, and where the masks show no vertebra."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
-from leakseg.criteria import CementCriteria
+from leakseg.criteria import CementCriteria, MissingCriteria
 from leakseg.findings import QualityNote
 from leakseg.looking import between_bones
-from leakseg.pieces import ScanDensities
+from leakseg.pieces import CementMap, ScanDensities
 from leakseg.reach import connected_pieces, pieces_of, start_of
+from leakseg.unlabelled import unlabelled_lumps
 from leakseg.volume import Volume, denser_than
 
 _LEAST_VOXELS = 2
@@ -40,6 +41,35 @@ def doubt_unexplained_matter(
         *_notes(index[between], "the canal or a foramen", seeds_hu, densities, criteria),
         *_notes(index[disc], "a disc", max(seeds_hu, bone_hu), densities, criteria),
     )
+
+
+def doubt_cement_without_vertebra(
+    volume: Volume,
+    masks: SpineMasks,
+    densities: ScanDensities,
+    spine: SpineAnatomy,
+    found: CementMap,
+    cement: CementCriteria,
+    criteria: MissingCriteria,
+) -> tuple[QualityNote, ...]:
+    """A note for each lump as dense as cement where a body belongs and the masks show none, unless it was ``found``."""
+    notes = []
+    for lump in unlabelled_lumps(volume, masks, densities, spine, cement, criteria):
+        index = np.rint(found.grid.to_index(lump.points_mm)).astype(np.int64)
+        inside = ((index >= 0) & (index < np.array(found.labels.shape))).all(axis=1)
+        if np.count_nonzero(found.labels[tuple(index[inside].T)]) > len(index) / 2:
+            continue
+        x, y, z = lump.points_mm.mean(axis=0)
+        notes.append(
+            QualityNote(
+                "cement_without_vertebra",
+                "warning",
+                f"{lump.size_mm3:.0f} mm3 denser than {lump.denser_than_hu:.0f} HU lie before the canal at x {x:.0f}, "
+                f"y {y:.0f}, z {z:.0f} mm (LPS), where the masks show no vertebra: if it is cement they lack one, and "
+                "what leaked from it was not looked for; look at it.",
+            )
+        )
+    return tuple(notes)
 
 
 def _notes(

@@ -117,5 +117,11 @@ def two_levels() -> BoxSpine:
 
 
 @pytest.fixture(scope="session")
+def four_levels() -> BoxSpine:
+    """Two vertebrae may be left out between two others."""
+    return BoxSpine(levels=("L1", "L2", "L3", "L4"))
+
+
+@pytest.fixture(scope="session")
 def thick_spine() -> BoxSpine:
     return BoxSpine(step_mm=(3.0, 3.0, 3.0))

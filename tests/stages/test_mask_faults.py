@@ -294,6 +294,45 @@ def test_a_leak_beside_a_vertebra_that_the_masks_lack_is_named_by_its_place(spin
     assert f"called {missing}" in note.message
 
 
+def lacking(spine, *levels):
+    labels = spine.masks().vertebrae.copy()
+    labels[np.isin(labels, [VertebraLevel(level).number for level in levels])] = 0
+    return SpineMasks(spine.grid, labels, canal=spine.masks().canal)
+
+
+@pytest.mark.parametrize("missing", [("L3",), ("L2", "L3")], ids="+".join)
+def test_the_leak_of_a_cemented_vertebra_that_the_masks_lack_is_found(spine, missing):
+    """A model leaves out what cement makes unlike a vertebra: no other vertebra of the masks holds any."""
+    volume = spine.volume(spine.fill("L3"), leaks_of(spine)["epidural"])
+    found = analyse(volume, lacking(spine, *missing), Criteria(), RuleClassifier())
+    (told,) = found.leaks
+    assert (told.type, told.level) == (LeakType.EPIDURAL, "L3")
+    assert [level.level for level in found.levels if level.treated] == ["L3"]
+    assert [note.severity for note in found.notes if note.code == "mask_level_rebuilt"] == ["warning"]
+    assert "cement_without_vertebra" not in [note.code for note in found.notes]
+
+
+def test_two_vertebrae_that_the_masks_lack_one_above_the_other_are_drawn(four_levels):
+    spine = four_levels
+    volume = spine.volume(spine.fill("L2"), spine.fill("L3"), leaks_of(spine)["epidural"])
+    found = analyse(volume, lacking(spine, "L2", "L3"), Criteria(), RuleClassifier())
+    assert [level.level for level in found.levels if level.treated] == ["L2", "L3"]
+    assert [(leak.type, leak.level) for leak in found.leaks] == [(LeakType.EPIDURAL, "L3")]
+
+
+def test_cement_where_no_vertebra_of_the_masks_can_be_drawn_is_told(spine):
+    """Nothing else stands out there from soft tissue: it is no neighbour's shape."""
+    lump = spine.fill("L4")
+    volume = spine.volume(lump, other=((spine.vertebra("L4"), 40),))
+    found = analyse(volume, lacking(spine, "L4"), Criteria(), RuleClassifier())
+    (note,) = [note for note in found.notes if note.code == "cement_without_vertebra"]
+    assert note.severity == "warning"
+    assert found.needs_review
+    assert float(note.message.split(" mm3")[0]) == pytest.approx(float(lump.sum()), rel=0.15)
+    bare = analyse(spine.volume(), lacking(spine, "L4"), Criteria(), RuleClassifier())
+    assert "cement_without_vertebra" not in [note.code for note in bare.notes]
+
+
 def test_no_vertebra_is_drawn_where_the_scan_shows_none(spine):
     """The spine ends at L2 and L4, both filled."""
     every = spine.fill("L2") | spine.fill("L3") | spine.fill("L4")
