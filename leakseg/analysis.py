@@ -47,6 +47,7 @@ from leakseg.stages import (
     repair,
     unexplained,
     vertebrae,
+    walls,
     width,
 )
 from leakseg.swallowed import doubt_dense_matter
@@ -129,13 +130,20 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     masks, resized = width.bring_to_bone(volume, masks, criteria.outline)
     masks, renamed = mixed.unmix_neighbours(masks, criteria.spine)
     hollow = masks
-    masks, repairs = repair.fill_cavities(volume, masks, criteria.spine)
+    masks, repairs = repair.fill_cavities(volume, hollow, criteria.spine)
+    closed = masks
     space = trace_canal(masks, criteria)
     masks, open_holes = holes.fill_holes(volume, masks, space, criteria.spine)
     whole = masks
     anatomy = describe_anatomy(masks, criteria, traced=None if open_holes else space)
     read = read_scan(volume, masks, anatomy, criteria)
-    cut_back, freed = outline.free_swallowed_cement(volume, masks, anatomy, read, criteria.cement, criteria.outline)
+    masks, closings = walls.close_open_walls(volume, masks, hollow.vertebrae, anatomy, read, criteria.outline)
+    if closings:
+        anatomy = describe_anatomy(masks, criteria)
+        read = read_scan(volume, masks, anatomy, criteria)
+    cut_back, freed = outline.free_swallowed_cement(
+        volume, masks, anatomy, read, hollow.vertebrae, closed.vertebrae, criteria.cement, criteria.outline
+    )
     mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.cement, criteria.missing)
     if freed or rebuilt:
         masks = mended
@@ -147,7 +155,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     )
     inside_mm3 = levels.cement_by_level(found, masks)
     empty = repair.doubt_empty_cavities(hollow, whole, inside_mm3, criteria.spine)
-    mends = (*smoothed, *resized, *renamed, *repairs, *open_holes, *freed, *rebuilt)
+    mends = (*smoothed, *resized, *renamed, *repairs, *open_holes, *closings, *freed, *rebuilt)
     return TracedCement(masks, anatomy, found, (*mends, *empty, *lumps))
 
 

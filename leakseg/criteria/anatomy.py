@@ -156,6 +156,13 @@ class SpineCriteria:
 class OutlineCriteria:
     """When cement inside a vertebra's mask lies beyond the bone: the mask swallowed a leak."""
 
+    open_wall_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 100.0
+    """Beside so large a hole in a vertebra's mask, filled before, ..."""
+    open_wall_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 6.0
+    """... and at most this far from it, dense matter within the body's outline is bone: the hole took the wall. ..."""
+    open_wall_endplate_share: Annotated[float, Ge(0), Lt(0.5), Unit("1"), CONVENTION] = 0.1
+    """... So much of the height, below and above, is left to the endplates: a leak into the disc goes through them."""
+
     denser_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.15
     """Cement in a mask is looked for this share of the way from dense cortex to the cement's density."""
     alone_mm3: Annotated[

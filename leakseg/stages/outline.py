@@ -22,6 +22,7 @@ from leakseg.criteria import CementCriteria, OutlineCriteria
 from leakseg.endplates import beyond_endplates, end_surface
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, Grid, bounding_box, voxels_of
+from leakseg.hull import ANGLES_RAD, along_directions, hull_support
 from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
 from leakseg.reach import (
@@ -40,8 +41,6 @@ from leakseg.surface import CarriedSurface, carry_surface
 from leakseg.swallowed import cement_in_masks
 from leakseg.volume import Volume
 
-_DIRECTIONS = 36
-_HULL_MEMORY = 15
 _ROOM_MM = 6.0
 _WALL_MM = 5.0
 
@@ -61,10 +60,16 @@ def free_swallowed_cement(
     masks: SpineMasks,
     spine: SpineAnatomy,
     densities: ScanDensities,
+    hollow: NDArray[np.uint8],
+    closed: NDArray[np.uint8],
     cement_criteria: CementCriteria,
     criteria: OutlineCriteria,
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
-    """The masks without the swallowed cement and its margin, and a note for each vertebra that swallowed some."""
+    """The masks without the swallowed cement and its margin, and a note for each vertebra that swallowed some.
+
+    ``hollow`` and ``closed`` are the vertebrae before and after their cavities were filled: what bone encloses on all
+    sides is inside it, wherever outlines rebuilt from little are carried.
+    """
     if not densities.has_cement:
         return masks, ()
     block = relative_to(masks.block, densities.window)
@@ -81,7 +86,8 @@ def free_swallowed_cement(
     half_mm = max(densities.grid.spacing_mm) / 2
     play_mm = max(criteria.carried_beyond_mm, half_mm) + criteria.carried_play_share * away
     least_mm = max(criteria.swallowed_beyond_mm, half_mm + spine.lattice.step_mm / 2)
-    swallowed = (beyond >= least_mm) | (height >= play_mm)
+    cavities = (closed[densities.window] > 0) & (hollow[densities.window] == 0)
+    swallowed = ((beyond >= least_mm) | (height >= play_mm)) & ~cavities[tuple(index.T)]
     seeds = untouched(labels.shape)
     seeds[tuple(index[swallowed].T)] = True
     _drop_contradicted(seeds, index[swallowed], height[swallowed])
@@ -94,7 +100,7 @@ def free_swallowed_cement(
     beyond = np.maximum(beyond, _carried(around, suv, owner, surfaces, rebuilt)[0])
     out = np.full(labels.shape, -np.inf, np.float32)
     out[tuple(around.T)] = beyond
-    loose = out >= criteria.freed_beyond_mm
+    loose = (out >= criteria.freed_beyond_mm) & ~cavities
     loose &= near(pieces_with(loose & cement, seeds), criteria.swallowed_margin_mm, densities.grid.spacing_mm)
     loose = pieces_with(loose, seeds)
     hu = volume.hu[densities.window]
@@ -275,24 +281,12 @@ def _beyond_hull(
     index = np.arange(own.body.shape[1]) + own.low[1], np.arange(own.body.shape[2]) + own.low[2]
     u = index[0][:, None] * spine.lattice.step_mm + spine.lattice.u_start_mm
     v = index[1][None, :] * spine.lattice.step_mm + spine.lattice.v_start_mm
-    angles = np.arange(_DIRECTIONS) * (2 * np.pi / _DIRECTIONS)
     at = np.clip(np.rint(suv[:, 0] / spine.lattice.step_mm).astype(int) - own.low[0], rows[0], rows[-1]) - rows[0]
-    body = own.body[rows[0] : rows[-1] + 1]
-    support = np.stack([_support(body, u * np.cos(angle) + v * np.sin(angle)) for angle in angles])
-    support += spine.lattice.step_mm / 2
+    support = hull_support(own.body[rows[0] : rows[-1] + 1], u, v) + spine.lattice.step_mm / 2
     middle = own.vertebra.body_centre_suv_mm[2]
-    other_side = support[-np.arange(_DIRECTIONS)] + 2 * middle * np.sin(angles)[:, None]
+    other_side = support[-np.arange(len(ANGLES_RAD))] + 2 * middle * np.sin(ANGLES_RAD)[:, None]
     support = np.minimum(support, other_side + criteria.side_play_mm)
-    along = suv[:, 1] * np.cos(angles)[:, None] + suv[:, 2] * np.sin(angles)[:, None]
-    return np.asarray(np.maximum(along - support[:, at], 0).max(axis=0), dtype=np.float32)
-
-
-def _support(body: NDArray[np.bool_], along: FloatArray) -> FloatArray:
-    """How far the body reaches in one direction, section by section; bumps shorter than the memory are left out."""
-    support = np.where(body, along, -np.inf).max(axis=(1, 2))
-    known = np.isfinite(support)
-    support = np.interp(np.arange(len(support)), np.flatnonzero(known), support[known])
-    return np.asarray(ndimage.median_filter(support, _HULL_MEMORY, mode="nearest"), dtype=np.float64)
+    return np.asarray(np.maximum(along_directions(suv) - support[:, at], 0).max(axis=0), dtype=np.float32)
 
 
 def _notes(levels: NDArray[np.uint8], voxel_mm3: float) -> tuple[QualityNote, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from leakseg.analysis import analyse, describe_anatomy, trace_cement
+from leakseg.analysis import analyse, describe_anatomy, read_scan, trace_cement
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.findings import LeakType
@@ -15,7 +15,7 @@ from leakseg.likeness import beyond_likeness, trusted_bone
 from leakseg.stages.classify import RuleClassifier
 from leakseg.stages.coarse import smooth_coarse_masks
 from leakseg.stages.mixed import _contact_mm2, _most_shared_mm2, _touching_mm2, unmix_neighbours
-from leakseg.stages.outline import _drop_contradicted
+from leakseg.stages.outline import _drop_contradicted, free_swallowed_cement
 from leakseg.stages.repair import fill_cavities
 from leakseg.stages.width import bring_to_bone
 from leakseg.volume import Volume
@@ -221,6 +221,39 @@ def test_a_hole_where_the_cement_lies_is_bone_however_wide_the_leak_opens_it(spi
     assert (told.type, told.level) == (LeakType(kind), "L3")
     assert told.volume_mm3 == pytest.approx(float((leak & ~bone).sum()), rel=0.3)
     assert {"mask_cavity_filled", "mask_hole_filled"} & {note.code for note in found.notes}
+
+
+@pytest.mark.parametrize("leaks", [False, True], ids=["in bone", "leaked"])
+def test_a_hole_that_took_the_wall_with_it_is_bone_up_to_where_the_wall_was(spine, leaks):
+    """Cement at the side of the body; the mask leaves it out with the wall beside it, which no line of sight meets."""
+    z, edge = spine.middle_z("L3"), spine.body_half_width_mm
+    cement = spine.box((edge - 12, edge - 1), (WALL_Y - 26, WALL_Y - 4), (z - 7, z + 7))
+    leak = spine.box((edge - 1, edge + 6), (WALL_Y - 20, WALL_Y - 10), (z - 5, z + 5)) & leaks
+    labels = spine.masks().vertebrae.copy()
+    bone = labels > 0
+    labels[ndimage.binary_dilation(cement, iterations=1)] = 0
+    masks = SpineMasks(spine.grid, labels, canal=spine.masks().canal)
+    found = analyse(spine.volume(cement, leak), masks, Criteria(), RuleClassifier())
+    assert [(told.type, told.level) for told in found.leaks] == [(LeakType.PARAVERTEBRAL, "L3")] * leaks
+    assert sum(told.volume_mm3 for told in found.leaks) == pytest.approx(float((leak & ~bone).sum()), rel=0.2)
+    assert "mask_wall_closed" in [note.code for note in found.notes]
+
+
+def test_what_bone_encloses_on_all_sides_is_no_swallowed_leak(spine):
+    """Outlines rebuilt from little may lead astray; a cavity in the mask as given has bone all round."""
+    leak = leaks_of(spine)["paravertebral"]
+    swallowed = spine.masks().vertebrae.copy()
+    swallowed[ndimage.binary_dilation(leak) & (swallowed == 0)] = VertebraLevel.L3.number
+    volume, masks = spine.volume(spine.fill("L3"), leak), SpineMasks(spine.grid, swallowed, canal=spine.masks().canal)
+    anatomy = describe_anatomy(masks, Criteria())
+    read = read_scan(volume, masks, anatomy, Criteria())
+    limits = Criteria().cement, Criteria().outline
+    freed, notes = free_swallowed_cement(volume, masks, anatomy, read, swallowed, swallowed, *limits)
+    assert [note.code for note in notes] == ["mask_swallowed_cement"]
+    assert (freed.vertebrae == 0)[leak & (spine.masks().vertebrae == 0)].mean() > 0.8
+    hollow = np.where(leak, 0, swallowed).astype(np.uint8)
+    kept, _ = free_swallowed_cement(volume, masks, anatomy, read, hollow, swallowed, *limits)
+    assert (kept.vertebrae > 0)[leak].all()
 
 
 def test_canal_and_bone_are_those_of_the_masks_with_their_holes_filled(spine):
