@@ -99,7 +99,7 @@ def rebuild_missing_levels(
                 "warning",
                 f"The masks lack a vertebra where the scan shows one beside {gap.beside[0].level.value}: it was drawn "
                 f"after {drawn[0].vertebra.level.value}'s shape and called {gap.level.value} by its place. "
-                "Discs and foramina beside it are less exact.",
+                "Discs and foramina beside it are less exact, and cement of its own may be told as a leak.",
             )
         )
     return (masks if vertebrae is None else replace(masks, vertebrae=vertebrae)), tuple(notes)

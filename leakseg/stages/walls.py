@@ -6,6 +6,8 @@ between two places of its wall, and between its endplates, is bone. Leaks bulge 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,9 +31,10 @@ def close_open_walls(
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks with what is dense beside holes filled before, within the outline of the body, and a note for each.
 
-    ``hollow`` are the vertebrae before any hole was filled.
+    ``hollow`` are the vertebrae before any hole was filled. Built-in masks are drawn with the cement in view: what
+    they leave out is none of theirs.
     """
-    if not densities.has_cement:
+    if masks.from_builtin or not densities.has_cement:
         return masks, ()
     grid, dense_hu = masks.grid, densities.edge(densities.soft, 0.5)
     filled: NDArray[np.uint8] | None = None
@@ -53,15 +56,16 @@ def close_open_walls(
             continue
         filled = masks.to_relabel() if filled is None else filled
         filled[room][tuple(own.T)] = vertebra.level.number
+        volume_mm3 = len(own) * grid.voxel_volume_mm3
         notes.append(
             QualityNote(
                 "mask_wall_closed",
                 "info",
                 f"The mask of {vertebra.level.value} lacked its wall beside a hole, as masks do where cement lies: "
-                f"{len(own) * grid.voxel_volume_mm3:.0f} mm3 within the outline of the body were counted as bone.",
+                f"{volume_mm3:.0f} mm3 within the outline of the body were counted as bone.",
             )
         )
-    return (masks if filled is None else masks.filled(filled)), tuple(notes)
+    return (masks if filled is None else replace(masks, vertebrae=filled)), tuple(notes)
 
 
 def _inside_body(
