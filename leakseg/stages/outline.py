@@ -68,7 +68,8 @@ def free_swallowed_cement(
     """The masks without the swallowed cement and its margin, and a note for each vertebra that swallowed some.
 
     ``hollow`` and ``closed`` are the vertebrae before and after their cavities were filled: what bone encloses on all
-    sides is inside it, wherever outlines rebuilt from little are carried.
+    sides is inside it, wherever outlines rebuilt from little are carried. But built-in masks leave out what they take
+    for leaked cement, also between two parts of a vertebra.
     """
     if not densities.has_cement:
         return masks, ()
@@ -86,7 +87,7 @@ def free_swallowed_cement(
     half_mm = max(densities.grid.spacing_mm) / 2
     play_mm = max(criteria.carried_beyond_mm, half_mm) + criteria.carried_play_share * away
     least_mm = max(criteria.swallowed_beyond_mm, half_mm + spine.lattice.step_mm / 2)
-    cavities = (closed[densities.window] > 0) & (hollow[densities.window] == 0)
+    cavities = (closed[densities.window] > 0) & (hollow[densities.window] == 0) & (not masks.from_builtin)
     swallowed = ((beyond >= least_mm) | (height >= play_mm)) & ~cavities[tuple(index.T)]
     seeds = untouched(labels.shape)
     seeds[tuple(index[swallowed].T)] = True
