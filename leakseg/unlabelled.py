@@ -67,12 +67,16 @@ def unlabelled_lumps(
     suv[..., 1] -= spine.behind_wall_mm(np.column_stack([s, np.zeros((len(s), 2))]))[:, None, None]
     points = spine.axis.to_patient(suv)
     index = np.rint(volume.grid.to_index(points)).astype(np.int64)
-    seen = np.asarray(((index >= 0) & (index < np.array(volume.hu.shape))).all(axis=-1), dtype=np.bool_)
-    at = tuple(np.where(seen[..., None], index, 0).reshape(-1, 3).T)
-    hu = volume.hu[at].reshape(seen.shape)
-    free = seen & (masks.vertebrae[at].reshape(seen.shape) == 0) & ~_metal_at(densities, index)
+    seen = ((index >= 0) & (index < np.array(volume.hu.shape))).all(axis=-1)
+    hu = np.full(seen.shape, np.float32(-np.inf))
+    hu[seen] = volume.hu[tuple(index[seen].T)]
+    free = np.argwhere(hu > least_hu)
+    voxels = index[tuple(free.T)]
+    free = free[(masks.vertebrae[tuple(voxels.T)] == 0) & ~_metal_at(densities, voxels)]
+    dense = np.zeros(seen.shape, np.bool_)
+    dense[tuple(free.T)] = True
     times = max(1, math.ceil(max(volume.grid.spacing_mm) / 2))
-    thick = ndimage.binary_opening(free & (hu > least_hu), ndimage.generate_binary_structure(3, 1), iterations=times)
+    thick = ndimage.binary_opening(dense, ndimage.generate_binary_structure(3, 1), iterations=times)
     pieces = connected_pieces(pieces_of(thick, criteria.lump_min_mm3, 1.0))
     found = []
     for number in range(1, int(pieces.max()) + 1):
@@ -83,11 +87,12 @@ def unlabelled_lumps(
 
 
 def _metal_at(densities: ScanDensities, index: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where the scan's voxels ``(..., 3)`` are metal; beyond the window nothing is known to be."""
+    """Which of the scan's voxels ``(N, 3)`` are metal; beyond the window none is known to be."""
     index = index - start_of(densities.window)
-    inside = np.asarray(((index >= 0) & (index < np.array(densities.metal.shape))).all(axis=-1), dtype=np.bool_)
-    index = np.where(inside[..., None], index, 0)
-    return np.asarray(inside & densities.metal[index[..., 0], index[..., 1], index[..., 2]])
+    inside = ((index >= 0) & (index < np.array(densities.metal.shape))).all(axis=1)
+    metal = np.zeros(len(index), np.bool_)
+    metal[inside] = densities.metal[tuple(index[inside].T)]
+    return metal
 
 
 def missing_levels(

@@ -87,8 +87,8 @@ def free_swallowed_cement(
     half_mm = max(densities.grid.spacing_mm) / 2
     play_mm = max(criteria.carried_beyond_mm, half_mm) + criteria.carried_play_share * away
     least_mm = max(criteria.swallowed_beyond_mm, half_mm + spine.lattice.step_mm / 2)
-    cavities = (closed[densities.window] > 0) & (hollow[densities.window] == 0) & (not masks.from_builtin)
-    swallowed = ((beyond >= least_mm) | (height >= play_mm)) & ~cavities[tuple(index.T)]
+    filled = None if masks.from_builtin else (hollow[densities.window], closed[densities.window])
+    swallowed = ((beyond >= least_mm) | (height >= play_mm)) & ~_in_cavity(index, filled)
     seeds = untouched(labels.shape)
     seeds[tuple(index[swallowed].T)] = True
     _drop_contradicted(seeds, index[swallowed], height[swallowed])
@@ -100,8 +100,8 @@ def free_swallowed_cement(
     beyond = _beyond_all(suv, owner, rebuilt, 0.0)
     beyond = np.maximum(beyond, _carried(around, suv, owner, surfaces, rebuilt)[0])
     out = np.full(labels.shape, -np.inf, np.float32)
-    out[tuple(around.T)] = beyond
-    loose = (out >= criteria.freed_beyond_mm) & ~cavities
+    out[tuple(around.T)] = np.where(_in_cavity(around, filled), -np.inf, beyond)
+    loose = out >= criteria.freed_beyond_mm
     loose &= near(pieces_with(loose & cement, seeds), criteria.swallowed_margin_mm, densities.grid.spacing_mm)
     loose = pieces_with(loose, seeds)
     hu = volume.hu[densities.window]
@@ -114,6 +114,16 @@ def free_swallowed_cement(
     notes = _notes(window[tuple(free.T)], densities.grid.voxel_volume_mm3)
     window[tuple(free.T)] = 0
     return replace(masks, vertebrae=vertebrae), notes
+
+
+def _in_cavity(
+    index: NDArray[np.int64], filled: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
+) -> NDArray[np.bool_]:
+    """Which voxels ``(N, 3)`` bone encloses: none before and some after its cavities were filled."""
+    if filled is None:
+        return np.zeros(len(index), np.bool_)
+    before, after = (labels[tuple(index.T)] > 0 for labels in filled)
+    return np.asarray(after & ~before, dtype=np.bool_)
 
 
 def _drop_contradicted(seeds: NDArray[np.bool_], index: NDArray[np.int64], height: NDArray[np.float32]) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import ndimage, signal
 
-from leakseg.analysis import describe_anatomy
 from leakseg.anatomy import Place, SpineMasks, VertebraLevel
 from leakseg.coordinates import CanalAxis
 from leakseg.criteria import Criteria
@@ -19,6 +18,7 @@ from leakseg.pedicles import with_unseen_pedicles
 from leakseg.reach import relative_to, widened
 from leakseg.stages.axis import _savitzky_golay, _tube_sections
 from leakseg.stages.coarse import _steps_between_planes
+from leakseg.tracing import describe_anatomy
 
 
 def _bent_axis() -> CanalAxis:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from leakseg.analysis import analyse, describe_anatomy
+from leakseg.analysis import analyse
 from leakseg.anatomy import Place, SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.errors import AnatomyError
@@ -18,6 +18,7 @@ from leakseg.stages.densities import read_densities, search_window
 from leakseg.stages.features import describe_part
 from leakseg.stages.measure import exiting_root, measure_part
 from leakseg.stages.parts import split_by_place
+from leakseg.tracing import describe_anatomy
 from leakseg.volume import Volume
 
 WALL_Y = -8.0

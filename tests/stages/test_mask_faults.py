@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from leakseg.analysis import analyse, describe_anatomy, read_scan, trace_cement
+from leakseg.analysis import analyse
 from leakseg.anatomy import SpineMasks, VertebraLevel
 from leakseg.criteria import Criteria
 from leakseg.findings import LeakType
@@ -18,6 +18,7 @@ from leakseg.stages.mixed import _contact_mm2, _most_shared_mm2, _touching_mm2, 
 from leakseg.stages.outline import _drop_contradicted, free_swallowed_cement
 from leakseg.stages.repair import fill_cavities
 from leakseg.stages.width import bring_to_bone
+from leakseg.tracing import describe_anatomy, read_scan, trace_cement
 from leakseg.volume import Volume
 
 WALL_Y = -8.0
@@ -263,7 +264,7 @@ def test_canal_and_bone_are_those_of_the_masks_with_their_holes_filled(spine):
     labels = spine.masks().vertebrae.copy()
     labels[leak | spine.fill("L3")] = 0
     traced = trace_cement(spine.volume(spine.fill("L3"), leak), SpineMasks(spine.grid, labels), Criteria())
-    assert [note.code for note in traced.notes] == ["mask_hole_filled"]
+    assert [note.code for note in traced.notes] == ["mask_hole_filled", "mask_wall_closed"]
     anew = describe_anatomy(traced.masks, Criteria())
     assert np.array_equal(traced.anatomy.wall.radius_mm, anew.wall.radius_mm)
     assert np.array_equal(traced.anatomy.bone, anew.bone)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg import criteria as criteria_table
-from leakseg.analysis import trace_cement
 from leakseg.anatomy import SpineAnatomy, SpineMasks
 from leakseg.case import CaseRequest, analyse_case
 from leakseg.config import AnalysisConfig
@@ -22,6 +21,7 @@ from leakseg.nifti import read_image
 from leakseg.pieces import CementMap
 from leakseg.providers import plan_masks
 from leakseg.readers import take_inventory
+from leakseg.tracing import trace_cement
 from leakseg.volume import Volume
 
 
