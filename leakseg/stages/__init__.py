@@ -1,1 +1,1 @@
-"""The method's steps: values in, one value out; none knows another, `leakseg.tracing` and `leakseg.analysis` know the order."""
+"""The method's steps: values in, one value out; none knows another, `tracing` and `analysis` know the order."""
