@@ -192,11 +192,13 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
 def is_solid_cement(it: PieceInScan) -> bool:
     """Whether a piece is nearer to cement than to cortex to its middle, and goes on into no bone.
 
-    Ribs, spurs and plaques that the view cuts off are none; what is so dense all through is a lump of cement there too.
+    Ribs, spurs and plaques that the view cuts off are none; what is so dense all through is a lump of cement there too,
+    and a broad one where it lies against the bone.
     """
     piece, criteria = it.piece, it.criteria
     dense = piece.middle >= it.scan.cortex_edge
-    return dense and not it.sheet and piece.rooted <= criteria.max_rooted
+    plaque = it.sheet or (piece.flat > criteria.max_flat and piece.off_bone_mm > criteria.bare_off_mm)
+    return dense and not plaque and piece.rooted <= criteria.max_rooted
 
 
 RULES = (

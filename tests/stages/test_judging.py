@@ -404,6 +404,7 @@ def test_a_lump_that_the_view_cuts_off_counts_where_it_is_as_dense_as_cement_to_
     assert judged(LUMP, FAINT_CEMENT, cut_off=True)
     assert not judged(LUMP, FAINT_CEMENT, cut_off=True, middle=0.75)  # a rib: its shell is denser than its marrow
     assert not judged(LUMP, FAINT_CEMENT, cut_off=True, flat=0.5)  # a plaque in the aorta's wall
+    assert judged(LUMP, FAINT_CEMENT, cut_off=True, flat=0.5, off_bone_mm=1.8)  # spread out on the bone
     assert not judged(LUMP, FAINT_CEMENT, cut_off=True, rooted=0.6)  # bone that the mask leaves out
 
 
