@@ -5,7 +5,7 @@ Works on the coarse block of the whole scan, for ribs reach farther than the fin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, canal_field, to_canal
+from leakseg.providers.builtin.heads import borne_out_by_below
 from leakseg.providers.builtin.levels import Cuts, Signals
 from leakseg.providers.builtin.metal import levels_with_metal
 from leakseg.providers.builtin.posterior import level_heights
@@ -61,6 +62,8 @@ class Landmarks:
     ``wing`` is the share of bone beside the body, ``head`` that beside its posterior corner, where a rib's head lies
     and lumbar vertebrae have nothing; NaN where not in view. ``to_skull_mm`` ``(L,)`` is how far, along the axis, the
     canal opens into the skull above each level's lower disc; NaN where it is not in view, or that disc is not.
+    ``by_below`` ``(L,)``: the heads lie beside metal or at the scan's upper end, and are believed only because the
+    vertebra below shows none.
     """
 
     rib_mm: FloatArray
@@ -68,6 +71,7 @@ class Landmarks:
     wing: FloatArray
     head: FloatArray
     to_skull_mm: FloatArray
+    by_below: NDArray[np.bool_]
 
 
 def plain_sacra(landmarks: Landmarks, heights_mm: FloatArray) -> NDArray[np.bool_]:
@@ -113,12 +117,16 @@ def measure_landmarks(
     no_rib, no_wing = (_cut_off(bottoms, tops, zone, len(frames)) for zone in (RIB_ZONE, WING.height))
     head *= _dimmer(head[~no_rib & np.all(rib >= LEAST_RIB_MM, axis=1)])
     rib += np.where(head >= PLAIN_HEAD, HEAD_TO_ROOT_MM, 0)
-    streaked = levels_with_metal(block, suv, bottoms, tops)[:, None] & ~((rib >= LEAST_RIB_MM) & (head >= PLAIN_HEAD))
+    metal = levels_with_metal(block, suv, bottoms, tops)
+    streaked = metal[:, None] & ~((rib >= LEAST_RIB_MM) & (head >= PLAIN_HEAD))
+    seen, by_below = head.copy(), _by_below(beside, head, rib, streaked, no_rib, metal)
     rib[streaked & (rib >= LONG_PROCESS_MM)] = np.nan
     head[streaked & (head >= NO_HEAD)] = np.nan
     leaves &= ~streaked
     rib[no_rib[:, None] & (rib < LEAST_RIB_MM)] = np.nan
     head[no_rib] = np.nan  # in part of its height a process looks like a head
+    by_below &= ~np.any(rib >= LEAST_RIB_MM, axis=1) & ~np.any(np.nan_to_num(wing) >= BROAD_WING)
+    head[by_below] = seen[by_below]
     wing[no_wing[:, None] & (wing < SOME_WING)] = np.nan
     to_skull = np.full(len(tops), np.nan)
     if opening_mm is not None:
@@ -127,7 +135,25 @@ def measure_landmarks(
         values[to_skull < AT_BASE_MM] = np.nan
     far = np.append(to_skull[1] + tops[0] - bottoms[0], to_skull[1:])  # the lowest level's lower disc is not in view
     head[_in_neck(far, np.all([one.narrow for one in found], axis=0))] = np.nan
-    return Landmarks(rib, leaves, wing, head, to_skull)
+    return Landmarks(rib, leaves, wing, head, to_skull, by_below)
+
+
+def _by_below(
+    beside: _Beside,
+    head: FloatArray,
+    rib_mm: FloatArray,
+    streaked: NDArray[np.bool_],
+    no_rib: NDArray[np.bool_],
+    metal: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """``(L,)`` levels beside metal, or the last one that the scan cuts off, whose heads the level below bears out."""
+    whole = borne_out_by_below(head, rib_mm, streaked.any(axis=1) & ~no_rib, metal)
+    shown = (len(beside.wall.front_mm) - 1 - beside.bottoms[-1]) / (beside.tops[-1] - beside.bottoms[-1])
+    if not no_rib[-1] or shown >= RIB_HEAD.height[1]:
+        return whole
+    part = replace(RIB_HEAD, height=(RIB_HEAD.height[0], shown))
+    same = np.stack([beside.share(side, part) for side in SIDES], axis=1)
+    return whole | borne_out_by_below(same, rib_mm, np.append(no_rib[:-1] & False, True), ~metal)
 
 
 def _dimmer(heads: FloatArray) -> float:

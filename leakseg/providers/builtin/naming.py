@@ -69,13 +69,7 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
         confidence = np.minimum(confidence, SKULL_ALONE * COUNTED ** np.abs(np.arange(len(names)) - axis))
     if axis is not None and trusted[axis]:
         confidence[axis + 1 :] = confidence[axis]  # C1, beyond which nothing is counted
-    doubts: tuple[str, ...] = ()
-    if best.unusual and len(seen) > 1:
-        doubts = (_unusual(best),)
-    elif seen and "sacrum" not in seen and (_remnants(names, landmarks).any() or _heads_go_on(names, landmarks)):
-        doubts = (_REMNANTS,)
-    elif seen == ("first rib",) or (set(seen) == {"first rib", "skull"} and not _unbroken(names, trusted)):
-        doubts = (_FIRST_RIB,)
+    doubts = _doubts(best, names, seen, landmarks, trusted)
     if best.unusual or doubts:
         confidence = np.minimum(confidence, DOUBTFUL)
     of_skull, firm = _doubt_of_skull(names, landmarks, prior, trusted)
@@ -85,6 +79,25 @@ def name_levels(landmarks: Landmarks, half_width_mm: FloatArray, trusted: NDArra
     if not seen:
         confidence = np.minimum(confidence, GUESSED)
     return Naming(names, tuple(float(value) for value in confidence), seen, doubts)
+
+
+def _doubts(
+    best: Hypothesis,
+    names: tuple[VertebraLevel | None, ...],
+    seen: tuple[str, ...],
+    landmarks: Landmarks,
+    trusted: NDArray[np.bool_],
+) -> tuple[str, ...]:
+    """What makes names doubtful that have landmarks: a rare spine, or landmarks that themselves are in doubt."""
+    if best.unusual and len(seen) > 1:
+        return (_unusual(best),)
+    if seen and "sacrum" not in seen and (_remnants(names, landmarks).any() or _heads_go_on(names, landmarks)):
+        return (_REMNANTS,)
+    if seen == ("last rib",) and landmarks.by_below[names.index(VertebraLevel.L1) + 1]:
+        return (_BY_BELOW,)
+    if seen == ("first rib",) or (set(seen) == {"first rib", "skull"} and not _unbroken(names, trusted)):
+        return (_FIRST_RIB,)
+    return ()
 
 
 def _best(evidence: FloatArray, prior: FloatArray) -> Hypothesis:
@@ -245,6 +258,12 @@ def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landm
 _REMNANTS = (
     "The lowest ribs in view seem to be remnants of less than 4 cm, which count as ribs to some and not to others. The "
     "names may be wrong by one; pin one level with --anchor LEVEL@Z."
+)
+
+
+_BY_BELOW = (
+    "The names rest on ribs of which only the heads are seen, beside metal or at the scan's upper end, where the "
+    "vertebra below shows none. They may be wrong by one; pin one level with --anchor LEVEL@Z."
 )
 
 

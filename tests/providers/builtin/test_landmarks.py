@@ -150,6 +150,32 @@ def test_streaks_of_metal_are_ribs_only_where_a_ribs_head_is() -> None:
     assert np.all(measure(bar(82), metal=rod).rib_mm[1] == 0)
 
 
+@pytest.mark.parametrize(("below", "believed"), [(0.0, True), (5.0, False)])
+def test_heads_beside_metal_are_believed_above_a_vertebra_with_metal_that_shows_none(
+    below: float, believed: bool
+) -> None:
+    """The ribs themselves are lost in the streaks. L5 and L4 show such bone, too, but more of it the lower they lie."""
+    rods = (np.hypot(Y - 34, np.abs(X) - 18) < 4) & (Z > 32) & (Z < 118)
+    heads = [np.hypot(Z - z, Y + 9) < radius for z, radius in ((48, below), (78, 6.0))]
+    bone = np.any(heads, axis=0) & (np.abs(X) > 22) & (np.abs(X) < 30)
+    found = measure(bone, metal=rods)
+    assert list(found.by_below) == [False, False, believed, False]
+    assert np.all(found.head[2] >= 0.2) if believed else np.isnan(found.head[2]).all()
+    assert not measure(bone, metal=rods & (Z > 62)).by_below.any()  # without streaks below there is nothing to compare
+
+
+def test_heads_of_a_vertebra_that_the_scan_cuts_off_above_are_believed_where_the_next_shows_none() -> None:
+    """A window that ends in the middle of T12: its ribs leave it above."""
+    corners = (np.abs(X) > 22) & (np.abs(X) < 30) & (np.abs(Y + 9) < 6)
+    cuts_mm = np.array([36.0, 66.0, 96.0]) + LENGTH_MM - 114
+    found = measure(corners & (cuts_mm[2] + 6 < Z), cuts_mm=cuts_mm)
+    assert list(found.by_below) == [False, False, False, True]
+    assert np.all(found.head[3] >= 0.2)
+    found = measure(corners & (cuts_mm[1] + 6 < Z), cuts_mm=cuts_mm)
+    assert not found.by_below.any()
+    assert np.isnan(found.head[3]).all()
+
+
 def test_a_head_beside_the_posterior_corner_is_told() -> None:
     head = (np.hypot(Z - 78, Y + 9) < 6) & (X > 22) & (X < 30)
     left, right = measure(head).head.T
@@ -169,8 +195,8 @@ def test_heads_are_told_by_those_of_the_plain_ribs_however_thin_the_scan_shows_t
 
 
 def test_the_sacrum_is_plain_by_broad_wings_unless_it_may_hold_a_lumbar_level_too() -> None:
-    unseen = np.full((3, 2), np.nan)
-    marks = Landmarks(unseen, unseen > 0, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen, unseen[:, 0])
+    unseen, none = np.full((3, 2), np.nan), np.zeros(3, bool)
+    marks = Landmarks(unseen, unseen > 0, np.array([[0.5, 0.6], [0.5, 0.1], [0.5, 0.5]]), unseen, unseen[:, 0], none)
     assert list(plain_sacra(marks, np.array([35.0, 35.0, 60.0]))) == [True, False, False]
 
 

@@ -19,12 +19,14 @@ def landmarks(
     head: list[float] | None = None,
     to_skull_mm: list[float] | None = None,
     leaves: list[bool] | None = None,
+    by_below: list[bool] | None = None,
 ) -> Landmarks:
     """The same on both sides; caudal first. Without ``head``, the body's corners are not in view."""
     corner = head or [NAN] * len(rib_mm)
     rib, wings, heads = (np.array([values, values]).T for values in (rib_mm, wing, corner))
     going = np.array([leaves or [False] * len(rib_mm)] * 2).T
-    return Landmarks(rib, going, wings, heads, np.array(to_skull_mm or [NAN] * len(rib_mm)))
+    below = np.array(by_below or [False] * len(rib_mm))
+    return Landmarks(rib, going, wings, heads, np.array(to_skull_mm or [NAN] * len(rib_mm)), below)
 
 
 def name_levels(marks: Landmarks, half_width_mm: np.ndarray, trusted: list[bool] | None = None) -> Naming:
@@ -214,7 +216,7 @@ def test_a_doubtful_level_that_looks_like_the_sacrum_is_no_proof_by_itself() -> 
     rib = np.array([[NAN, 0, NAN, inf, inf, NAN], [NAN, 9, NAN, inf, NAN, NAN]]).T
     wing = np.array([[0.25, 0.11, 0.23, 0.14, 0.23, 0.03], [0.30, 0.07, 0.65, 0.07, 0.15, 0.02]]).T
     head = np.array([[0.0, 0.04, 0.31, 0.02, 0.40, 0.05], [0.02, 0.39, 0.82, 0.11, 0.38, 0.0]]).T
-    marks = Landmarks(rib, rib < 0, wing, head, np.full(6, NAN))
+    marks = Landmarks(rib, rib < 0, wing, head, np.full(6, NAN), np.zeros(6, bool))
     found = name_levels(marks, np.array([17.6, 21.3, 31.1, 34.5, 34.7, 32.9]), [False] * 5 + [True])
     assert names(found)[4] == "S1"
     assert max(found.confidence) < 0.7
@@ -339,3 +341,13 @@ def test_heads_alone_do_not_make_twelve_ribs_of_cervical_processes() -> None:
     found = name_levels(marks, np.linspace(14, 10, 12))
     assert "all ribs" not in found.landmarks
     assert max(found.confidence) < 0.7
+
+
+def test_a_last_rib_told_by_the_vertebra_below_gives_names_that_are_doubted() -> None:
+    told = [False, False, True]
+    marks = landmarks([16, 16, NAN], [0.0] * 3, [0.0, 0.0, 0.4], by_below=told)
+    found = name_levels(marks, LUMBAR_MM[3:6])
+    assert names(found) == ["L2", "L1", "T12"]
+    assert found.landmarks == ("last rib",)
+    assert max(found.confidence) < 0.7
+    assert "only the heads" in found.doubts[0]

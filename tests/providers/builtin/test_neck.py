@@ -147,7 +147,7 @@ CUTS = Cuts(np.array([20.0, 40, 60, 80, 100]), np.zeros(5), np.ones(5), 0.0)
 
 
 def below_skull(opening: float) -> Landmarks:
-    return Landmarks(UNSEEN, UNSEEN > 0, UNSEEN, UNSEEN, np.append(np.nan, opening - CUTS.s_mm))
+    return Landmarks(UNSEEN, UNSEEN > 0, UNSEEN, UNSEEN, np.append(np.nan, opening - CUTS.s_mm), UNSEEN[:, 0] > 0)
 
 
 def test_c2_is_beyond_doubt_where_the_dens_goes_through_what_looks_like_a_disc_above_it() -> None:
@@ -170,5 +170,5 @@ def test_c2_is_doubted_on_a_disc_that_is_not_clear() -> None:
 
 def test_without_the_skull_nothing_changes() -> None:
     trusted = np.array([True, False, True, True, False, True])
-    unseen = Landmarks(UNSEEN, UNSEEN > 0, UNSEEN, UNSEEN, UNSEEN[:, 0])
+    unseen = Landmarks(UNSEEN, UNSEEN > 0, UNSEEN, UNSEEN, UNSEEN[:, 0], UNSEEN[:, 0] > 0)
     assert list(trust_axis(trusted, unseen, CUTS, np.zeros(5, bool))) == list(trusted)
