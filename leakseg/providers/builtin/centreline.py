@@ -23,7 +23,9 @@ NEAR_MM = 18.0
 DARKEST_HU = -40.0
 """Above soft tissue: fat before the canal and marrow speak no more against a body than this. From 0, noise passes for
 bone."""
-BLOCKED = -30.0
+BLOCKED, CROSSED = -30.0, 0.0
+CEMENT_HU, RIM_VOXELS = 1000.0, 5
+"""Cement with the rim to which it fades (the second, across it) speaks neither for nor against a canal there."""
 PLAIN_SHARE = 0.6
 """A canal found in this share of the slices needs no second look."""
 CLEARLY_BETTER = 1.2
@@ -138,8 +140,8 @@ def canal_reward(coarse: Block, densities: Densities, tube: Block | None = None)
     reward *= 0.5 + 0.5 * behind
     reward += 0.4 * np.clip(front, -1, 1) - 1.8 * tone - 0.7 - _cost_aside(coarse)[:, None]
     reward[bone | (hu < soft - 250)] = BLOCKED
-    cement = maximum_filter(coarse.hu >= 1000, 3) & bone  # cement in the canal may be crossed
-    reward[cement] = np.maximum(reward[cement], -0.5)
+    cement = maximum_filter(coarse.hu >= CEMENT_HU, RIM_VOXELS) & bone
+    reward[cement] = np.maximum(reward[cement], CROSSED)
     out: Image = uniform_filter(reward, (1, 3, 3))
     out[bone & ~cement] = BLOCKED
     return out

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from leakseg.nifti import read_image
 from leakseg.providers.builtin.centreline import _with_straight_ends, canal_reward, find_centreline
@@ -55,6 +55,24 @@ def test_the_path_stays_in_the_canal_of_a_weak_skeleton(marrow_hu: float) -> Non
     off_mm = np.hypot(at[0] - centres[:, 1], at[1] - centres[:, 2])
     assert np.mean(off_mm < 9) > 0.9
     assert line.points_mm[0, 0] > 90  # nothing of the pelvis below the sacrum
+
+
+@pytest.mark.skipif(not TRUNK.is_dir(), reason="the real scans of ../shared/data are not here")
+@pytest.mark.parametrize(("radius_mm", "cement_hu"), [(5.0, 1200), (6.0, 1700)])
+def test_the_path_goes_on_beyond_cement_that_fills_the_canal(radius_mm: float, cement_hu: int) -> None:
+    """Thirty mm of it, and only 15 mm of open canal above."""
+    grid, hu = read_image(TRUNK / "ct.nii.gz")
+    _, parts = read_image(TRUNK / "seg_total_v2.nii.gz")
+    _, y_mm, x_mm = np.indices(hu.shape) * 3.0
+    cement = np.zeros(hu.shape, np.float32)
+    for row in range(len(hu) - 15, len(hu) - 5):
+        middle = np.argwhere(parts[row] == CORD).mean(axis=0) * 3.0
+        cement[row] = np.hypot(y_mm[row] - middle[0], x_mm[row] - middle[1]) < radius_mm
+    share = gaussian_filter(cement, 0.35)
+    coarse = resample((hu * (1 - share) + share * cement_hu).astype(np.float32), grid.spacing_mm, STEP_MM)
+    line = find_centreline(coarse, measure_densities(coarse.hu))
+    assert line is not None
+    assert line.points_mm[-1, 0] > (len(hu) - 3) * 3.0
 
 
 def test_an_end_that_turns_into_a_body_goes_straight_on_and_one_that_bends_as_spines_do_is_left() -> None:

@@ -128,14 +128,17 @@ def test_the_middle_of_a_dark_body_is_no_disc_where_pedicles_close_the_canal() -
     assert [round(s / 10) * 10 for s in cuts.s_mm] == [20, 50, 80, 110, 140]
 
 
-def test_in_the_chest_cuts_lie_above_the_pedicles_and_not_in_the_middle_of_weak_bodies() -> None:
+@pytest.mark.parametrize(("dark", "below_mm"), [(0.8, 12), (1.0, 14)])
+def test_in_the_chest_cuts_lie_above_the_pedicles_and_not_in_the_middle_of_weak_bodies(
+    dark: float, below_mm: int
+) -> None:
     """There a disc lies at the upper edge of the pedicles below it, and the dark middle of a body in the open."""
     disc, closed = np.zeros(160), np.zeros(160)
     real = (28, 50, 72, 94, 116, 138)
     for place in real:
         disc[place - 1 : place + 2] = 0.8
-        disc[place - 12 : place - 9] = 0.8
-        closed[place - 9 : place + 1] = 1.0
+        disc[place - below_mm : place - below_mm + 3] = dark
+        closed[place - 9 : place + 2] = 1.0
     closed = gaussian_filter1d(closed, 1.5)
     cuts = find_cuts(Signals(disc, np.zeros(160), closed, closed, np.full(160, 14.0)))
     assert np.abs(cuts.s_mm[:, None] - real).min(axis=1).max() <= 3
