@@ -7,7 +7,7 @@ import numpy as np
 from leakseg.anatomy import Place, SpineAnatomy, VertebraLevel
 from leakseg.criteria import QualityCriteria
 from leakseg.findings import QualityNote
-from leakseg.pieces import METAL, CementMap, CementPart, PartMeasures
+from leakseg.pieces import INSIDE, METAL, CementMap, CementPart, PartMeasures
 from leakseg.volume import Volume
 
 
@@ -26,6 +26,7 @@ def assess_quality(
         *_cement(volume, cement, treated, bool(parts), criteria),
         *_anatomy(spine, parts, measures),
         *_levels(measures, treated, criteria),
+        *_endplates(parts, cement, criteria),
         *_borders(parts, volume, cement),
     )
 
@@ -142,6 +143,39 @@ def _levels(
                 )
             )
     return notes
+
+
+def _endplates(parts: tuple[CementPart, ...], cement: CementMap, criteria: QualityCriteria) -> list[QualityNote]:
+    """Leaks into a disc that lie flat on a vertebra's cement: masks, and drawn ones above all, err by as much."""
+    notes = []
+    for number, part in enumerate(parts, start=1):
+        area = _lies_on_mm2(part, cement) if part.place == Place.DISC else 0.0
+        if area and part.volume_mm3 <= criteria.flat_on_endplate_mm * area:
+            notes.append(
+                QualityNote(
+                    "leak_at_endplate",
+                    "warning",
+                    f"Leak {number} lies on cement of a vertebra ({area:.0f} mm2) and reaches "
+                    f"{part.volume_mm3 / area:.1f} mm into the disc on the average: masks may be off by as much at an "
+                    "endplate. It may lie in the vertebra; look at it.",
+                )
+            )
+    return notes
+
+
+def _lies_on_mm2(part: CementPart, cement: CementMap) -> float:
+    """Of the faces between a part and cement inside bone, those that look along one axis of the scan: the most."""
+    spacing = np.array(cement.grid.spacing_mm)
+    areas = []
+    for axis in range(3):
+        faces = 0
+        for step in (1, -1):
+            beside = part.index.copy()
+            beside[:, axis] += step
+            seen = (beside[:, axis] >= 0) & (beside[:, axis] < cement.labels.shape[axis])
+            faces += int(np.count_nonzero(cement.labels[tuple(beside[seen].T)] == INSIDE))
+        areas.append(faces * float(np.prod(np.delete(spacing, axis))))
+    return max(areas)
 
 
 def _borders(parts: tuple[CementPart, ...], volume: Volume, cement: CementMap) -> list[QualityNote]:

@@ -238,6 +238,19 @@ def test_intradiscal_leak(spine):
     assert (leak.type, leak.route, leak.segment) == (LeakType.INTRADISCAL, LeakRoute.DISC, "L3/L4")
 
 
+@pytest.mark.parametrize(("deep_mm", "half_mm", "told"), [(2, 8, True), (6, 8, False), (2, 1, False)])
+def test_a_leak_that_lies_flat_on_an_endplate_is_told_to_be_within_the_masks_play(spine, deep_mm, half_mm, told):
+    """Cement up to the endplate, and 2 or 6 mm into the disc over all of it or through a hole."""
+    bottom = z(spine) - 12
+    filled = spine.box((-8, 8), (WALL_Y - 24, WALL_Y - 8), (bottom + (0 if half_mm > 1 else 3), bottom + 14))
+    hole = spine.box((-half_mm, half_mm), (WALL_Y - 16 - half_mm, WALL_Y - 16 + half_mm), (bottom - 1, bottom + 4))
+    disc = spine.box((-8, 8), (WALL_Y - 24, WALL_Y - 8), (bottom - deep_mm, bottom))
+    found = run(spine, filled, hole, disc)
+    (leak,) = found.leaks
+    assert leak.type == LeakType.INTRADISCAL
+    assert ("leak_at_endplate" in {note.code for note in found.notes}) == told
+
+
 def test_the_midline_of_a_disc_runs_from_one_bodys_middle_to_the_others(spine):
     edge, below = spine.body_half_width_mm, z(spine, "L4")
     wider = spine.box((edge, edge + 8), (WALL_Y - 30, WALL_Y), (below - 12, below + 12))
