@@ -63,7 +63,7 @@ class Landmarks:
     and lumbar vertebrae have nothing; NaN where not in view. ``to_skull_mm`` ``(L,)`` is how far, along the axis, the
     canal opens into the skull above each level's lower disc; NaN where it is not in view, or that disc is not.
     ``by_below`` ``(L,)``: the heads lie beside metal or at the scan's upper end, and are believed only because the
-    vertebra below shows none.
+    vertebra below shows hardly any bone there.
     """
 
     rib_mm: FloatArray

@@ -263,7 +263,7 @@ _REMNANTS = (
 
 _BY_BELOW = (
     "The names rest on ribs of which only the heads are seen, beside metal or at the scan's upper end, where the "
-    "vertebra below shows none. They may be wrong by one; pin one level with --anchor LEVEL@Z."
+    "vertebra below shows hardly any bone. They may be wrong by one; pin one level with --anchor LEVEL@Z."
 )
 
 
