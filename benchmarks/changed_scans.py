@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 from builtin_masks import DATA, LUMBAR, TRUNK
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import (
+    binary_dilation,
+    binary_erosion,
+    distance_transform_edt,
+    gaussian_filter,
+    gaussian_filter1d,
+    map_coordinates,
+)
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import Grid
 from leakseg.nifti import read_image
 
 Array = NDArray[Any]
+CORD_MM = (3.2, 4.2)
+"""Half the cord's depth and width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,6 +275,17 @@ def sac(case: Case, hu: float) -> Case:
     return filled(case, distance_transform_edt(case.canal, sampling=case.mm) > 2, hu)
 
 
+def myelogram(case: Case, hu: float) -> Case:
+    """Contrast medium round the cord, a dark ellipse in the sac's middle."""
+    rows = np.flatnonzero(case.canal.any(axis=(1, 2)))
+    middle = gaussian_filter1d([np.argwhere(case.canal[k]).mean(axis=0) for k in rows], 4.0, axis=0)
+    cord = np.zeros(case.canal.shape, bool)
+    at = np.moveaxis(np.indices(cord.shape[1:]), 0, -1)
+    for k, own in zip(rows, middle, strict=True):
+        cord[k] = np.linalg.norm((at - own) * case.mm[1:] / CORD_MM, axis=-1) < 1
+    return filled(case, (distance_transform_edt(case.canal, sampling=case.mm) > 2) & ~cord, hu)
+
+
 def vessel(case: Case, hu: float) -> Case:
     """A vessel full of contrast that touches the bodies."""
     z, y, x = places(case)
@@ -299,6 +319,7 @@ def changes(levels: list[str]) -> Iterator[tuple[str, Callable[[Case], Case]]]:
     yield "two neighbours crushed", lambda case: crushed(crushed(case, mid, 0.6, 0.4), high, 0.6, 0.4)
     for hu in (150, 200, 300, 500, 800, 1200):
         yield f"myelogram of {hu} HU", lambda case, hu=hu: sac(case, hu)
+        yield f"myelogram of {hu} HU round the cord", lambda case, hu=hu: myelogram(case, hu)
     yield "scoliosis", lambda case: bent(case, 22, 0, 15)
     yield "scoliosis, much turned", lambda case: bent(case, 30, 0, 30)
     yield "kyphosis", lambda case: bent(case, 0, -25, 0)

@@ -90,8 +90,8 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         raise AnatomyError(_NO_SPINE.format(f"less than {limits.min_centreline_mm:g} mm of a spinal canal"))
     line, opening_mm = upper.line, upper.opening_mm
     block = _window(volume, line.points_mm)
-    if line.through_contrast:
-        block = dim_sac(block, densities, line.points_mm)
+    if line.contrast_hu is not None:
+        block = dim_sac(block, densities, line.points_mm, line.contrast_hu if line.round_cord else None)
     cement = find_cement(block)
     frames, wall = trace_wall(block, make_frames(robust_smooth(line.points_mm)), densities, cement)
     top_mm = (volume.grid.shape[0] - 1) * volume.grid.spacing_mm[0]
@@ -141,11 +141,20 @@ def segment(volume: Volume, criteria: BuiltinCriteria | None = None) -> BuiltinM
         ribbed,
         axis,
     )
-    sight = measure_sight(straight, wall, signals, cuts, contrast=line.through_contrast)
+    sight = measure_sight(straight, wall, signals, cuts, contrast=line.contrast_hu is not None)
     levels = onto_grid(shapes.levels, block, volume.grid)
     bone, cement = onto_grid(shapes.bone, block, volume.grid), onto_grid(filling, block, volume.grid)
     levels = trim_rim(levels, bone, cement, volume, block, densities)
-    return _finish(volume, block, shapes, levels, naming, sight, limits, axis, endplates.unsure_discs(cuts))
+    return _finish(volume, block, shapes, filling, levels, naming, sight, limits, axis, endplates.unsure_discs(cuts))
+
+
+def _body_mm3(
+    shapes: Shapes, filling: NDArray[np.bool_], step_mm: float, limits: BuiltinCriteria, levels: int
+) -> FloatArray:
+    """Volume of the body of each level, from 1; none where what was drawn holds neither bone nor cement."""
+    voxels = np.bincount(shapes.levels[shapes.bodies], minlength=levels + 2)
+    dense = np.bincount(shapes.levels[shapes.bodies & (shapes.bone | filling)], minlength=levels + 2)
+    return np.where(dense >= limits.min_body_bone_fraction * voxels, voxels * step_mm**3, 0.0)
 
 
 _NO_SPINE = (
@@ -184,6 +193,7 @@ def _finish(
     volume: Volume,
     block: Block,
     shapes: Shapes,
+    filling: NDArray[np.bool_],
     drawn_levels: NDArray[np.uint8],
     naming: Naming,
     sight: Sight,
@@ -194,7 +204,7 @@ def _finish(
     """Numbers to names, block to grid, doubts to notes; the vertebrae ``drawn_levels`` are on the grid already."""
     number = np.zeros(256, np.uint8)
     confidence: dict[VertebraLevel, float | None] = {}
-    voxels = np.bincount(shapes.levels[shapes.bodies], minlength=len(naming.levels) + 2) * block.step_mm**3
+    drawn_mm3 = _body_mm3(shapes, filling, block.step_mm, limits, len(naming.levels))
     rows: dict[VertebraLevel, int] = {}
     sacrum = naming.levels.index(VertebraLevel.S1) if VertebraLevel.S1 in naming.levels else -1
     above = min(sacrum + 1, len(naming.levels) - 1)  # the sacrum, one piece here, is as sure as the vertebra above it
@@ -202,7 +212,7 @@ def _finish(
     sures = [naming.confidence[max(index, above)] for index in range(len(levels))]
     for index, (level, sure) in enumerate(zip(levels, sures, strict=True)):
         bodiless = index == sacrum or (axis is not None and index == axis + 1)  # C1 is a ring about the dens
-        if level is None or level is VertebraLevel.S2 or (not bodiless and voxels[index + 1] < limits.min_body_mm3):
+        if level is None or level is VertebraLevel.S2 or (not bodiless and drawn_mm3[index + 1] < limits.min_body_mm3):
             continue
         number[index + 1] = level.number
         confidence[level] = sure

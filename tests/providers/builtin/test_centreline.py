@@ -9,7 +9,8 @@ import pytest
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from leakseg.nifti import read_image
-from leakseg.providers.builtin.centreline import _with_straight_ends, canal_reward, find_centreline
+from leakseg.providers.builtin.canal_reward import canal_reward
+from leakseg.providers.builtin.centreline import _with_straight_ends, find_centreline
 from leakseg.providers.builtin.densities import Densities, measure_densities
 from leakseg.providers.builtin.working import Block, resample
 
