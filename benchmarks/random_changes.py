@@ -41,7 +41,7 @@ def _mirror(case: Case, _: np.random.Generator, __: list[str]) -> tuple[str, Cas
     return "mirrored", mirrored(case)
 
 
-def _warp(case: Case, rng: np.random.Generator, _: list[str]) -> tuple[str, Case]:
+def warped_at_random(case: Case, rng: np.random.Generator, _: list[str] | None = None) -> tuple[str, Case]:
     at = places(case)
     shape = at.shape[1:]
     knots = [max(3, int(np.ceil(size * mm / FIELD_MM))) for size, mm in zip(shape, case.mm, strict=True)]
@@ -96,7 +96,7 @@ def _view(case: Case, rng: np.random.Generator, _: list[str]) -> tuple[str, Case
 
 STEPS: tuple[tuple[float, Step], ...] = (
     (0.3, _mirror),
-    (0.7, _warp),
+    (0.7, warped_at_random),
     (0.35, _crush),
     (0.6, _size),
     (0.7, _look),

@@ -141,6 +141,11 @@ class PieceInScan:
         return self.piece.dense_end >= self.criteria.detached_core_share
 
     @property
+    def blurred(self) -> bool:
+        """Whether even its dense end is nearer to soft tissue than to cement."""
+        return self.piece.dense_end < self.criteria.edge_share
+
+    @property
     def beyond_bone(self) -> bool:
         """Whether it is far denser than bone in thick voxels, which take the middle of what is thin."""
         return self.scan.thick and self.far_denser_than_bone
@@ -177,6 +182,22 @@ class PieceInScan:
         criteria, piece = self.criteria, self.piece
         round_strand = piece.section_mm2 <= criteria.track_max_section_mm2 and piece.flat <= criteria.strand_max_flat
         return piece.behind and not piece.neural and round_strand
+
+    @property
+    def free(self) -> bool:
+        """Whether it is whole in view and a thing of its own: nothing round it is bone, and hardly more hangs on it."""
+        criteria, piece = self.criteria, self.piece
+        whole = not piece.cut_off and not self.blurred
+        alone = piece.walled <= criteria.free_max_walled and piece.rooted <= criteria.max_rooted
+        return whole and alone and piece.spread <= criteria.fine_max_spread
+
+    @property
+    def fine_vein(self) -> bool:
+        """Whether it is a strand before the posterior walls, finer than what bone leaves there, and `free`."""
+        criteria, piece = self.criteria, self.piece
+        fine = piece.section_mm2 <= criteria.fine_max_section_mm2 and piece.flat <= criteria.strand_max_flat
+        dense = piece.size_mm3 >= criteria.fine_min_mm3 and piece.dense_end >= criteria.fine_core_share
+        return not piece.behind and not piece.neural and fine and dense and self.free
 
     @property
     def sheet(self) -> bool:

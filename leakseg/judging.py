@@ -117,7 +117,10 @@ def _is_walled_in(it: PieceInScan) -> bool:
 
 
 def _is_bare_strand(it: PieceInScan) -> bool:
-    """However little denser than cortex, and even where the view cuts it off; far denser, it may be blurred as well."""
+    """However little denser than cortex, and even where the view cuts it off; far denser, it may be blurred as well.
+
+    Thinner than anything that bone leaves beside it, and free of bone, it may be less dense than cortex.
+    """
     piece, criteria = it.piece, it.criteria
     bare = (
         piece.dense_end > max(it.scan.cortex, criteria.strand_core_share) and piece.spread <= criteria.bare_max_spread
@@ -125,18 +128,24 @@ def _is_bare_strand(it: PieceInScan) -> bool:
     far_denser = it.far_denser_than_bone and piece.spread <= criteria.max_spread
     follows = piece.off_bone_mm <= criteria.bare_off_mm
     return (
-        (bare or far_denser)
+        (bare or far_denser or it.fine_vein)
         and (it.no_denser_than_cement and follows and it.within_reach and it.thin)
         and piece.rooted <= criteria.max_rooted
     )
 
 
 def _is_track_of_a_needle(it: PieceInScan) -> bool:
-    """From the bone on backward, out of its blur, denser than bone though blurred, and it goes on into none."""
+    """From the bone on backward, out of its blur, denser than bone though blurred, and it goes on into none.
+
+    Farther from bone than veins lie it may be less dense where it is free: ribs and processes go on, or are cut off.
+    """
     piece, criteria = it.piece, it.criteria
     comes_out = piece.to_bone_mm <= criteria.detached_bone_mm and piece.off_bone_mm > criteria.halo_mm
     starts = comes_out and piece.rooted <= criteria.max_rooted
-    dense = piece.dense_end > criteria.beyond_bone * it.scan.cortex and it.no_denser_than_cement
+    dense = piece.dense_end > criteria.beyond_bone * it.scan.cortex or (
+        it.free and piece.off_bone_mm > criteria.bare_off_mm
+    )
+    dense = dense and it.no_denser_than_cement
     near = piece.to_inner_mm <= criteria.detached_reach_canal_mm
     return it.track and starts and dense and near and piece.spread <= criteria.max_spread
 
@@ -148,8 +157,9 @@ def _is_between_bones(it: PieceInScan) -> bool:
 def _is_drop_between_bones(it: PieceInScan) -> bool:
     """As dense as cement there may be; and it goes on into no bone, unless no bone is so dense to its middle.
 
-    Where cement is hardly denser than cortex, what is denser than that is dense enough as far from bone as no blur
-    of it reaches, or with hardly any bone round it. What is far denser than bone may be blurred in any voxels.
+    What is far denser than bone at its dense end may be blurred, and is no bone where it is no speck. Where
+    cement is hardly denser than cortex, what is denser than that is dense enough as far from bone as no blur of it
+    reaches, or with hardly any bone round it.
     """
     piece, criteria = it.piece, it.criteria
     blurred = it.scan.thick and it.plainly_denser and piece.dense_end >= criteria.edge_share
@@ -157,7 +167,8 @@ def _is_drop_between_bones(it: PieceInScan) -> bool:
     free = piece.off_bone_mm > 2 * it.scan.root_mm or piece.walled <= criteria.free_max_walled
     free = free and not it.plainly_denser and piece.dense_end > it.scan.cortex
     dense = it.dense_as_a_drop or it.nearer_to_cement or blurred or free
-    apart = it.nearer_to_its_middle or it.denser_than_any_bone or piece.rooted <= criteria.max_rooted
+    large = it.far_denser_than_bone and piece.size_mm3 >= criteria.far_drop_mm3 and not it.blurred
+    apart = large or it.nearer_to_its_middle or it.denser_than_any_bone or piece.rooted <= criteria.max_rooted
     return (dense and apart and piece.spread <= criteria.max_spread_neural) or _ends_between_bones(it)
 
 

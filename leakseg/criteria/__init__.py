@@ -15,7 +15,8 @@ from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from leakseg.criteria.anatomy import BuiltinCriteria, MaskCriteria, MissingCriteria, OutlineCriteria, SpineCriteria
-from leakseg.criteria.cement import CementCriteria, DistantCriteria
+from leakseg.criteria.cement import CementCriteria
+from leakseg.criteria.distant import DistantCriteria
 from leakseg.criteria.leaks import ClassifyCriteria, LeakCriteria, ReviewCriteria
 from leakseg.criteria.marks import CONVENTION, Source, Unit
 from leakseg.criteria.scan import QualityCriteria, ReadingCriteria

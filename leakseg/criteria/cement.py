@@ -1,4 +1,4 @@
-"""Criteria of cement, beside the spine and far from it."""
+"""Criteria of cement in the spine and beside it."""
 
 from __future__ import annotations
 
@@ -162,6 +162,24 @@ class CementCriteria:
         float, Gt(0), Unit("mm"), Source("measured here: the same veins to 1.9, spurs from 3.5, vessels from 8")
     ] = 2.5
     """... and the median of its voxels this near to bone."""
+    fine_max_section_mm2: Annotated[
+        float,
+        Gt(0),
+        Unit("mm2"),
+        Source("measured here: veins put into three real scans to 5.3; parts of ribs and processes from 5.9"),
+    ] = 5.5
+    """However dense cortex is, a strand before the posterior walls counts where it is so thin, whole in view, off bone
+    (see free_max_walled, max_rooted), ..."""
+    fine_max_spread: Annotated[
+        float, Gt(0), Unit("1"), Source("measured here: the same veins to 1.6, strands of calcified vessels from 1.7")
+    ] = 1.65
+    """... hardly more hangs on it, as on a needle's track that lies farther from bone than bare_off_mm, ..."""
+    fine_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 25.0
+    """... it is so large, ..."""
+    fine_core_share: Annotated[
+        float, Gt(0), Le(1), Unit("1"), Source("measured here: the same veins from 0.57, processes of ribs to 0.53")
+    ] = 0.55
+    """... and its dense end has this share of the cement's density."""
     detached_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 25.0
     """Detached pieces outside canal and foramina count only this near to cement inside bone, ..."""
     across_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
@@ -223,6 +241,10 @@ class CementCriteria:
     ] = 1.45
     """A strand, and with such thick voxels any detached piece, is cement where its dense end is this many times as
     dense as cortex (both over soft tissue), in scans whose cement is plainly denser: blur takes its median."""
+    far_drop_mm3: Annotated[
+        float, Gt(0), Unit("mm3"), Source("measured here: bone in canal and foramina of three real scans, to 20")
+    ] = 35.0
+    """So is what is as large in canal and foramina, whatever bone it goes on into."""
     no_bone: Annotated[
         float, Gt(1), Unit("1"), Source("measured here: spurs of verse005 to 1.6, their cores of 8 to 16 mm3 to 2.2")
     ] = 2.0
@@ -296,25 +318,3 @@ class CementCriteria:
     """Blur round metal counts as metal this far ..."""
     metal_halo_hu: Annotated[float, Gt(0), Unit("HU"), CONVENTION] = 300.0
     """... where it is denser than this."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DistantCriteria:
-    """What counts as a distant dense piece: cement that may have travelled by vein."""
-
-    distant_min_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10.0
-    """Smaller dense pieces are calcified plaque or noise."""
-    distant_max_volume_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 10000.0
-    """Larger dense pieces are implants or contrast."""
-    distant_core_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.8
-    """The dense end of a distant piece reaches this share of the cement's density ..."""
-    distant_max_core_share: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 1.15
-    """... and not more than this."""
-    distant_middle_share: Annotated[float, Gt(0), Le(1), Unit("1"), CONVENTION] = 0.7
-    """The median of a distant piece reaches this share: cement is even, a calcified plaque is not."""
-    distant_max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 4.0
-    """Less dense matter hanging together with it: at most this many times its size; bone goes on."""
-    distant_min_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 45.0
-    """Nearer to the canal than this a piece lies beside the vertebrae and is judged as a leak."""
-    lateral_reach_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 160.0
-    """Looked for up to this far to both sides of the canal (arms lie farther out)."""

@@ -117,7 +117,10 @@ def test_a_needles_track_counts_however_blurred_and_ribs_and_processes_do_not():
     assert judged(track, scan, to_inner_mm=55.0)  # behind the pedicle across from the cement
     assert not judged(track, scan, to_inner_mm=65.0)
     assert not judged(track, scan, spread=4.7)
-    assert not judged(track, scan, dense_end=0.7)  # as dense as bone may be
+    assert judged(track, scan, dense_end=0.7)  # as dense as bone may be, which is cut off or has bone beside it
+    for bone in ({"cut_off": True}, {"walled": 0.2}, {"spread": 1.7}, {"off_bone_mm": 2.1}):
+        assert not judged(track, scan, dense_end=0.7, **bone)
+    assert not judged(track, scan, dense_end=0.45)
     assert judged(track, scan, to_bone_mm=2.6)  # masks drawn from the scan end short of the facets
     assert not judged(track, scan, to_bone_mm=4.0)
     assert not judged(track, scan, off_bone_mm=0.9)  # the rim of a process whose mask is too small
@@ -130,7 +133,7 @@ def test_what_no_bone_is_as_dense_as_is_cement_in_a_foramen_whatever_bone_lies_r
     assert not judged(drop, replace(scan, cortex=0.4, cortex_edge=0.7))  # a facet may be as dense
     grown = replace(drop, size_mm3=180.0, middle=0.35, dense_end=0.57, walled=0.24, rooted=0.41, neural=True)
     assert judged(grown, scan)
-    assert not judged(grown, replace(scan, cortex=0.3, cortex_edge=0.65))
+    assert not judged(grown, replace(scan, cortex=0.4, cortex_edge=0.7))
 
 
 def test_a_core_that_goes_on_from_inner_cement_may_be_denser_and_a_clip_apart_is_none():
@@ -297,7 +300,9 @@ def test_a_needles_track_lies_behind_the_pedicle_far_from_the_cement():
 def test_what_a_drop_nearer_to_cement_than_to_cortex_goes_on_into_is_no_bone():
     drop = replace(VEIN, middle=0.85, dense_end=1.0, to_inner_mm=14.0, neural=True, rooted=0.35)
     assert judged(drop, DENSE_BONE)
-    assert not judged(drop, DENSE_BONE, middle=0.6)
+    assert judged(drop, DENSE_BONE, middle=0.6)
+    assert not judged(drop, DENSE_BONE, middle=0.6, size_mm3=30.0)
+    assert not judged(drop, DENSE_BONE, middle=0.6, dense_end=0.78)
 
 
 def test_a_strand_that_thick_voxels_blur_all_over_is_cement_where_it_hangs_on_cement_and_is_denser_than_cortex():
@@ -363,6 +368,29 @@ def test_a_bare_strand_along_the_bone_is_a_vein_though_hardly_denser_than_cortex
     assert not judged(vein, FAINT_CEMENT, flat=0.3)
     rim = replace(vein, middle=0.45, dense_end=0.55, size_mm3=40.0)  # of bone, where a mask of 3 mm voxels ends
     assert not judged(rim, replace(FINE, cortex=0.47, cortex_edge=0.735))
+
+
+def test_a_strand_finer_than_bone_leaves_is_a_vein_though_cortex_is_denser():
+    """Measured in thoracic_dicom with cement of 1,865 HU and cortex of 1,450, and on what refused pieces look like."""
+    vein = replace(VEIN, size_mm3=51.0, middle=0.43, dense_end=0.66, spread=0.9, section_mm2=2.6, off_bone_mm=1.4)
+    vein = replace(vein, to_bone_mm=1.0, flat=0.08, walled=0.0)
+    scan = replace(FINE, cortex=0.77, cortex_edge=0.885)
+    assert judged(vein, scan)
+    assert judged(vein, replace(scan, thick=True))
+    for other in (
+        {"section_mm2": 5.9},
+        {"flat": 0.2},
+        {"spread": 1.7},  # a calcified vessel
+        {"off_bone_mm": 2.8},
+        {"walled": 0.2},
+        {"dense_end": 0.53},
+        {"size_mm3": 20.0},
+        {"behind": True},  # processes and ribs
+        {"cut_off": True},
+        {"rooted": 0.5},
+        {"to_inner_mm": 27.0},
+    ):
+        assert not judged(vein, scan, **other), other
 
 
 def test_a_thin_strand_far_denser_than_any_bone_is_a_vein_however_blurred():
