@@ -106,16 +106,24 @@ def test_every_label_scheme_is_in_the_table():
     assert sorted(table) == sorted(SCHEMES)
 
 
-def test_links_lead_somewhere():
-    anchors = {
+def anchors_of(text: str) -> set[str]:
+    return {
         re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)", README, re.MULTILINE)
+        for title in re.findall(r"^#+ (.*)", text, re.MULTILINE)
     }
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif not target.startswith("http"):
-            assert (ROOT / target).is_file(), target
+
+
+@pytest.mark.parametrize("page", ["README.md", "benchmarks/README.md"])
+def test_links_lead_somewhere(page):
+    here = ROOT / page
+    for target in re.findall(r"\]\(([^)]+)\)", here.read_text(encoding="utf-8")):
+        if target.startswith("http"):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (here.parent / path).resolve() if path else here
+        assert there.is_file(), target
+        if anchor:
+            assert anchor in anchors_of(there.read_text(encoding="utf-8")), target
 
 
 def test_the_second_command_is_the_one_that_the_checks_run():

@@ -174,7 +174,7 @@ class CementCriteria:
         float, Gt(0), Unit("1"), Source("measured here: the same veins to 1.6, strands of calcified vessels from 1.7")
     ] = 1.65
     """... hardly more hangs on it, as on a needle's track that lies farther from bone than bare_off_mm, ..."""
-    fine_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 25.0
+    fine_min_mm3: Annotated[float, Gt(0), Unit("mm3"), CONVENTION] = 30.0
     """... it is so large, ..."""
     fine_core_share: Annotated[
         float, Gt(0), Le(1), Unit("1"), Source("measured here: the same veins from 0.57, processes of ribs to 0.53")
