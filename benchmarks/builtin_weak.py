@@ -1,11 +1,11 @@
-"""The built-in masks on the real scans with weak bone, collapsed vertebrae and thicker slices, as in vertebroplasty.
+"""The built-in masks on the real scans with weak bone, collapsed vertebrae, contrast and thicker slices.
 
     python benchmarks/builtin_weak.py [WORD ...]
 
 Marrow from 60 to -40 HU, with the cortex as it is and thinned to 0.6 of its rise, in all of the skeleton that has a
-mask; bodies and the discs above lower by 30 to 55 %, at marrow as it is and of 0 HU; slices of 2 to 3 times the
-thickness. The thoracic scan has no masks: it is compared with those drawn on it unchanged. With words: only changes
-whose title holds one of them. Prints lines as builtin_variety.py does.
+mask; bodies and the discs above lower by 30 to 55 %, at marrow as it is and of 0 HU; contrast in the thecal sac, and
+round the cord; slices of 2 to 3 times the thickness. The thoracic scan has no masks: it is compared with those drawn on
+it unchanged. With words: only changes whose title holds one of them. Prints lines as builtin_variety.py does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 from builtin_masks import DATA, draw, thoracic
 from builtin_variety import judge
-from changed_scans import Array, Case, body, lumbar, places, trunk, warped, windowed
+from changed_scans import Array, Case, body, lumbar, myelogram, places, sac, trunk, warped, windowed
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from leakseg.geometry import Grid
@@ -28,6 +28,7 @@ SKELETON = (*range(25, 51), *range(75, 79), *range(92, 116))
 """Labels of TotalSegmentator: vertebrae and sacrum, hips and thighs, ribs."""
 CORTEX_MM, THINNED = (1.5, 3.0), 0.6
 MARROW_HU = (60.0, 30.0, 0.0, -20.0, -40.0)
+CONTRAST_HU = (200.0, 350.0, 500.0, 800.0)
 
 
 def thorax() -> Case:
@@ -88,6 +89,9 @@ def changes(case: Case, skeleton: Array, levels: tuple[str, str, str]) -> Iterat
             f"{title}, marrow 0 HU",
             lambda some=some, loss=loss: collapsed(weakened(case, skeleton, 0, 1), some, loss),
         )
+    for hu in CONTRAST_HU:
+        yield f"contrast of {hu:.0f} HU in the sac", partial(sac, case, hu)
+        yield f"contrast of {hu:.0f} HU round the cord", partial(myelogram, case, hu)
     for factor in (2, 3):
         yield f"{factor} slices as one", partial(thicker, case, factor)
 

@@ -319,7 +319,6 @@ def changes(levels: list[str]) -> Iterator[tuple[str, Callable[[Case], Case]]]:
     yield "two neighbours crushed", lambda case: crushed(crushed(case, mid, 0.6, 0.4), high, 0.6, 0.4)
     for hu in (150, 200, 300, 500, 800, 1200):
         yield f"myelogram of {hu} HU", lambda case, hu=hu: sac(case, hu)
-        yield f"myelogram of {hu} HU round the cord", lambda case, hu=hu: myelogram(case, hu)
     yield "scoliosis", lambda case: bent(case, 22, 0, 15)
     yield "scoliosis, much turned", lambda case: bent(case, 30, 0, 30)
     yield "kyphosis", lambda case: bent(case, 0, -25, 0)

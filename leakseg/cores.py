@@ -18,16 +18,18 @@ def is_core_of_cement(core: DensePiece, whole: DensePiece | None, scan: Yardstic
     """
     it = PieceInScan(core, scan, criteria)
     ends = whole is not None and whole.spread <= criteria.max_spread and whole.rooted <= criteria.max_rooted
-    solid = ends and is_solid_cement(it) and core.size_mm3 >= criteria.blurred_piece_mm3
+    lump = is_solid_cement(it) and core.size_mm3 >= criteria.blurred_piece_mm3
+    solid = ends and lump
     alone = whole is not None and _stands_alone(it)
-    if alone or _lies_against_bone(it, solid) or (solid and is_cement(core, scan, criteria)):
+    goes_on = it.touches and core.size_mm3 > criteria.large_piece_mm3
+    if alone or _lies_against_bone(it, lump and (ends or goes_on)) or (solid and is_cement(core, scan, criteria)):
         return True
     apart = core.neural and core.rooted <= criteria.max_rooted and core.walled <= criteria.max_walled
     if it.plainly_denser:
         counts = it.touches or apart
     else:
-        goes_on = core.to_inner_mm <= criteria.gap_mm and it.vein
-        counts = goes_on or (apart and core.middle >= scan.cortex_edge and core.size_mm3 >= criteria.drop_core_mm3)
+        strand = core.to_inner_mm <= criteria.gap_mm and it.vein
+        counts = strand or (apart and core.middle >= scan.cortex_edge and core.size_mm3 >= criteria.drop_core_mm3)
     return counts and is_dense_as_cement(core, scan, criteria)
 
 
@@ -42,8 +44,8 @@ def _stands_alone(it: PieceInScan) -> bool:
 def _lies_against_bone(it: PieceInScan, solid: bool) -> bool:
     """Whether a core is a lump that a rib, or another bone without a mask, lies against: no part of that bone.
 
-    No bone is so dense, or it is solid; and where cortex is nearly as dense it is thick and on the vertebra, for the
-    densest parts of a rib are its thin shell, and most of them lie away.
+    No bone is so dense; or it is solid and ends, or is large and touches inner cement. Where cortex is nearly as dense
+    it is thick and on the vertebra: the densest parts of a rib are its thin shell, and most of them lie away.
     """
     core, criteria = it.piece, it.criteria
     dense = it.denser_than_any_bone and it.nearer_to_its_middle and core.size_mm3 >= criteria.drop_core_mm3

@@ -118,6 +118,8 @@ def _vertebrae(
         if sacral:
             bottom = max(bottom, top - _SACRAL_BODY_MM)
         tall_body = slice(max(0, int(bottom) - _TILT_PLAY), int(top) + _TILT_PLAY)
+        if body[tall_body].sum(axis=0).max() < _MIN_COLUMN:  # a sliver at the scan's end shows no endplate
+            continue
         section = body[int(bottom + 0.5) : int(top + 0.5)]
         centre = lattice.to_suv(_centroid(section) + np.array([int(bottom + 0.5), 0, 0]))
         width_mm, depth_mm = _body_size(lattice, section, float(centre[1]))

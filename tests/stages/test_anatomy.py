@@ -64,6 +64,17 @@ def test_pedicles_and_bodies_have_their_true_size(spine):
         assert set(vertebra.pedicles) == {"left", "right"}
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_sliver_of_a_body_at_the_scans_end_is_no_vertebra_with_endplates(spine):
+    """Where no column of it was as high as five steps its endplates lay at height 0, or nowhere."""
+    masks, level = spine.masks(), spine.levels[0]
+    own = masks.vertebrae == VertebraLevel(level).number
+    low = spine.points[..., 2] < spine.middle_z(level) - 8.0
+    cut = np.where(own & ~low, 0, masks.vertebrae).astype(np.uint8)
+    found = describe_anatomy(SpineMasks(spine.grid, cut, canal=masks.canal), Criteria())
+    assert [vertebra.level.value for vertebra in found.vertebrae] == list(spine.levels[1:])
+
+
 @pytest.mark.parametrize(
     ("point", "place"),
     [

@@ -527,6 +527,23 @@ def test_where_cement_is_hardly_denser_than_cortex_a_lump_against_a_rib_is_thick
         assert not is_core_of_cement(replace(lump, **other), both, scan, CementCriteria())
 
 
+def test_a_large_lump_that_touches_inner_cement_counts_though_the_shoulder_hangs_on_it():
+    """Beside T1 of thoracic_dicom in 2 mm slices: 877 mm3 of cement in one dense piece with ribs and more, not told."""
+    scan = replace(THICK, cortex=0.65, cortex_edge=0.83)
+    whole = replace(VEIN, size_mm3=9000.0, middle=0.5, dense_end=0.8, spread=4.0, off_bone_mm=20.0, cut_off=True)
+    lump = replace(VEIN, size_mm3=622.0, middle=0.9, dense_end=1.05, spread=32.0, to_inner_mm=2.8, off_bone_mm=3.4)
+    lump = replace(lump, walled=0.06, flat=0.26, section_mm2=39.0)
+    assert is_core_of_cement(lump, whole, scan, CementCriteria())
+    for other in (
+        {"to_inner_mm": 23.0},
+        {"size_mm3": 140.0},
+        {"section_mm2": 8.0},
+        {"middle": 0.8},
+        {"off_bone_mm": 8.0},
+    ):
+        assert not is_core_of_cement(replace(lump, **other), whole, scan, CementCriteria())
+
+
 def test_a_core_that_no_bone_is_as_dense_as_counts_though_a_rib_that_goes_on_lies_against_it():
     scan = replace(FINE, cortex=0.48, cortex_edge=0.74)
     rib = replace(VEIN, size_mm3=1060.0, middle=0.38, dense_end=0.72, spread=2.7, rooted=1.1)
