@@ -9,15 +9,9 @@ from numpy.typing import NDArray
 
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.discs import TILT_COST, TILTS_DEG, brightest_beside, midline_front, tilted_means
 from leakseg.providers.builtin.frames import Straight
-from leakseg.providers.builtin.levels import (
-    TILT_COST,
-    TILTS_DEG,
-    Cuts,
-    brightest_beside,
-    midline_front,
-    tilted_means,
-)
+from leakseg.providers.builtin.levels import Cuts
 
 NEAREST_SHARE, FARTHEST_SHARE = 0.65, 1.15
 """An open level ends at this share of its neighbours' height beyond its last disc, at the least and at the most ..."""

@@ -15,11 +15,10 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, percentile_filter
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.discs import look_for_discs, nan_mean
 from leakseg.providers.builtin.frames import Straight
+from leakseg.providers.builtin.hidden import with_halo
 
-TILTS_DEG = np.arange(-28.0, 29.0, 4.0)
-DEPTHS_MM = np.arange(3.0, 27.0)
-HALF_WIDTH_MM = 11.0
 SMALLEST_GAP_MM, LARGEST_GAP_MM = 13, 52
 TOLERANCE = 0.8
 """An odd height costs no more than this: fractures make vertebrae low."""
@@ -31,8 +30,6 @@ LEAST_CLOSING = 0.4
 """Sides of the canal whose share of bone varies less along it tell nothing."""
 CLOSED_COST = 1.5
 """Marrow darker than the discs makes the middle of a body look like a disc; but the canal is closed there."""
-TILT_COST = 0.06
-"""HU for every square degree of a cut's tilt."""
 DEEP_VALLEY, VALLEY_COST, VALLEY_RIM = 0.6, 4.0, 0.12
 """Sides of the canal that open by more than the first, between two places where they are closed, are a foramen between
 two vertebrae; no such is looked for within the last, a share of the height, of a level's ends."""
@@ -43,7 +40,6 @@ pedicles below it, so far from where the canal is closed and open; elsewhere it 
 makes false cuts. In thoracic_dicom with cement 466 of 519 discs have a cut within 5 mm at 1, 511 to 514 at 2 to 3."""
 DARK_HU = 30.0
 """Above soft tissue: marrow less dense tells nothing of a body's width, but the cortex at its sides does."""
-UNSEEN_HU = -60.0
 PLATE_SHARE_OF_WIDTH, PLATE_MM = 0.3, (4.0, 7.0)
 """A disc's bright plates lie no farther from its middle than this share of half the body's width, within these bounds:
 farther, in low thoracic bodies of weak bone, the body's own plates make its marrow look like a disc."""
@@ -82,15 +78,15 @@ class Cuts:
 def measure_signals(
     straight: Straight, wall: Wall, densities: Densities, cement: NDArray[np.bool_], slice_mm: float = 1.0
 ) -> Signals:
-    """Disc and pedicle signals along the axis; cement (same shape as the straightened scan) is passed over."""
+    """Disc and pedicle signals along the axis; what cement (shaped as the straightened scan) hides tells nothing."""
     relative = np.clip(straight.hu - densities.soft_hu, -60, 350)
-    relative[cement] = np.nan
+    hidden = with_halo(cement)
+    relative[hidden] = np.nan
     half_width = _half_width(relative, straight, wall)
     reach = np.clip(PLATE_SHARE_OF_WIDTH * half_width, *PLATE_MM)
-    front = midline_front(np.maximum(relative, 0), straight, wall)  # marrow darker than muscle is no darker disc
-    contrast, tilt = _disc_contrast(front, reach)
+    contrast, tilt = look_for_discs(relative, hidden, straight, wall, reach)
     disc = contrast / np.maximum(_running_percentile(contrast, 93, 61), 15)
-    beside = _beside_canal(straight, wall, densities, cement)
+    beside = _beside_canal(straight, wall, densities, hidden)
     low, high = _running_percentile(beside, 12, 75), _running_percentile(beside, 88, 75)
     pedicle = (beside - low) / np.maximum(high - low, 40)
     closed = gaussian_filter1d(wall.closed, 1.0)
@@ -109,15 +105,14 @@ def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
     change = -np.minimum(0.006 * (gaps[:, None] - gaps[None, :]) ** 2 * (25 / gaps[:, None]) ** 2, TOLERANCE)
     total = np.full((N, len(gaps)), -np.inf)
     came = np.full((N, len(gaps)), -1, np.int32)  # number of the gap before; -1: the cut below is the first
-    upper_half, middle = _interval_maxima(signals, gaps)
+    score, middle = _interval_maxima(signals, gaps)  # of each level, by its upper half's pedicles first
     foramen = VALLEY_COST * np.maximum(_deepest_valley(signals, gaps) - DEEP_VALLEY, 0)
     for number, gap in enumerate(gaps):
         width = 1.05 * signals.half_width_mm
-        level = 0.8 * (upper_half[:, number] - 0.7) - np.maximum(middle[:, number] - 0.45, 0)
+        level = 0.8 * (score[:, number] - 0.7) - np.maximum(middle[:, number] - 0.45, 0)
         level -= 0.0015 * float(np.maximum(gap - 40, 0)) ** 2 + 0.015 * float(np.maximum(18 - gap, 0)) ** 2
         level -= np.minimum(0.02 * np.maximum(width - gap, 0) ** 2, TOLERANCE) + foramen[:, number]
-        upper_half[:, number] = level
-    score = upper_half
+        score[:, number] = level
     for position in range(SMALLEST_GAP_MM, N):
         usable = gaps <= position
         below = position - gaps[usable]
@@ -129,8 +124,7 @@ def find_cuts(signals: Signals, largest_gap_mm: int = LARGEST_GAP_MM) -> Cuts:
         total[position, usable] = np.maximum(carried, first) + score[position, usable] + at_cut[position]
     if not np.isfinite(total).any():
         peak = int(at_cut.argmax())
-        positions = [peak] if at_cut[peak] > 0 else []
-        return _cuts(positions, signals, float(max(at_cut[peak], 0)))
+        return _cuts([peak] if at_cut[peak] > 0 else [], signals, float(max(at_cut[peak], 0)))
     position, number = (int(value) for value in np.unravel_index(int(total.argmax()), total.shape))
     best_total = float(total[position, number])
     if float(at_cut.max()) > best_total:
@@ -222,60 +216,11 @@ def _deepest_valley(signals: Signals, gaps: NDArray[np.int64]) -> FloatArray:
     return out
 
 
-def midline_front(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> FloatArray:
-    """``(N, D)`` mean over the midline at each depth in front of the canal; NaN where nothing is in view."""
-    central = np.abs(straight.v_mm) <= HALF_WIDTH_MM
-    image = _nan_mean(relative[:, :, central])
-    u = -wall.front_mm[:, None] - DEPTHS_MM[None, :]
-    index = (u - straight.u_mm[0]) / (straight.u_mm[1] - straight.u_mm[0])
-    lower = np.clip(np.floor(index).astype(np.int64), 0, image.shape[1] - 2)
-    weight = index - lower
-    rows = np.arange(len(image))[:, None]
-    return np.asarray(image[rows, lower] * (1 - weight) + image[rows, lower + 1] * weight, dtype=np.float64)
-
-
-def _disc_contrast(front: FloatArray, reach_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The darkest tilted band between two brighter ones, at each place: contrast in HU, and its tilt."""
-    N = len(front)
-    best = np.full(N, -100.0)
-    tilt = np.zeros(N)
-    for angle, mean in zip(TILTS_DEG, tilted_means(front), strict=True):
-        plates = np.minimum(*(brightest_beside(mean, side, reach_mm) for side in (1, -1)))
-        contrast = plates - mean - TILT_COST * angle**2
-        better = contrast > best
-        best[better], tilt[better] = contrast[better], angle
-    return best, tilt
-
-
-def tilted_means(front: FloatArray) -> FloatArray:
-    """``(T, N)`` mean of ``(N, D)`` over the section at each place, for every tilt of `TILTS_DEG`."""
-    N, D = front.shape
-    columns = np.arange(D) - (D - 1) / 2
-    s = np.arange(N, dtype=np.float64)
-    out = np.empty((len(TILTS_DEG), N))
-    for number, angle in enumerate(TILTS_DEG):
-        sheared = np.full((N, D), np.nan)
-        for column, offset in enumerate(columns):
-            at = s + offset * np.tan(np.radians(angle))
-            seen = (at >= 0) & (at <= N - 1)
-            sheared[seen, column] = np.interp(at[seen], s, front[:, column])
-        mean = _nan_mean(sheared)
-        out[number] = gaussian_filter1d(np.where(np.isfinite(mean), mean, UNSEEN_HU), 0.6)
-    return out
-
-
-def brightest_beside(mean: FloatArray, side: int, reach_mm: FloatArray | float = 7.0) -> FloatArray:
-    """``(N,)`` the brightest of what lies 2 to ``reach_mm`` above each place (``side`` 1) or below it (-1)."""
-    padded = np.pad(mean, 7, constant_values=UNSEEN_HU)
-    beside = [np.where(k <= np.rint(reach_mm), padded[7 + side * k :][: len(mean)], UNSEEN_HU) for k in range(2, 8)]
-    return np.asarray(np.max(beside, axis=0), dtype=np.float64)
-
-
 def _beside_canal(straight: Straight, wall: Wall, densities: Densities, cement: NDArray[np.bool_]) -> FloatArray:
     """``(N,)`` mean HU in the 8 mm beside the canal's front half, the better-seen side counting as much."""
     rows = (straight.u_mm >= -9) & (straight.u_mm <= -2)
     hu = np.where(cement[:, rows], np.nan, np.clip(straight.hu[:, rows], -100, 900))
-    section = _nan_mean(np.moveaxis(hu, 1, 2))  # (N, V)
+    section = nan_mean(np.moveaxis(hu, 1, 2))  # (N, V)
     out = []
     for side, angle in ((1, np.pi / 2), (-1, -np.pi / 2)):
         start = wall.towards(angle)
@@ -291,7 +236,7 @@ def _half_width(relative: NDArray[np.float32], straight: Straight, wall: Wall) -
     depths = np.arange(8.0, 21.0, 2.0)
     u = -wall.front_mm[:, None] - depths
     index = np.clip(np.rint(u - straight.u_mm[0]).astype(np.int64), 0, relative.shape[1] - 1)
-    profile = _nan_mean(np.moveaxis(relative[np.arange(N)[:, None], index], 1, 2))  # (N, V)
+    profile = nan_mean(np.moveaxis(relative[np.arange(N)[:, None], index], 1, 2))  # (N, V)
     profile = gaussian_filter1d(np.nan_to_num(profile), 12, axis=0)
     profile = gaussian_filter1d((profile + profile[:, ::-1]) / 2, 1.5, axis=1)
     centre = profile.shape[1] // 2
@@ -310,11 +255,3 @@ def _half_width(relative: NDArray[np.float32], straight: Straight, wall: Wall) -
 def _running_percentile(values: FloatArray, percent: float, size: int) -> FloatArray:
     window = min(size, 2 * (len(values) // 2) + 1)
     return np.asarray(percentile_filter(values, percent, window, mode="reflect"), dtype=np.float64)
-
-
-def _nan_mean(values: NDArray[np.floating]) -> FloatArray:
-    """Mean over the last axis of the finite values; NaN where there are none."""
-    finite = np.isfinite(values)
-    count = finite.sum(axis=-1)
-    total = np.where(finite, values, 0).sum(axis=-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

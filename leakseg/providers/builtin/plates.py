@@ -13,9 +13,10 @@ from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.bodies import Outline
 from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
+from leakseg.providers.builtin.discs import DEPTHS_MM
 from leakseg.providers.builtin.ends import End
 from leakseg.providers.builtin.frames import Straight
-from leakseg.providers.builtin.levels import DEPTHS_MM, Cuts
+from leakseg.providers.builtin.levels import Cuts
 
 MIDDLE_DEPTH_MM = float(DEPTHS_MM.mean())
 REACH = 14

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import binary_dilation, gaussian_filter, gaussian_filter1d
 
 from leakseg.errors import AnatomyError
 from leakseg.geometry import Grid
@@ -154,6 +154,24 @@ def test_a_body_is_as_wide_as_its_cortex_however_dark_its_marrow(marrow_hu: floa
     wall = Wall(np.linspace(0, 2 * np.pi, 72, endpoint=False), np.full((60, 72), 8.0), np.ones(60), np.ones(60))
     signals = measure_signals(Straight(hu, u_mm, v_mm), wall, Densities(40.0, 200.0), np.zeros(hu.shape, bool))
     assert signals.half_width_mm == pytest.approx(21, abs=2)
+
+
+def test_dark_marrow_between_two_lumps_of_cement_is_no_disc() -> None:
+    """Their blurred rims are no plates, and rows of which they hide a part are held against rows as they are."""
+    u_mm, v_mm = np.arange(-60.0, 10), np.arange(-50.0, 51)
+    s, u, v = np.ogrid[:120, -60:10, -50:51]
+    body = (np.abs(v) < 21) & (u < -10) & (u > -50)
+    discs = np.array([20, 60, 100])
+    hu = np.full((120, len(u_mm), len(v_mm)), 40, np.float32)
+    hu[np.broadcast_to(body, hu.shape)] = 20
+    for place in discs:
+        hu[(np.abs(np.abs(s - place) - 4) < 1.5) & body] = 200  # plates; discs and marrow are as dark
+    lumps = ((s - 72) ** 2 + (u + 22) ** 2 + v**2 < 6.5**2) | ((s - 90) ** 2 + (u + 26) ** 2 + (v - 4) ** 2 < 6.5**2)
+    hu = gaussian_filter(np.where(lumps, 2500, hu), 1.6).astype(np.float32)
+    wall = Wall(np.linspace(0, 2 * np.pi, 72, endpoint=False), np.full((120, 72), 8.0), np.ones(120), np.ones(120))
+    signals = measure_signals(Straight(hu, u_mm, v_mm), wall, Densities(40.0, 200.0), binary_dilation(hu > 900))
+    assert signals.disc[discs].min() > 0.9
+    assert signals.disc[66:95].max() < 0.4
 
 
 def test_two_low_dark_bodies_are_not_one_though_their_disc_is_faint() -> None:
