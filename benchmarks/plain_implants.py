@@ -2,12 +2,14 @@
 
     python benchmarks/plain_implants.py --scan lumbar --seed 1 --count 8 --out OUT
     python benchmarks/plain_implants.py --scan thorax --seed 1 --count 8 --out OUT --masks builtin --warp
+    python benchmarks/plain_implants.py --scan trunk --seed 1 --count 8 --out OUT --plane sagittal
 
 The scan (``lumbar``: verse005; ``trunk``: the 3 mm scan; ``thorax``: thoracic_dicom, whose truth is what leakseg draws
 on it without cement) is mirrored, resized, of other bone, with ``--warp`` of another shape too. One or two vertebrae
 are filled; leaks grow through what is open to them; cement of 1200 to 3000 HU, grainy, is blurred and sampled by
-another scanner, and masks are drawn in one of six manners. The leaks are scored by `leakseg evaluate`: one line a scan,
-and `OUT/scores` for the rest. The same seeds give the same bytes. Tune under 700.
+another scanner in axial slices (``--plane`` for others), and masks are drawn in one of six manners. The leaks are
+scored by `leakseg evaluate`: one line a scan, and `OUT/scores` for the rest. The same seeds give the same bytes. Tune
+under 700.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ from leakseg.nifti import write_nifti
 
 VERSE = {level.value: number for number, level in enumerate((v for v in VertebraLevel if v.value != "T13"), start=1)}
 """VerSe's numbers: C1 is 1, T12 19, L1 20, L6 25, S1 26."""
+PLANES = {"axial": 0, "coronal": 1, "sagittal": 2}
+"""The axis that slices are stacked along."""
 NEIGHBOURS = 4
 ROOM_MM = 15.0
 
@@ -61,7 +65,7 @@ _loaded = cache(lambda name: BASES[name].load())
 def main() -> int:
     options = _options()
     for seed in range(options.seed, options.seed + options.count):
-        made = _make(options.scan, seed, warp=options.warp, out=options.out)
+        made = _make(options.scan, seed, warp=options.warp, plane=options.plane, out=options.out)
         print(made, file=sys.stderr, flush=True)
     masks = ("--masks", "builtin") if options.masks == "builtin" else ("--masks", "auto", "--label-scheme", "verse")
     results, scores = options.out / "results", options.out / "scores"
@@ -71,6 +75,7 @@ def main() -> int:
     counts = np.array(document["naming"]["confusion"]["counts"])
     level = document["naming"]["fields"]["level"]
     shape, last = " warped" if options.warp else "", options.seed + options.count - 1
+    shape += "" if options.plane == "axial" else f", {options.plane} slices"
     print(
         f"{options.scan}{shape}, seeds {options.seed} to {last}, masks {options.masks}: "
         f"right {np.trace(counts[:-1, :-1])} of {counts[:-1].sum()}, missed {counts[:-1, -1].sum()}, "
@@ -79,7 +84,7 @@ def main() -> int:
     return 0
 
 
-def _make(scan: str, seed: int, *, warp: bool, out: Path) -> str:
+def _make(scan: str, seed: int, *, warp: bool, plane: str, out: Path) -> str:
     rng = np.random.default_rng([seed, list(BASES).index(scan)])
     base = BASES[scan]
     case = _window(_loaded(scan), rng)
@@ -95,7 +100,7 @@ def _make(scan: str, seed: int, *, warp: bool, out: Path) -> str:
     leaks = put_leaks(scene, treated, rng)
     led = [channel(scene, leak.level, inside, leak.mask, rng) for leak in leaks if rng.random() < 0.8]
     cement = np.logical_or.reduce([inside, *led, *(leak.mask for leak in leaks)])
-    _scanned(scene, cement, leaks, base, rng, out, name)
+    _scanned(scene, cement, leaks, base, rng, PLANES[plane], out, name)
     told = ", ".join(f"{leak.kind} {_name(leak.level)} {leak.mask.sum() * scene.mm**3:.0f} mm3" for leak in leaks)
     return f"{name}: {told or 'no leak'}"
 
@@ -130,11 +135,19 @@ def _other_shape(case: Case, rng: np.random.Generator) -> Case:
 
 
 def _scanned(
-    scene: Scene, cement: Array, leaks: list[Leak], base: Base, rng: np.random.Generator, out: Path, name: str
+    scene: Scene,
+    cement: Array,
+    leaks: list[Leak],
+    base: Base,
+    rng: np.random.Generator,
+    across: int,
+    out: Path,
+    name: str,
 ) -> None:
-    """The scan, its masks and its truth, as another scanner would have them."""
+    """The scan, its masks and its truth, as another scanner would have them, its slices ``across`` an axis."""
     mm, pixel, slice_mm = scene.mm, rng.uniform(*base.pixel_mm), float(rng.choice(base.slice_mm))
-    voxel = np.array([slice_mm, pixel, pixel])
+    voxel = np.full(3, pixel)
+    voxel[across] = slice_mm
     share = np.clip(gaussian_filter(cement.astype(np.float32), base.blur * rng.uniform(0.5, 0.9) / mm), 0, 1)
     density = rng.uniform(1200, 3000) * (1 + 0.08 * noise(rng, cement.shape, 1.2, mm))
     painted = gaussian_filter(scene.hu * (1 - share) + density * share, np.where(voxel > mm, 0.3 * voxel / mm, 0))
@@ -207,6 +220,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--masks", choices=("given", "builtin"), default="given")
     parser.add_argument("--warp", action="store_true", help="change the spine's shape first")
+    parser.add_argument("--plane", choices=PLANES, default="axial", help="of the slices, with which the masks go too")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
