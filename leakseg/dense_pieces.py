@@ -161,6 +161,11 @@ class PieceInScan:
         return self.plainly_denser and self.piece.dense_end >= self.criteria.no_bone * self.scan.cortex
 
     @property
+    def denser_throughout(self) -> bool:
+        """Whether it is `denser_than_any_bone`, and to its middle far denser than bone: no bone hangs on it."""
+        return self.denser_than_any_bone and self.piece.middle >= self.criteria.far_beyond_bone * self.scan.cortex
+
+    @property
     def no_denser_than_cement(self) -> bool:
         """Whether it is no denser than leaked cement may be, as clips and calcification are."""
         return self.piece.dense_end <= self.scan.densest
@@ -185,19 +190,19 @@ class PieceInScan:
 
     @property
     def free(self) -> bool:
-        """Whether it is whole in view and a thing of its own: nothing round it is bone, and hardly more hangs on it."""
+        """Whether it is whole in view and a thing of its own: it goes on into no bone, and hardly more hangs on it."""
         criteria, piece = self.criteria, self.piece
         whole = not piece.cut_off and not self.blurred
-        alone = piece.walled <= criteria.free_max_walled and piece.rooted <= criteria.max_rooted
-        return whole and alone and piece.spread <= criteria.fine_max_spread
+        return whole and piece.rooted <= criteria.max_rooted and piece.spread <= criteria.fine_max_spread
 
     @property
     def fine_vein(self) -> bool:
-        """Whether it is a strand before the posterior walls, finer than what bone leaves there, and `free`."""
+        """Whether it is a strand before the posterior walls, finer than what bone leaves there, bone on a side only."""
         criteria, piece = self.criteria, self.piece
         fine = piece.section_mm2 <= criteria.fine_max_section_mm2 and piece.flat <= criteria.strand_max_flat
         dense = piece.size_mm3 >= criteria.fine_min_mm3 and piece.dense_end >= criteria.fine_core_share
-        return not piece.behind and not piece.neural and fine and dense and self.free
+        beside = piece.walled <= criteria.rooted_max_walled and not piece.behind and not piece.neural
+        return beside and fine and dense and self.free
 
     @property
     def sheet(self) -> bool:

@@ -12,13 +12,6 @@ from dataclasses import dataclass
 from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 
-_TOLD_MM3, _TOLD_FAR_MM3 = 10.0, 100.0
-_TOLD_FAINT_MM3, _TOLD_BETWEEN_BONES_SHARE = 20.0, 0.5
-_TOLD_STRAND_SHARE, _TOLD_STRAND_FLAT, _TOLD_STRAND_SPREAD = 0.55, 0.25, 2.0
-"""What is less dense than a drop is told from this size and these shares on. Measured here on cement put into three
-real scans 152 times, masks given, some of them faulty: of 26 leaks of which a piece was refused and none taken 1 was
-told, and with these 17; and 18 things that were none, in 16 of the scans."""
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -49,6 +42,13 @@ def _none(_: PieceInScan) -> bool:
     return False
 
 
+def _is_denser_than_any_bone(it: PieceInScan) -> bool:
+    """On the bone and whole, nearer to cement than to cortex, and far denser than bone to its middle; no plaque."""
+    lies = it.on_bone and it.within_reach and not it.piece.cut_off and not it.sheet
+    dense = it.denser_throughout and it.nearer_to_cement and it.no_denser_than_cement
+    return dense and lies and it.piece.size_mm3 >= it.criteria.drop_core_mm3
+
+
 def _is_rim_of_bone(it: PieceInScan) -> bool:
     piece, criteria = it.piece, it.criteria
     beside_bone = it.scan.thick and not piece.neural and piece.walled > criteria.rooted_max_walled
@@ -70,10 +70,14 @@ def _hangs_on_cement_alone(it: PieceInScan) -> bool:
 
 
 def _is_faint_away_from_bone(it: PieceInScan) -> bool:
-    """No nearer to cement than to cortex even at its dense end, most of it off the bone, and no needle's track."""
+    """No nearer to cement than to cortex even at its dense end, most of it off the bone, and no needle's track.
+
+    Nor what comes out of the bone far denser than any bone, as blurred leaks do.
+    """
     piece, criteria = it.piece, it.criteria
     away = not piece.neural and piece.off_bone_mm > criteria.away_mm
-    return away and not it.track and piece.dense_end < it.scan.cortex_edge
+    leaves = it.denser_throughout and piece.to_bone_mm <= it.scan.root_mm
+    return away and not (it.track or leaves) and piece.dense_end < it.scan.cortex_edge
 
 
 def _touches(it: PieceInScan) -> bool:
@@ -143,7 +147,7 @@ def _is_track_of_a_needle(it: PieceInScan) -> bool:
     comes_out = piece.to_bone_mm <= criteria.detached_bone_mm and piece.off_bone_mm > criteria.halo_mm
     starts = comes_out and piece.rooted <= criteria.max_rooted
     dense = piece.dense_end > criteria.beyond_bone * it.scan.cortex or (
-        it.free and piece.off_bone_mm > criteria.bare_off_mm
+        it.free and piece.walled <= criteria.free_max_walled and piece.off_bone_mm > criteria.bare_off_mm
     )
     dense = dense and it.no_denser_than_cement
     near = piece.to_inner_mm <= criteria.detached_reach_canal_mm
@@ -214,6 +218,12 @@ def is_solid_cement(it: PieceInScan) -> bool:
 
 RULES = (
     Rule(
+        "denser than any bone",
+        _is_denser_than_any_bone,
+        _any,
+        "Nothing on the bone is as dense, whatever hangs on it and wherever bone goes on from it.",
+    ),
+    Rule(
         "bone's rim",
         _is_rim_of_bone,
         _none,
@@ -281,38 +291,3 @@ RULES = (
     ),
 )
 """Asked in this order; the last is about every piece that no other is about."""
-
-
-def looks_like_cement(piece: DensePiece, scan: Yardstick, criteria: CementCriteria) -> bool:
-    """Whether a piece that was not taken must be told: beside the cement, or as even as cement is (a plaque is not).
-
-    So must what blur may have taken the density of: between bones, and thin strands on the bone. Beyond the reach of
-    leaks only what lies by the bone, denser than it throughout and nearer to cement than to cortex, and no speck; what
-    lies away from the spine is told as distant.
-    """
-    it = PieceInScan(piece, scan, criteria)
-    if it.near and (_may_be_blurred_drop(it) or _may_be_blurred_strand(it)):
-        return True
-    if not it.dense_as_a_drop or piece.spread > criteria.max_spread_touching:
-        return False
-    if it.near:
-        even = piece.to_inner_mm <= criteria.contact_mm or piece.middle >= criteria.large_middle_share
-        return even and piece.size_mm3 >= _TOLD_MM3
-    by_bone = piece.to_bone_mm <= criteria.detached_bone_mm
-    return it.denser_than_bone and it.no_denser_than_cement and by_bone and piece.size_mm3 >= _TOLD_FAR_MM3
-
-
-def _may_be_blurred_drop(it: PieceInScan) -> bool:
-    """Whether what lies in canal or foramina ends there, however little dense: a bone hardly ever does."""
-    piece = it.piece
-    ends = piece.size_mm3 >= _TOLD_FAINT_MM3 and piece.spread <= it.criteria.max_spread_neural
-    return piece.neural and ends and piece.dense_end >= _TOLD_BETWEEN_BONES_SHARE
-
-
-def _may_be_blurred_strand(it: PieceInScan) -> bool:
-    """Whether a thin strand, nearly round, goes on into nothing, as veins and needles' tracks do."""
-    piece, criteria = it.piece, it.criteria
-    ends = piece.spread <= _TOLD_STRAND_SPREAD and piece.rooted <= criteria.max_rooted
-    free = ends and piece.walled <= criteria.max_walled and it.no_denser_than_cement
-    thin = piece.section_mm2 <= criteria.strand_max_section_mm2 and piece.flat <= _TOLD_STRAND_FLAT
-    return free and thin and piece.size_mm3 >= _TOLD_FAINT_MM3 and piece.dense_end >= _TOLD_STRAND_SHARE

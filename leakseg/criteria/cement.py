@@ -169,7 +169,7 @@ class CementCriteria:
         Source("measured here: veins put into three real scans to 5.3; parts of ribs and processes from 5.9"),
     ] = 5.5
     """However dense cortex is, a strand before the posterior walls counts where it is so thin, whole in view, off bone
-    (see free_max_walled, max_rooted), ..."""
+    (see rooted_max_walled, max_rooted), ..."""
     fine_max_spread: Annotated[
         float, Gt(0), Unit("1"), Source("measured here: the same veins to 1.6, strands of calcified vessels from 1.7")
     ] = 1.65
@@ -248,8 +248,8 @@ class CementCriteria:
     no_bone: Annotated[
         float, Gt(1), Unit("1"), Source("measured here: spurs of verse005 to 1.6, their cores of 8 to 16 mm3 to 2.2")
     ] = 2.0
-    """No bone's dense end is this many times as dense as cortex (both over soft tissue), whatever bone surrounds a
-    piece or goes on from it."""
+    """No bone's dense end is this many times as dense as cortex (both over soft tissue), nor its middle far_beyond_bone
+    times, whatever bone surrounds a piece or goes on from it."""
     max_spread: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 3.0
     """Less dense matter hanging together with a detached piece: at most this many times its size ..."""
     max_spread_neural: Annotated[float, Gt(1), Unit("1"), CONVENTION] = 5.0

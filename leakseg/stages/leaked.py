@@ -18,7 +18,7 @@ from leakseg.dense_pieces import DensePiece, PieceInScan, Yardstick
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.halo import bone_halo
-from leakseg.judging import is_cement, looks_like_cement
+from leakseg.judging import is_cement
 from leakseg.looking import DENSE_END_PERCENTILE, LEAST_MM3, Look, Matter, Scene
 from leakseg.pieces import LeakedCement, ScanDensities
 from leakseg.reach import (
@@ -33,6 +33,7 @@ from leakseg.reach import (
     window_round,
     within,
 )
+from leakseg.telling import looks_like_cement
 from leakseg.volume import Volume, denser_than
 
 _CANAL_STEP, _CANAL_PERCENTILE = 17, 75

@@ -10,7 +10,8 @@ import pytest
 from leakseg.cores import is_core_of_cement, may_be_a_leak, may_go_on
 from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import PieceInScan, Yardstick
-from leakseg.judging import RULES, is_cement, looks_like_cement, rule_for
+from leakseg.judging import RULES, is_cement, rule_for
+from leakseg.telling import looks_like_cement
 
 
 @dataclass(frozen=True)
@@ -382,7 +383,7 @@ def test_a_strand_finer_than_bone_leaves_is_a_vein_though_cortex_is_denser():
         {"flat": 0.2},
         {"spread": 1.7},  # a calcified vessel
         {"off_bone_mm": 2.8},
-        {"walled": 0.2},
+        {"walled": 0.4},
         {"dense_end": 0.53},
         {"size_mm3": 20.0},
         {"behind": True},  # processes and ribs
@@ -580,10 +581,36 @@ def test_the_tip_of_a_bone_that_a_mask_cuts_is_none_however_dense_thick_voxels_s
     assert not judged(tip, THICK, rooted=21.0)
 
 
+def test_what_is_far_denser_than_any_bone_is_cement_whatever_hangs_on_it():
+    """Measured in plain implants of the 3 mm scan: cement in a hole of the arch's mask, and beside bare bone."""
+    scan = replace(THICK, cortex=0.21, cortex_edge=0.61)
+    rim = replace(VEIN, size_mm3=145.0, middle=0.43, dense_end=0.8, rooted=6.1, walled=0.46, behind=True)
+    hung = replace(VEIN, size_mm3=264.0, middle=0.45, dense_end=0.69, spread=17.5, to_inner_mm=4.2, behind=True)
+    for piece in (rim, hung):
+        assert judged(piece, scan)
+        assert not judged(piece, scan, middle=0.28, flat=0.3)  # bone, with a dense end
+    assert not judged(rim, replace(THICK, cortex=0.42, cortex_edge=0.71))
+    assert not judged(rim, scan, size_mm3=8.0)
+    assert not judged(rim, scan, cut_off=True)  # a screw's or a rib's end
+    assert not judged(rim, scan, dense_end=1.3)  # a clip
+
+
+def test_a_blurred_lump_that_leaves_the_bone_is_cement_where_no_bone_is_half_as_dense():
+    """Measured in a plain implant of 273 mm3 in slices of 3 mm; contrast and a bridging spur lie so far off as well."""
+    lump = replace(VEIN, size_mm3=531.0, middle=0.31, dense_end=0.48, to_inner_mm=23.8, off_bone_mm=9.9, behind=True)
+    lump = replace(lump, spread=0.95, walled=0.03, flat=0.24, section_mm2=20.4)
+    scan = replace(THICK, cortex=0.176, cortex_edge=0.588)
+    assert judged(lump, scan)
+    assert not judged(lump, scan, middle=0.23)  # with the sacrum's edge, which the mask leaves out
+    assert not judged(lump, scan, to_bone_mm=8.9)
+    assert not judged(lump, replace(scan, cortex=0.26))
+
+
 def test_the_rule_that_decided_on_a_piece_is_told_by_name():
     def rule(scan: Yardstick = FINE, **other: float) -> str:
-        return rule_for(PieceInScan(replace(VEIN, **other), scan, CementCriteria())).name
+        return rule_for(PieceInScan(replace(VEIN, **{"middle": 0.5, **other}), scan, CementCriteria())).name
 
+    assert rule(middle=0.6) == "denser than any bone"
     assert rule(to_inner_mm=1.0) == "touches inner cement"
     assert rule(DENSE_BONE, walled=0.6) == "walled in"
     assert rule(to_channel_mm=3.0) == "led to"
