@@ -149,7 +149,7 @@ def continue_cuts(cuts: Cuts, signals: Signals) -> Cuts:
     gaps = np.diff(cuts.s_mm)
     if len(gaps) == 0:
         return cuts
-    looks = signals.disc - 0.5 * signals.pedicle
+    looks = disc_in_open(signals) - 0.5 * signals.pedicle
     for upward in (True, False):
         gap = float(np.median(gaps[-3:] if upward else gaps[:3]))
         while True:

@@ -117,6 +117,16 @@ def test_an_end_longer_than_a_level_gets_a_weak_cut() -> None:
     assert not trusted_levels(cuts, signals)[-2:].any()
 
 
+def test_a_weak_cut_lies_in_no_pedicles_though_cement_in_the_body_looks_like_a_disc_there() -> None:
+    """As in a plain implant, in which 1937 mm3 within the body were told as a disc leak."""
+    disc, pedicle, closed = np.zeros(150), np.zeros(150), np.zeros(150)
+    disc[110:115], pedicle[108:117], closed[108:117] = 0.95, 0.6, 0.95
+    signals = Signals(disc, np.zeros(150), pedicle, closed, np.full(150, 25.0))
+    cuts = continue_cuts(Cuts(np.array([20.0, 53, 86]), np.zeros(3), np.ones(3), 5.0), signals)
+    assert len(cuts.s_mm) == 4
+    assert abs(cuts.s_mm[-1] - 119) <= 3
+
+
 def test_the_middle_of_a_dark_body_is_no_disc_where_pedicles_close_the_canal() -> None:
     at = np.arange(160)
     disc, closed = np.zeros(160), 0.5 + 0.5 * np.cos(2 * np.pi * (at - 35) / 30)  # pedicles at 35, 65, 95, 125
