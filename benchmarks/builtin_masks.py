@@ -2,8 +2,8 @@
 
     python benchmarks/builtin_masks.py [PART ...]
 
-Parts: plain, cement, weak, thick, turned, cut, trunk, thorax, phantoms. Without any: all. Prints one line a figure.
-``phantoms:N`` makes N of each of the three kinds (default 34: about a hundred). Seeds of 900 and more are the
+Parts: plain, cement, weak, thick, planes, turned, cut, trunk, thorax, phantoms. Without any: all. Prints one line a
+figure. ``phantoms:N`` makes N of each of the three kinds (default 34: about a hundred). Seeds of 900 and more are the
 examination's.
 """
 
@@ -131,16 +131,30 @@ def weak() -> None:
 
 
 def thick() -> None:
-    grid, hu, truth, canal = lumbar()
     for factor in (3, 5):
-        count = len(hu) // factor
-        affine = grid.affine.copy()
-        affine[:3, 3] += affine[:3, 0] * (factor - 1) / 2
-        affine[:3, 0] *= factor
-        thick_hu = hu[: count * factor].reshape(count, factor, *hu.shape[1:]).mean(axis=1)
-        rows = slice(factor // 2, count * factor, factor)
-        grid_thick = Grid(thick_hu.shape, affine)
-        score(f"slices of {factor} mm", grid_thick, np.rint(thick_hu), truth[rows], canal[rows], LUMBAR)
+        score_slices(f"slices of {factor} mm", 0, factor)
+
+
+def planes() -> None:
+    """Many spines are archived as sagittal slices."""
+    for axis, plane in ((2, "sagittal"), (1, "coronal")):
+        for factor in (2, 3, 4):
+            score_slices(f"{plane} slices of {factor} mm", axis, factor)
+
+
+def score_slices(title: str, axis: int, factor: int) -> None:
+    """Voxels of 1 mm averaged along an axis."""
+    grid, hu, truth, canal = lumbar()
+    count = hu.shape[axis] // factor
+    affine = grid.affine.copy()
+    affine[:3, 3] += affine[:3, axis] * (factor - 1) / 2
+    affine[:3, axis] *= factor
+    across = np.moveaxis(hu, axis, 0)[: count * factor]
+    thick_hu = np.moveaxis(across.reshape(count, factor, *across.shape[1:]).mean(axis=1), 0, axis)
+    rows = np.arange(factor // 2, count * factor, factor)
+    score(
+        title, Grid(thick_hu.shape, affine), np.rint(thick_hu), truth.take(rows, axis), canal.take(rows, axis), LUMBAR
+    )
 
 
 def turned() -> None:
@@ -314,8 +328,8 @@ def identify(truth: SpineMasks, found: SpineMasks) -> list[tuple[bool, float]]:
 
 
 PARTS: dict[str, Callable[..., None]] = {
-    "plain": plain, "cement": cement, "weak": weak, "thick": thick, "turned": turned, "cut": cut, "trunk": trunk,
-    "thorax": thorax, "phantoms": phantoms,
+    "plain": plain, "cement": cement, "weak": weak, "thick": thick, "planes": planes, "turned": turned,
+    "cut": cut, "trunk": trunk, "thorax": thorax, "phantoms": phantoms,
 }  # fmt: skip
 
 
