@@ -188,6 +188,17 @@ def _leakseg(case: Path, write: str) -> Callable[[], Any]:
     return run
 
 
+def _builtin(case: Path) -> Callable[[], Any]:
+    """Built-in masks alone, of a scan that was read before."""
+    from leakseg.criteria import ReadingCriteria
+    from leakseg.providers.builtin import segment
+    from leakseg.readers import read_volume, take_inventory
+
+    (entry,) = take_inventory([case / "scans"], ReadingCriteria()).cases()
+    volume = read_volume(entry.source, ReadingCriteria()).volume
+    return lambda: segment(volume)
+
+
 def _once_a_worker() -> None:
     """What a library reads, and what pages carry inside them, for the first case that a worker writes and no other."""
     from highdicom._standard_utils import get_module_attribute_map
@@ -223,10 +234,11 @@ CHILDREN: dict[str, Callable[[Path], Callable[[], Any]]] = {
     "sitk": _sitk,
     "leakseg": lambda case: _leakseg(case, "json,csv"),
     "leakseg all outputs": lambda case: _leakseg(case, FULL),
+    "built-in masks": _builtin,
     "user's script": _user,
     "plain": _plain,
 }
-TOOLS = ("sitk", "leakseg", "leakseg all outputs", "user's script")
+TOOLS = ("sitk", "leakseg", "leakseg all outputs", "built-in masks", "user's script")
 
 
 def child(name: str, case: Path) -> None:
@@ -340,7 +352,7 @@ def compare(folder: Path, told: argparse.Namespace) -> list[tuple[str, str, str]
     cat_s = whole(["cat", *files], 5)["cpu"]
     print(f"  {'cat':22s} {cat_s:8.2f} s CPU", flush=True)
     figures = {name: measured(name, case, 1 if name == "user's script" else repeat) for name in TOOLS}
-    ours, users = figures["leakseg"], figures["user's script"]
+    ours, users, drawn = figures["leakseg"], figures["user's script"], figures["built-in masks"]
     allowed = slices * 512 * 512 * 2 / 1e6 * 2.5 + 300
     rows = [
         ("read, analyse, JSON and CSV, against `cat`", "15 x", f"{ours['cpu'] / cat_s:.0f} x"),
@@ -351,6 +363,11 @@ def compare(folder: Path, told: argparse.Namespace) -> list[tuple[str, str, str]
             f"{users['cpu'] / ours['cpu']:.1f} x faster",
         ),
         ("all outputs, against `cat`", "100 x", f"{figures['leakseg all outputs']['cpu'] / cat_s:.0f} x"),
+        (
+            "built-in masks, against SimpleITK's reader alone",
+            "20 x",
+            f"{drawn['cpu'] / figures['sitk']['cpu']:.0f} x ({drawn['peak_mb'] * 1.048576:.0f} MB)",
+        ),
         (
             "peak memory",
             f"{allowed:.0f} MB",
