@@ -17,6 +17,7 @@ HALF_WIDTH_MM = 11.0
 TILT_COST = 0.06
 """HU for every square degree of a cut's tilt."""
 UNSEEN_HU = -60.0
+LEAST_CONTRAST_HU = -100.0
 SMOOTH_MM = 0.6
 BESIDE_MM = (2, 8)
 """A disc's plates lie so far from its middle, in whole millimetres; the last is none."""
@@ -33,18 +34,15 @@ def look_for_discs(
     sought as far as ``reach_mm`` ``(N,)`` from a band's middle.
     """
     if not hidden.any():
-        return _contrast(midline_front(np.maximum(relative, 0), straight, wall), reach_mm)
+        return _best(_contrasts(midline_front(np.maximum(relative, 0), straight, wall), reach_mm))
     seen = midline_front((~hidden).astype(np.float32), straight, wall) >= LEAST_SEEN
     front = midline_front(np.maximum(carried_past(hidden, relative), 0), straight, wall)
     front = gaussian_filter1d(np.where(np.isfinite(front), front, UNSEEN_HU), SMOOTH_MM, axis=0)
-    best, tilt = np.full(len(front), -100.0), np.zeros(len(front))
+    contrasts = []
     for angle in TILTS_DEG:
         sheared, known = _sheared(front, angle), _sheared(seen.astype(np.float64), angle) > 0.5
-        plates = np.minimum(*(_brighter_beside(sheared, known, side, reach_mm) for side in (1, -1)))
-        contrast = plates - TILT_COST * angle**2
-        better = contrast > best
-        best[better], tilt[better] = contrast[better], angle
-    return best, tilt
+        contrasts.append(np.minimum(*(_brighter_beside(sheared, known, side, reach_mm) for side in (1, -1))))
+    return _best(np.array(contrasts))
 
 
 def midline_front(relative: NDArray[np.float32], straight: Straight, wall: Wall) -> FloatArray:
@@ -59,17 +57,22 @@ def midline_front(relative: NDArray[np.float32], straight: Straight, wall: Wall)
     return np.asarray(image[rows, lower] * (1 - weight) + image[rows, lower + 1] * weight, dtype=np.float64)
 
 
-def _contrast(front: FloatArray, reach_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The darkest tilted band between two brighter ones, at each place: contrast in HU, and its tilt."""
-    N = len(front)
-    best = np.full(N, -100.0)
-    tilt = np.zeros(N)
-    for angle, mean in zip(TILTS_DEG, tilted_means(front), strict=True):
-        plates = np.minimum(*(brightest_beside(mean, side, reach_mm) for side in (1, -1)))
-        contrast = plates - mean - TILT_COST * angle**2
-        better = contrast > best
-        best[better], tilt[better] = contrast[better], angle
-    return best, tilt
+def _contrasts(front: FloatArray, reach_mm: FloatArray) -> FloatArray:
+    """``(T, N)`` by how much each place is darker than the brightest on both hands of it, at every tilt."""
+    return np.array(
+        [
+            np.minimum(*(brightest_beside(mean, side, reach_mm) for side in (1, -1))) - mean
+            for mean in tilted_means(front)
+        ]
+    )
+
+
+def _best(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of ``(T, N)`` contrasts the greatest at each place, what is tilted counting less, and its tilt."""
+    worth = contrasts - TILT_COST * TILTS_DEG[:, None] ** 2
+    best = worth.max(axis=0)
+    tilt = np.where(best > LEAST_CONTRAST_HU, TILTS_DEG[worth.argmax(axis=0)], 0.0)
+    return np.maximum(best, LEAST_CONTRAST_HU), tilt
 
 
 def tilted_means(front: FloatArray) -> FloatArray:
@@ -112,8 +115,11 @@ def _sheared(front: FloatArray, angle_deg: float) -> FloatArray:
 
 def brightest_beside(mean: FloatArray, side: int, reach_mm: FloatArray | float = 7.0) -> FloatArray:
     """``(N,)`` the brightest of what lies 2 to ``reach_mm`` above each place (``side`` 1) or below it (-1)."""
-    padded = np.pad(mean, 7, constant_values=UNSEEN_HU)
-    beside = [np.where(k <= np.rint(reach_mm), padded[7 + side * k :][: len(mean)], UNSEEN_HU) for k in range(2, 8)]
+    most = BESIDE_MM[1] - 1
+    padded = np.pad(mean, most, constant_values=UNSEEN_HU)
+    beside = [
+        np.where(k <= np.rint(reach_mm), padded[most + side * k :][: len(mean)], UNSEEN_HU) for k in range(*BESIDE_MM)
+    ]
     return np.asarray(np.max(beside, axis=0), dtype=np.float64)
 
 
