@@ -172,6 +172,7 @@ def _is_drop_between_bones(it: PieceInScan) -> bool:
     free = free and not it.plainly_denser and piece.dense_end > it.scan.cortex
     dense = it.dense_as_a_drop or it.nearer_to_cement or blurred or free
     large = it.far_denser_than_bone and piece.size_mm3 >= criteria.far_drop_mm3 and not it.blurred
+    large = large and piece.rooted <= criteria.far_drop_max_rooted
     apart = large or it.nearer_to_its_middle or it.denser_than_any_bone or piece.rooted <= criteria.max_rooted
     return (dense and apart and piece.spread <= criteria.max_spread_neural) or _ends_between_bones(it)
 

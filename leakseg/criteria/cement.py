@@ -241,10 +241,12 @@ class CementCriteria:
     ] = 1.45
     """A strand, and with such thick voxels any detached piece, is cement where its dense end is this many times as
     dense as cortex (both over soft tissue), in scans whose cement is plainly denser: blur takes its median."""
-    far_drop_mm3: Annotated[
-        float, Gt(0), Unit("mm3"), Source("measured here: bone in canal and foramina of three real scans, to 20")
-    ] = 35.0
-    """So is what is as large in canal and foramina, whatever bone it goes on into."""
+    far_drop_mm3: Annotated[float, Gt(0), Unit("mm3"), Source("measured here: bone of three real scans, to 20")] = 35.0
+    """So is what is as large in canal and foramina, ..."""
+    far_drop_max_rooted: Annotated[
+        float, Gt(0), Unit("1"), Source("measured here: leaks put into three real scans to 3.8, a sclerotic pars 6.6")
+    ] = 5.0
+    """... though it goes on into bone as dense, up to this many times its denser half: a pars outside its mask does."""
     no_bone: Annotated[
         float, Gt(1), Unit("1"), Source("measured here: spurs of verse005 to 1.6, their cores of 8 to 16 mm3 to 2.2")
     ] = 2.0
@@ -281,9 +283,7 @@ class CementCriteria:
     ] = 0.1
     """A drop in canal or foramina denser than cortex that is hardly denser stands free of bone up to this share of its
     surroundings, ..."""
-    large_drop_mm3: Annotated[
-        float, Gt(0), Unit("mm3"), Source("measured here: facets that masks leave out, in three real scans, to 37")
-    ] = 50.0
+    large_drop_mm3: Annotated[float, Gt(0), Unit("mm3"), Source("measured here: facets that masks cut, to 37")] = 50.0
     """What in canal or foramina is as large, denser than cortex, and ends there is a drop, however blurred."""
     max_walled: Annotated[
         float,
