@@ -135,3 +135,15 @@ def test_single_thick_voxels_that_touch_by_a_corner_are_cement_before_the_canal_
     cement = found(200, 500, 1900, more=tuple(more), voxel=3)
     assert all(cement[where].mean() > 0.8 for where in voxels[:3])
     assert not any(cement[where].any() for where in voxels[3:])
+
+
+def test_a_dense_lump_behind_the_canal_is_cement_unless_the_other_side_is_as_dense() -> None:
+    """verse005, 1.2 times as dense, in 3 mm slices: both partes interarticulares of L4 were told as leaks."""
+    left, right = (np.sqrt((Y - 14) ** 2 + (X - side * 17) ** 2 + (Z - 45) ** 2) < 4 for side in (1, -1))
+    assert found(200, 1100, 1500, more=((left, 1380.0),))[left].all()
+    both = found(200, 1100, 1500, more=((left, 1380.0), (right, 1350.0)))
+    assert not both[left].any()
+    assert not both[right].any()
+    tracks = found(200, 1100, 2100, more=((left, 1900.0), (right, 1900.0)))
+    assert tracks[left].all()
+    assert tracks[right].all()
