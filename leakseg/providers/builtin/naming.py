@@ -17,7 +17,7 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.geometry import FloatArray
 from leakseg.providers.builtin.axis import axis_level
 from leakseg.providers.builtin.hypotheses import HYPOTHESES, Hypothesis, level_evidence, width_evidence
-from leakseg.providers.builtin.landmarks import AS_HEADS, SOME_HEAD, Landmarks
+from leakseg.providers.builtin.landmarks import AS_HEADS, BROAD_WING, SOME_HEAD, SOME_WING, Landmarks
 from leakseg.providers.builtin.ribs import LEAST_RIB_MM, NO_HEAD, PLAIN_HEAD
 
 RIB_MM, NO_RIB_MM = LEAST_RIB_MM, 31.0
@@ -93,6 +93,8 @@ def _doubts(
         return (_unusual(best),)
     if seen and "sacrum" not in seen and (_remnants(names, landmarks).any() or _heads_go_on(names, landmarks)):
         return (_REMNANTS,)
+    if seen == ("sacrum",) and _lopsided(names, landmarks):
+        return (_LOPSIDED,)
     if seen == ("last rib",) and landmarks.by_below[names.index(VertebraLevel.L1) + 1]:
         return (_BY_BELOW,)
     if seen == ("first rib",) or (set(seen) == {"first rib", "skull"} and not _unbroken(names, trusted)):
@@ -227,6 +229,13 @@ def _heads_go_on(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) 
     return bool(np.all(landmarks.head[names.index(VertebraLevel.L1)] >= least))
 
 
+def _lopsided(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> bool:
+    """Whether S1 shows hardly a wing on one side where the level below shows both: it may be L5, broad."""
+    level = names.index(VertebraLevel.S1)
+    both_below = level > 0 and np.all(np.nan_to_num(landmarks.wing[level - 1]) >= BROAD_WING)
+    return bool(both_below and np.any(landmarks.wing[level] < SOME_WING))
+
+
 def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landmarks) -> tuple[str, ...]:
     """What in view bears the names out."""
     state, remnants = rib_state(landmarks), _remnants(names, landmarks)
@@ -258,6 +267,12 @@ def _landmarks_in_view(names: tuple[VertebraLevel | None, ...], landmarks: Landm
 _REMNANTS = (
     "The lowest ribs in view seem to be remnants of less than 4 cm, which count as ribs to some and not to others. The "
     "names may be wrong by one; pin one level with --anchor LEVEL@Z."
+)
+
+
+_LOPSIDED = (
+    "The names rest on the sacrum, of which the uppermost level shows a wing on one side only and the next both: it "
+    "may be L5. The names may be wrong by one; pin one level with --anchor LEVEL@Z."
 )
 
 

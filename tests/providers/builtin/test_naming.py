@@ -150,6 +150,18 @@ def test_a_guess_from_doubtful_bodies_goes_by_their_size() -> None:
     assert max(found.confidence) < 0.5
 
 
+def test_a_wing_on_one_side_only_above_one_with_both_may_be_l5_and_is_doubted() -> None:
+    """The 3 mm scan bent, of dense marrow, in a view 60 mm wide: L5 showed a wing on one side and was S1, surely."""
+    rib = np.array([[NAN, np.inf, np.inf, np.inf, NAN], [NAN, NAN, np.inf, np.inf, NAN]]).T
+    wing = np.array([[NAN, 0.33, 0.11, 0.0, 0.0], [NAN, 0.61, 0.34, 0.0, 0.0]]).T
+    head = np.array([[NAN, 0.44, 0.44, 0.27, 0.23], [NAN, 0.42, 0.42, 0.23, 0.0]]).T
+    marks = Landmarks(rib, rib < 0, wing, head, np.full(5, NAN), np.zeros(5, bool))
+    widths_mm = np.array([35.6, 33.7, 30.1, 28.0, 26.5])
+    assert max(name_levels(marks, widths_mm).confidence) < 0.7
+    wing[2] = 0.3
+    assert max(name_levels(marks, widths_mm).confidence) > 0.7
+
+
 def test_ilium_beside_the_lowest_levels_is_no_rib() -> None:
     found = name_levels(landmarks([70, 80, 90, 25, 22, 20, 55], [0.5, 0.1, 0, 0, 0, 0, 0]), LUMBAR_MM[:7])
     assert names(found) == ["S1", "L5", "L4", "L3", "L2", "L1", "T12"]
