@@ -63,9 +63,8 @@ def unlabelled_lumps(
     s = np.arange(-criteria.lump_beyond_mm, spine.axis.length_mm + criteria.lump_beyond_mm)
     v = np.arange(-criteria.lump_beside_mm, criteria.lump_beside_mm + 1)
     ahead = np.arange(1.0, criteria.lump_before_wall_mm)
-    suv = np.stack(np.meshgrid(s, -ahead, v, indexing="ij"), axis=-1)
-    suv[..., 1] -= spine.behind_wall_mm(np.column_stack([s, np.zeros((len(s), 2))]))[:, None, None]
-    points = spine.axis.to_patient(suv)
+    u = -ahead - spine.behind_wall_mm(np.column_stack([s, np.zeros((len(s), 2))]))[:, None]
+    points = spine.axis.sections_to_patient(s[:, None, None], u[..., None], v)
     index = np.rint(volume.grid.to_index(points)).astype(np.int64)
     seen = ((index >= 0) & (index < np.array(volume.hu.shape))).all(axis=-1)
     hu = np.full(seen.shape, np.float32(-np.inf))
@@ -73,6 +72,8 @@ def unlabelled_lumps(
     free = np.argwhere(hu > least_hu)
     voxels = index[tuple(free.T)]
     free = free[(masks.vertebrae[tuple(voxels.T)] == 0) & ~_metal_at(densities, voxels)]
+    if not len(free):
+        return ()
     dense = np.zeros(seen.shape, np.bool_)
     dense[tuple(free.T)] = True
     times = max(1, math.ceil(max(volume.grid.spacing_mm) / 2))
@@ -82,7 +83,7 @@ def unlabelled_lumps(
     for number in range(1, int(pieces.max()) + 1):
         own = pieces == number
         plateau_hu = float(np.percentile(hu[own], _PLATEAU_PERCENTILE))
-        found.append(Lump(points[own], float(suv[own][:, 0].mean()), least_hu, plateau_hu))
+        found.append(Lump(points[own], float(s[np.nonzero(own)[0]].mean()), least_hu, plateau_hu))
     return tuple(found)
 
 
