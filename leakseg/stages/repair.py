@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
-from leakseg.balls import grown_bits, grown_by, worn_by
+from leakseg.balls import grown_bits, worn_bits
 from leakseg.bits import Bits
 from leakseg.closed import closed_in
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
-from leakseg.reach import near
+from leakseg.geometry import bounding_box
+from leakseg.reach import near, relative_to, widened, within
 from leakseg.volume import Volume, denser_than
 
 _WIDE_CRACKS_MM = (2.5, 3.5)
@@ -106,33 +107,46 @@ def _fill(
 
     Where nothing is closed in, and what is dense has fewer voxels than the ``least`` of a cavity, there is none.
     """
-    pads = [(pad, pad) for pad in reach]
-    inner = tuple(slice(pad, -pad) for pad in reach)
-    whole, padded = own, np.pad(own, pads)
+    padded = np.pad(own, [(pad, pad) for pad in reach])
+    whole = padded[tuple(slice(pad, -pad) for pad in reach)]
     rounds = ((crack_mm, free), *((wide, dense) for wide in _WIDE_CRACKS_MM), (crack_mm, free))
-    nothing_found_at: set[float] = set()
+    found, nothing_found_at = False, set[float]()
     for crack, may_be in rounds if dense.any() else rounds[:1]:
         if crack in nothing_found_at:
             continue
         cavity = _cavities(padded, spacing_mm, crack)
         if cavity is None:
             nothing_found_at.add(crack)
-            if whole is own and np.count_nonzero(dense) < least:
+            if not found and np.count_nonzero(dense) < least:
                 break
             continue
+        found = True
         nothing_found_at.clear()
-        whole = whole | (cavity[inner] & may_be)
-        padded = np.pad(whole, pads)
+        whole |= cavity[tuple(slice(pad, -pad) for pad in reach)] & may_be
+    if not found:
+        return np.zeros_like(own)
     cavity = whole & ~own
-    if cavity.any() and dense.any():
-        near_bone = grown_by(padded, _CREVICE_MM, spacing_mm)
-        closed = worn_by(near_bone, _CREVICE_MM, spacing_mm)[inner]
-        cavity |= closed & near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~own
+    beside = near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~whole
+    cavity |= _in_crevices(beside, padded, reach, spacing_mm)
     if cavity.any():  # pinholes between its voxels, narrower than any crack
         pinholes = closed_in(Bits.of(own | cavity))
         if pinholes is not None:
             cavity |= free & pinholes
     return cavity
+
+
+def _in_crevices(
+    mask: NDArray[np.bool_], bone: NDArray[np.bool_], reach: list[int], spacing_mm: tuple[float, float, float]
+) -> NDArray[np.bool_]:
+    """Those voxels of a mask that lie in crevices of the bone, whose array has that much more room on all sides."""
+    crevices, box = np.zeros_like(mask), bounding_box(mask)
+    if box is not None:
+        there = within(box, tuple(slice(pad, None) for pad in reach))
+        room = widened(there, bone.shape, 2 * _CREVICE_MM, spacing_mm)
+        near_bone = grown_bits(Bits.of(bone[room]), _CREVICE_MM, spacing_mm)
+        closed = worn_bits(near_bone, _CREVICE_MM, spacing_mm).block(relative_to(there, room))
+        crevices[box] = mask[box] & closed
+    return crevices
 
 
 def _cavities(
