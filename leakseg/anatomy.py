@@ -261,6 +261,11 @@ class BonySpine(CanalSpace):
     canal_half_width_mm: FloatArray
     vertebrae: tuple[Vertebra, ...]
 
+    @cached_property
+    def blocks(self) -> dict[int, Window]:
+        """By `VertebraLevel.number` the block of nodes that each vertebra's bone fills."""
+        return boxes_of_labels(self.bone)
+
 
 @dataclass(frozen=True, eq=False)
 class SpineAnatomy(BonySpine):
