@@ -45,7 +45,10 @@ def cement_in_masks(
     dense &= ~densities.metal
     sure = pieces_with(dense, densities.seeds)
     beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    alone = denser_inside(hu, densities.edge(densities.cortex, criteria.edge_share), dense & ~beside)
+    rest = voxels_of(dense & ~beside)
+    rest = rest[hu[tuple(rest.T)] > densities.edge(densities.cortex, criteria.edge_share)]
+    alone = untouched(dense.shape)
+    alone[tuple(rest.T)] = True
     return beside | _large(alone, hu, densities, spine, criteria, outline)
 
 
