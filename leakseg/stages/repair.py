@@ -18,7 +18,7 @@ from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import bounding_box
 from leakseg.reach import near, relative_to, widened, within
-from leakseg.volume import Volume, denser_than
+from leakseg.volume import Volume, denser_than, percentile_hu
 
 _WIDE_CRACKS_MM = (2.5, 3.5)
 _CREVICE_MM = 3.0
@@ -43,9 +43,7 @@ def fill_cavities(
         free = masks.vertebrae[box] == 0
         if masks.canal is not None:
             free &= ~masks.canal[box]
-        dense = free & denser_than(
-            volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
-        )
+        dense = free & denser_than(volume.hu[box], percentile_hu(volume.hu[box][own], criteria.cavity_dense_percentile))
         least = criteria.min_cavity_mm3 / masks.grid.voxel_volume_mm3
         cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm, least)
         volume_mm3 = float(np.count_nonzero(cavity)) * masks.grid.voxel_volume_mm3
