@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.balls import grown_by, worn_by
+from leakseg.balls import grown_by, worn_bits
+from leakseg.bits import Bits
 from leakseg.geometry import FloatArray, half_voxel_mm, voxels_of
 from leakseg.reach import block_of, start_of, widened
 
@@ -59,13 +60,15 @@ def carry_surface(
     from scipy.interpolate import RBFInterpolator
 
     scale = np.array(spacing_mm)
-    rim = voxels_of(bone & ~worn_by(bone, 1.0, (1.0, 1.0, 1.0)))
+    bits = Bits.of(bone)
+    rim = np.stack((bits - worn_bits(bits, 1.0, (1.0, 1.0, 1.0))).index(), axis=1)
     doubted = voxels_of(bone & doubtful)
     if not len(rim) or not len(doubted):
         return None
     strides = [max(1, round(_NODES_MM / step)) for step in spacing_mm]
     nodes = voxels_of(~doubtful[tuple(slice(None, None, stride) for stride in strides)]) * strides
-    away, _ = spatial.cKDTree(doubted[::3] * scale).query(nodes * scale, distance_upper_bound=_ROUND_MM)
+    tree = spatial.cKDTree(doubted[::3] * scale, compact_nodes=False, balanced_tree=False)
+    away, _ = tree.query(nodes * scale, distance_upper_bound=_ROUND_MM)
     nodes = nodes[np.isfinite(away)]
     heights = _heights_mm(bone, nodes, spacing_mm)
     nodes, heights = nodes[np.abs(heights) <= _SHELL_MM], heights[np.abs(heights) <= _SHELL_MM]

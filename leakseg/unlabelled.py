@@ -15,7 +15,7 @@ from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
 from leakseg.criteria import CementCriteria, MissingCriteria
 from leakseg.geometry import FloatArray
 from leakseg.pieces import ScanDensities
-from leakseg.reach import connected_pieces, pieces_of, start_of
+from leakseg.reach import connected_pieces, pieces_of, relative_to, start_of
 from leakseg.volume import Volume
 
 _PLATEAU_PERCENTILE = 75
@@ -120,15 +120,23 @@ def missing_levels(
             middle = upper.s_bottom_mm - (number + 0.5) * each
             if densities.has_cement or _hold(lumps, middle, each / 2):
                 yield Gap(level, (upper, lower), middle - each / 4, middle + each / 4)
-    seeded = set(np.unique(masks.vertebrae[densities.window][densities.seeds]).tolist())
     for end, step in ((order[0], -1), (order[-1], 1)):
         name = _next(end.level, step)
         pitch = _pitch(order, end)
         middle = end.s_middle_mm - step * pitch
-        if name is None or not (end.level.number in seeded or _hold(lumps, middle, pitch / 2)):
+        if name is None or not (_seeded(masks, densities, end.level) or _hold(lumps, middle, pitch / 2)):
             continue
         near = tuple(sorted(order, key=lambda one: abs(one.s_middle_mm - end.s_middle_mm)))[:3]
         yield Gap(name, near, middle - criteria.pitch_play * pitch, middle + criteria.pitch_play * pitch)
+
+
+def _seeded(masks: SpineMasks, densities: ScanDensities, level: VertebraLevel) -> bool:
+    """Whether the mask of a level holds cement beyond doubt."""
+    box = masks.windows.get(level)
+    if box is None:
+        return False
+    seeds = densities.seeds[relative_to(box, densities.window)]
+    return bool((seeds & (masks.vertebrae[box] == level.number)).any())
 
 
 def _hold(lumps: tuple[Lump, ...], middle_mm: float, reach_mm: float) -> bool:
