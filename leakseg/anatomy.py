@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from leakseg.coordinates import CanalSpace
 from leakseg.errors import AnatomyError, GeometryError
 from leakseg.geometry import CANONICAL_ORIENTATION, FloatArray, Grid, bounding_box
-from leakseg.reach import Window, within
+from leakseg.reach import Window, boxes_of_labels, within
 
 
 class VertebraLevel(StrEnum):
@@ -168,10 +168,8 @@ class SpineMasks:
 
 
 def _windows_in(vertebrae: NDArray[np.uint8], room: Window) -> dict[VertebraLevel, Window]:
-    from scipy import ndimage
-
-    boxes = enumerate(ndimage.find_objects(vertebrae[room]), start=1)
-    return {VertebraLevel.from_number(number): within(box, room) for number, box in boxes if box is not None}
+    boxes = boxes_of_labels(vertebrae[room]).items()
+    return {VertebraLevel.from_number(number): within(box, room) for number, box in boxes}
 
 
 CanalSource = Literal["mask", "cord", "vertebrae", "builtin"]
@@ -262,6 +260,11 @@ class BonySpine(CanalSpace):
     posterior_wall_u_mm: FloatArray
     canal_half_width_mm: FloatArray
     vertebrae: tuple[Vertebra, ...]
+
+    @cached_property
+    def blocks(self) -> dict[int, Window]:
+        """By `VertebraLevel.number` the block of nodes that each vertebra's bone fills."""
+        return boxes_of_labels(self.bone)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,9 +28,9 @@ def closed_in(mask: Bits) -> NDArray[np.bool_] | None:
         pieces = cc3d.connected_components(unseen, connectivity=6)
         is_open = np.zeros(int(pieces.max()) + 1, np.bool_)
         is_open[pieces[reached]] = True
+        if is_open[1:].all():
+            return None
         unseen &= ~is_open[pieces]
-    if not unseen.any():
-        return None
     closed = np.zeros(mask.shape, np.bool_)
     closed[box] = unseen
     return closed
@@ -45,12 +45,13 @@ def _seeing_no_border(mask: Bits) -> tuple[Window, NDArray[np.bool_], NDArray[np
             between &= np.bitwise_or.accumulate(mask.words[turned], axis)[turned]
     rows = np.nonzero(between.any(axis=2))
     some = Bits(mask.words[rows][None], mask.length)  # few rows are left to be looked along
-    between[rows] &= (some.upward() & some.downward()).words[0]
-    where = between != 0
-    if not where.any():
+    left = between[rows] & (some.upward() & some.downward()).words[0]
+    between[rows] = left
+    k, j = (along[left.any(axis=1)] for along in rows)
+    if not len(k):
         return None
-    k, j, word = (np.flatnonzero(where.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
-    box = (slice(int(k[0]) - 1, int(k[-1]) + 2), slice(int(j[0]) - 1, int(j[-1]) + 2), slice(None))
+    word = np.flatnonzero(left.any(axis=0))
+    box = (slice(int(k[0]) - 1, int(k[-1]) + 2), slice(int(j.min()) - 1, int(j.max()) + 2), slice(None))
     unseen, here = (Bits(words[box[:2]], mask.length).mask() for words in (between, mask.words))
     columns = slice(max(0, int(word[0]) * WORD - 1), int(word[-1] + 1) * WORD + 1)
     return (*box[:2], columns), unseen[..., columns], here[..., columns]

@@ -46,13 +46,16 @@ class CanalAxis:
 
     def to_patient(self, suv: FloatArray) -> FloatArray:
         """Patient mm ``(..., 3)`` of canal coordinates ``(..., 3)``."""
-        s = np.clip(suv[..., 0], 0, self.length_mm)
-        beyond = suv[..., 0] - s
+        return self.sections_to_patient(suv[..., 0], suv[..., 1], suv[..., 2])
+
+    def sections_to_patient(self, s: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
+        """Patient mm of coordinates that broadcast to one another: the frame is asked once for what shares an s."""
+        at = np.clip(s, 0, self.length_mm)
         return np.asarray(
-            self._at(self.points_mm, s)
-            + self._at(self.superior, s) * beyond[..., None]
-            + self._at(self.posterior, s) * suv[..., 1, None]
-            + self._at(self.left, s) * suv[..., 2, None],
+            self._at(self.points_mm, at)
+            + self._at(self.superior, at) * (s - at)[..., None]
+            + self._at(self.posterior, at) * u[..., None]
+            + self._at(self.left, at) * v[..., None],
             dtype=np.float64,
         )
 

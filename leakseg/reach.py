@@ -151,6 +151,35 @@ def boxes_of(pieces: NDArray[np.integer[Any]], mask: NDArray[np.bool_]) -> list[
     ]
 
 
+def boxes_of_labels(labels: NDArray[np.uint8]) -> dict[int, Window]:
+    """The block that each number of a labelmap fills, in the numbers' order.
+
+    As `scipy.ndimage.find_objects` has it, from the ends of the runs that a number makes along a row.
+    """
+    rows, columns = labels.shape[1:]
+    line = np.zeros(rows * (columns + 1) + 1, np.uint8)  # a 0 before each row and after the last
+    inner = line[:-1].reshape(rows, columns + 1)[:, 1:]
+    numbers, places = [], []
+    for k, section in enumerate(labels):
+        inner[...] = section
+        last = np.flatnonzero(line[1:] != line[:-1])
+        for ends in (last, last + 1):
+            numbers.append(line[ends])
+            places.append(ends + k * (len(line) - 1))
+    number, place = np.concatenate(numbers), np.concatenate(places)
+    order = np.argsort(number, kind="stable")
+    order = order[np.searchsorted(number[order], 1) :]
+    found, first = np.unique(number[order], return_index=True)
+    if not len(found):
+        return {}
+    index = np.unravel_index(place[order], (len(labels), rows, columns + 1))
+    low, high = (np.array([end.reduceat(along, first) for along in index]).T for end in (np.minimum, np.maximum))
+    return {
+        number: (slice(k, last_k + 1), slice(j, last_j + 1), slice(i - 1, last_i))
+        for number, (k, j, i), (last_k, last_j, last_i) in zip(found.tolist(), low.tolist(), high.tolist(), strict=True)
+    }
+
+
 def pieces_with(mask: NDArray[np.bool_ | np.uint8], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The `connected_pieces` of a mask that hold a seed."""
     result = untouched(mask.shape)

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.balls import grown_by, worn_by
+from leakseg.balls import grown_by, worn_bits
+from leakseg.bits import Bits
 from leakseg.geometry import FloatArray, half_voxel_mm, voxels_of
+from leakseg.reach import block_of, start_of, widened
 
 _NODES_MM = 3.2
 _SHELL_MM = 3.0
@@ -58,19 +60,22 @@ def carry_surface(
     from scipy.interpolate import RBFInterpolator
 
     scale = np.array(spacing_mm)
-    rim = voxels_of(bone & ~worn_by(bone, 1.0, (1.0, 1.0, 1.0)))
+    bits = Bits.of(bone)
+    rim = np.stack((bits - worn_bits(bits, 1.0, (1.0, 1.0, 1.0))).index(), axis=1)
     doubted = voxels_of(bone & doubtful)
     if not len(rim) or not len(doubted):
         return None
     strides = [max(1, round(_NODES_MM / step)) for step in spacing_mm]
     nodes = voxels_of(~doubtful[tuple(slice(None, None, stride) for stride in strides)]) * strides
-    heights = _heights_mm(bone, rim, nodes, spacing_mm)
+    tree = spatial.cKDTree(doubted[::3] * scale, compact_nodes=False, balanced_tree=False)
+    away, _ = tree.query(nodes * scale, distance_upper_bound=_ROUND_MM)
+    nodes = nodes[np.isfinite(away)]
+    heights = _heights_mm(bone, nodes, spacing_mm)
     nodes, heights = nodes[np.abs(heights) <= _SHELL_MM], heights[np.abs(heights) <= _SHELL_MM]
     if not len(nodes):
         return None
     nearest = rim[spatial.cKDTree(rim * scale).query(nodes * scale)[1]]
-    away, _ = spatial.cKDTree(doubted[::3] * scale).query(nodes * scale, distance_upper_bound=_ROUND_MM)
-    trusted = ~doubtful[tuple(nearest.T)] & np.isfinite(away)
+    trusted = ~doubtful[tuple(nearest.T)]
     nodes, heights = nodes[trusted], heights[trusted]
     on_surface = np.abs(heights) <= _SHELL_MM / 2
     if len(nodes) < _FEWEST or not on_surface.any():
@@ -83,10 +88,7 @@ def carry_surface(
 
 
 def _heights_mm(
-    bone: NDArray[np.bool_],
-    rim: NDArray[np.int64],
-    nodes: NDArray[np.int64],
-    spacing_mm: tuple[float, float, float],
+    bone: NDArray[np.bool_], nodes: NDArray[np.int64], spacing_mm: tuple[float, float, float]
 ) -> NDArray[np.float32]:
     """How far nodes ``(N, 3)`` lie outside a bone's surface, ``(N,)``; negative inside, infinite beyond the shell.
 
@@ -94,13 +96,18 @@ def _heights_mm(
     """
     from scipy import spatial
 
-    inside, scale, half_voxel = bone[tuple(nodes.T)], np.array(spacing_mm), half_voxel_mm(spacing_mm)
+    scale, half_voxel = np.array(spacing_mm), half_voxel_mm(spacing_mm)
     heights = np.full(len(nodes), np.inf, np.float32)
-    beside = voxels_of(grown_by(bone, 1.0, (1.0, 1.0, 1.0)) & ~bone)
-    for own, layer, sign in ((~inside, rim, 1.0), (inside, beside, -1.0)):
+    if not len(nodes):
+        return heights
+    most_mm = _SHELL_MM + half_voxel + 1e-3
+    window = widened(block_of(nodes), bone.shape, most_mm, spacing_mm)
+    inside, there = bone[tuple(nodes.T)], bone[window]
+    for own, side, sign in ((~inside, there, 1.0), (inside, ~there, -1.0)):
+        layer = voxels_of(side & grown_by(~side, 1.0, (1.0, 1.0, 1.0))) + start_of(window)
         if len(layer):
             tree = spatial.cKDTree(layer * scale, compact_nodes=False, balanced_tree=False)
-            far, _ = tree.query(nodes[own] * scale, distance_upper_bound=_SHELL_MM + half_voxel + 1e-3)
+            far, _ = tree.query(nodes[own] * scale, distance_upper_bound=most_mm)
             heights[own] = sign * np.maximum(far - half_voxel, 0.0)
     return heights
 

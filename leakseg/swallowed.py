@@ -42,10 +42,13 @@ def cement_in_masks(
     """
     hu = volume.hu[densities.window]
     dense = denser_inside(hu, _limit_hu(densities, criteria, outline), labels)
-    dense &= ~densities.metal
+    np.greater(dense, densities.metal, out=dense)  # dense and no metal, in one go
     sure = pieces_with(dense, densities.seeds)
     beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    alone = denser_inside(hu, densities.edge(densities.cortex, criteria.edge_share), dense & ~beside)
+    rest = voxels_of(dense > beside)
+    rest = rest[hu[tuple(rest.T)] > densities.edge(densities.cortex, criteria.edge_share)]
+    alone = untouched(dense.shape)
+    alone[tuple(rest.T)] = True
     return beside | _large(alone, hu, densities, spine, criteria, outline)
 
 

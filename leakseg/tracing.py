@@ -30,6 +30,7 @@ from leakseg.stages import (
     width,
 )
 from leakseg.swallowed import doubt_dense_matter
+from leakseg.unlabelled import unlabelled_lumps
 from leakseg.volume import Volume
 
 
@@ -69,19 +70,19 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     cut_back, freed = outline.free_swallowed_cement(
         volume, masks, anatomy, read, hollow.vertebrae, closed.vertebrae, criteria.cement, criteria.outline
     )
-    mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, criteria.cement, criteria.missing)
+    lumps = unlabelled_lumps(volume, cut_back, read, anatomy, criteria.cement, criteria.missing)
+    mended, rebuilt = missing.rebuild_missing_levels(volume, cut_back, anatomy, read, lumps, criteria.missing)
     if freed or rebuilt:
         masks = mended
         anatomy = describe_anatomy(masks, criteria)
         read = read_scan(volume, masks, anatomy, criteria)
+        lumps = unlabelled_lumps(volume, masks, read, anatomy, criteria.cement, criteria.missing)
     found = find_cement(volume, masks, anatomy, read, criteria)
-    lumps = unexplained.doubt_cement_without_vertebra(
-        volume, masks, read, anatomy, found, criteria.cement, criteria.missing
-    )
+    unnamed = unexplained.doubt_cement_without_vertebra(lumps, found)
     inside_mm3 = levels.cement_by_level(found, masks)
     empty = repair.doubt_empty_cavities(hollow, whole, inside_mm3, criteria.spine)
     mends = (*smoothed, *resized, *renamed, *repairs, *open_holes, *closings, *freed, *rebuilt)
-    return TracedCement(masks, anatomy, found, (*mends, *empty, *lumps))
+    return TracedCement(masks, anatomy, found, (*mends, *empty, *unnamed))
 
 
 def trace_canal(masks: SpineMasks, criteria: Criteria) -> CanalSpace:

@@ -15,7 +15,7 @@ from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra, VertebraLevel
 from leakseg.criteria import CementCriteria, MissingCriteria
 from leakseg.geometry import FloatArray
 from leakseg.pieces import ScanDensities
-from leakseg.reach import connected_pieces, pieces_of, start_of
+from leakseg.reach import connected_pieces, pieces_of, relative_to, start_of
 from leakseg.volume import Volume
 
 _PLATEAU_PERCENTILE = 75
@@ -63,9 +63,8 @@ def unlabelled_lumps(
     s = np.arange(-criteria.lump_beyond_mm, spine.axis.length_mm + criteria.lump_beyond_mm)
     v = np.arange(-criteria.lump_beside_mm, criteria.lump_beside_mm + 1)
     ahead = np.arange(1.0, criteria.lump_before_wall_mm)
-    suv = np.stack(np.meshgrid(s, -ahead, v, indexing="ij"), axis=-1)
-    suv[..., 1] -= spine.behind_wall_mm(np.column_stack([s, np.zeros((len(s), 2))]))[:, None, None]
-    points = spine.axis.to_patient(suv)
+    u = -ahead - spine.behind_wall_mm(np.column_stack([s, np.zeros((len(s), 2))]))[:, None]
+    points = spine.axis.sections_to_patient(s[:, None, None], u[..., None], v)
     index = np.rint(volume.grid.to_index(points)).astype(np.int64)
     seen = ((index >= 0) & (index < np.array(volume.hu.shape))).all(axis=-1)
     hu = np.full(seen.shape, np.float32(-np.inf))
@@ -73,6 +72,8 @@ def unlabelled_lumps(
     free = np.argwhere(hu > least_hu)
     voxels = index[tuple(free.T)]
     free = free[(masks.vertebrae[tuple(voxels.T)] == 0) & ~_metal_at(densities, voxels)]
+    if not len(free):
+        return ()
     dense = np.zeros(seen.shape, np.bool_)
     dense[tuple(free.T)] = True
     times = max(1, math.ceil(max(volume.grid.spacing_mm) / 2))
@@ -82,7 +83,7 @@ def unlabelled_lumps(
     for number in range(1, int(pieces.max()) + 1):
         own = pieces == number
         plateau_hu = float(np.percentile(hu[own], _PLATEAU_PERCENTILE))
-        found.append(Lump(points[own], float(suv[own][:, 0].mean()), least_hu, plateau_hu))
+        found.append(Lump(points[own], float(s[np.nonzero(own)[0]].mean()), least_hu, plateau_hu))
     return tuple(found)
 
 
@@ -119,15 +120,23 @@ def missing_levels(
             middle = upper.s_bottom_mm - (number + 0.5) * each
             if densities.has_cement or _hold(lumps, middle, each / 2):
                 yield Gap(level, (upper, lower), middle - each / 4, middle + each / 4)
-    seeded = set(np.unique(masks.vertebrae[densities.window][densities.seeds]).tolist())
     for end, step in ((order[0], -1), (order[-1], 1)):
         name = _next(end.level, step)
         pitch = _pitch(order, end)
         middle = end.s_middle_mm - step * pitch
-        if name is None or not (end.level.number in seeded or _hold(lumps, middle, pitch / 2)):
+        if name is None or not (_seeded(masks, densities, end.level) or _hold(lumps, middle, pitch / 2)):
             continue
         near = tuple(sorted(order, key=lambda one: abs(one.s_middle_mm - end.s_middle_mm)))[:3]
         yield Gap(name, near, middle - criteria.pitch_play * pitch, middle + criteria.pitch_play * pitch)
+
+
+def _seeded(masks: SpineMasks, densities: ScanDensities, level: VertebraLevel) -> bool:
+    """Whether the mask of a level holds cement beyond doubt."""
+    box = masks.windows.get(level)
+    if box is None:
+        return False
+    seeds = densities.seeds[relative_to(box, densities.window)]
+    return bool((seeds & (masks.vertebrae[box] == level.number)).any())
 
 
 def _hold(lumps: tuple[Lump, ...], middle_mm: float, reach_mm: float) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from leakseg.errors import GeometryError
-from leakseg.geometry import Grid, canonical, voxels_of
+from leakseg.geometry import Grid, canonical, counted, voxels_of
 
 VECTORS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 ALL_AXES = ["".join(one) for order in itertools.permutations(("LR", "AP", "IS")) for one in itertools.product(*order)]
@@ -147,3 +147,10 @@ def test_voxels_are_listed_as_numpy_lists_them():
     mask = np.random.default_rng(2).random((6, 7, 9)) > 0.8
     for array in (mask, mask[:, ::2, 1:], mask.astype(np.uint8) * 3, np.zeros((2, 3, 4), bool)):
         assert np.array_equal(voxels_of(array), np.argwhere(array))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_what_is_counted_along_an_axis_is_the_sum(axis):
+    mask = np.random.default_rng(2).random((300, 300, 280)) < 0.98
+    for part in (mask[:, :5, :6], mask[:4, :, :7], mask[:3, :2], mask[::2, 3:5, ::3], mask[:0, :2, :2]):
+        assert np.array_equal(counted(part, axis), part.sum(axis=axis))

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from leakseg.reach import (
     boxes_of,
+    boxes_of_labels,
     connected_pieces,
     grown,
     hanging_together,
@@ -98,3 +99,14 @@ def test_bone_goes_on_beyond_its_cement_and_what_lies_beneath_it_tells_nothing(b
     lies_on = piece & (core | outside)
     found = pieces_going_on(lies_on, core, hu, 300.0, 1.2, 4.0, 0.5, (1.0, 1.0, 1.0), height)
     assert found.any() == is_bone
+
+
+def test_blocks_of_labels_are_those_of_scipy():
+    rng = np.random.default_rng(6)
+    for _ in range(40):
+        shape = rng.integers(1, 9, 3)
+        labels = np.where(rng.random(shape) < rng.random(), rng.integers(0, 7, shape), 0).astype(np.uint8)
+        labels[labels == 3] = 0
+        found = {number: box for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
+        assert boxes_of_labels(labels) == found
+        assert list(boxes_of_labels(labels)) == list(found)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leakseg.volume import denser_inside, denser_than
+from leakseg.volume import denser_inside, denser_than, percentile_hu
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.float32])
@@ -17,3 +17,12 @@ def test_dense_voxels_are_told_as_by_a_plain_comparison_and_only_where_there_is_
     dense = hu.astype(np.float64) > least_hu
     assert np.array_equal(denser_than(hu, least_hu), dense)
     assert np.array_equal(denser_inside(hu, least_hu, labels), dense & (labels > 0))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
+@pytest.mark.parametrize("percent", [0.0, 0.3, 50.0, 66.6, 95.0, 100.0])
+def test_percentiles_of_densities_are_numpys(kind, percent):
+    rng = np.random.default_rng(3)
+    for count in (1, 2, 3, 21, 400):
+        hu = rng.integers(-1024, 3071, count).astype(kind)
+        assert percentile_hu(hu, percent) == np.percentile(hu, percent)

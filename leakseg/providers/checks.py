@@ -8,6 +8,7 @@ told. Masks mirrored left to right cannot always be seen, for a spine is nearly 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from leakseg.findings import QualityNote
 from leakseg.geometry import voxels_of
 from leakseg.providers.fit import measure_fit
 from leakseg.providers.levels import LevelShape, level_shapes
+from leakseg.reach import start_of
 from leakseg.volume import Volume
 
 _POINTS = 5000
@@ -166,17 +168,19 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
     """A canal or cord mask runs beside the vertebrae, not through them and not far from them."""
     if tube is None:
         return []
-    levels = masks.windows.values()
-    low, high = min(window[0].start for window in levels), max(window[0].stop for window in levels)
-    strides = tuple(max(1, round(_STRIDE_MM / step)) for step in masks.grid.spacing_mm)
-    sparse = (slice(low, high, strides[0]), slice(None, None, strides[1]), slice(None, None, strides[2]))
-    points, bone = voxels_of(tube[sparse]), voxels_of(masks.vertebrae[sparse])
+    assert masks.block is not None
+    heights, *sides = masks.block
+    strides = [max(1, round(_STRIDE_MM / step)) for step in masks.grid.spacing_mm]
+    points = _every(strides, tube, (heights, slice(0, tube.shape[1]), slice(0, tube.shape[2])))
+    beside = [
+        slice(-(-side.start // stride) * stride, side.stop) for side, stride in zip(sides, strides[1:], strict=True)
+    ]
+    bone = _every(strides, masks.vertebrae, (heights, *beside))
     if not len(points) or not len(bone):
         text = f"The {name} mask does not reach the height of the vertebrae; it is of no use there."
         return [QualityNote("mask_canal_elsewhere", "warning", text)]
-    start = np.array((low, 0, 0))
-    bone_mm = masks.grid.to_patient(start + bone * strides)
-    points_mm = masks.grid.to_patient(start + points[:: max(1, len(points) // _POINTS)] * strides)
+    bone_mm = masks.grid.to_patient(bone)
+    points_mm = masks.grid.to_patient(points[:: max(1, len(points) // _POINTS)])
     distance, _ = KDTree(bone_mm, compact_nodes=False, balanced_tree=False).query(points_mm)
     middle_mm = float(np.median(distance))
     if middle_mm > criteria.max_canal_distance_mm:
@@ -184,7 +188,7 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
             f"The {name} mask lies {middle_mm:.0f} mm from the vertebrae (its middle voxel); it belongs to another "
             "scan or structure."
         )
-    within = float(np.count_nonzero(masks.vertebrae[sparse][tube[sparse]]) / len(points))
+    within = float(np.count_nonzero(masks.vertebrae[tuple(points.T)]) / len(points))
     if within > criteria.max_canal_bone_fraction:
         text = (
             f"{within:.0%} of the {name} mask lies inside vertebra masks: one of them is off, and cement in the bone "
@@ -192,3 +196,9 @@ def _tube(tube: NDArray[np.bool_] | None, name: str, masks: SpineMasks, criteria
         )
         return [QualityNote("mask_canal_in_bone", "warning", text)]
     return []
+
+
+def _every(strides: list[int], mask: NDArray[Any], block: tuple[slice, ...]) -> NDArray[np.int64]:
+    """Every so many voxels of a mask in a block, ``(N, 3)``."""
+    sparse = tuple(slice(side.start, side.stop, stride) for side, stride in zip(block, strides, strict=True))
+    return voxels_of(mask[sparse]) * strides + start_of(block)

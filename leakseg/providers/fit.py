@@ -115,11 +115,15 @@ def _contrast(
     """Chance that a rim voxel is denser than a shell voxel, both moved by so many voxels."""
     values = []
     for points in (rim, shell):
-        moved = points.T + offset[:, None]
-        inside = ((moved >= 0) & (moved < np.array(hu.shape)[:, None])).all(axis=0)
+        inside, place = np.ones(len(points), np.bool_), np.zeros(len(points), np.int64)
+        for along, step, size in zip(points.T, offset, hu.shape, strict=True):
+            moved = along + step
+            inside &= (moved >= 0) & (moved < size)
+            place *= size
+            place += moved
         if np.count_nonzero(inside) < max(_FEWEST, len(points) // 3):
             return None
-        values.append(hu[tuple(moved[:, inside])])
+        values.append(hu.ravel()[place[inside]])
     higher, lower = np.sort(values[0]), np.sort(values[1])  # what is sorted is looked up quickly
     ranks = np.searchsorted(lower, higher, "left") + np.searchsorted(lower, higher, "right")
     return float(ranks.mean() / (2 * len(lower)))

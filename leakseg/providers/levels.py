@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
-from leakseg.geometry import FloatArray, Grid
+from leakseg.geometry import FloatArray, Grid, counted
 from leakseg.reach import connected_pieces
 
 
@@ -62,8 +62,9 @@ def _shape(level: VertebraLevel, mask: NDArray[np.bool_], grid: Grid, span: tupl
 
 def _centroid(mask: NDArray[np.bool_]) -> FloatArray:
     """Mean index of a mask's voxels."""
-    planes = np.count_nonzero(mask, axis=0)
-    along = np.count_nonzero(mask, axis=(1, 2)), planes.sum(axis=1), planes.sum(axis=0)
+    seen_from_above = counted(mask, 0)
+    sections = np.array([np.count_nonzero(section) for section in mask])
+    along = sections, seen_from_above.sum(axis=1), seen_from_above.sum(axis=0)
     return np.array([np.average(np.arange(len(counts)), weights=counts) for counts in along])
 
 

@@ -12,7 +12,7 @@ from leakseg.anatomy import CanalSource, SpineMasks, VertebraLevel
 from leakseg.coordinates import CanalAxis, CanalWall
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
-from leakseg.geometry import FloatArray, bounding_box
+from leakseg.geometry import FloatArray, bounding_box, counted
 
 _PIXEL_MM = 1.5
 _MAX_TURN_DEG = 60.0
@@ -79,7 +79,7 @@ def _tube_sections(tube: NDArray[np.bool_]) -> FloatArray:
     assert box is not None
     low = np.array([part.start for part in box])
     tube = tube[box]
-    by_row, by_column = tube.sum(axis=2), tube.sum(axis=1)
+    by_row, by_column = counted(tube, 2), counted(tube, 1)
     counts = by_row.sum(axis=1)
     smallest = 0.25 * np.median(counts[counts > 0])
     sections = np.flatnonzero(counts >= smallest)
@@ -181,9 +181,9 @@ def _columns(masks: SpineMasks, level: VertebraLevel) -> tuple[FloatArray, NDArr
     if grid.affine[:2, 0].any():
         points = grid.to_patient(np.argwhere(own))
         return points, np.ones(len(points), np.int64)
-    count = own.sum(axis=0)
+    count = counted(own, 0)
     columns = np.argwhere(count)
-    height = np.average(np.arange(len(own)), weights=own.sum(axis=(1, 2)))
+    height = np.average(np.arange(len(own)), weights=[np.count_nonzero(section) for section in own])
     return grid.to_patient(np.insert(columns.astype(np.float64), 0, height, axis=1)), count[tuple(columns.T)]
 
 

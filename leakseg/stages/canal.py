@@ -39,8 +39,8 @@ def trace_canal_wall(
     """
     angles = np.asarray(np.arange(_ANGLES) * (2 * np.pi / _ANGLES), dtype=np.float64)
     radii = np.asarray(np.arange(_RADIAL_STEP_MM, criteria.max_canal_radius_mm, _RADIAL_STEP_MM), dtype=np.float64)
-    rays = _ray_index(masks, axis, angles, radii)
-    bone = _sample(masks.vertebrae, rays)
+    rays = _ray_voxels(masks, axis, angles, radii)
+    bone = _sample(masks.vertebrae, *rays)
     hit = _first(bone, radii)
     hit[hit < criteria.min_canal_radius_mm] = np.nan
     seen = np.isfinite(hit).mean(axis=1) >= criteria.min_ring_fraction
@@ -48,7 +48,7 @@ def trace_canal_wall(
         expected = _carried_over(_without_far(hit, criteria), criteria.canal_memory_mm)
         certain = ndimage.binary_closing(seen, iterations=int(criteria.canal_memory_mm))
     else:
-        inside = _sample(tube, rays)
+        inside = _sample(tube, *rays)
         own = _first(~inside, radii)
         own[~inside[..., 0]] = np.nan
         certain = np.isfinite(own).mean(axis=1) > 0.9
@@ -85,8 +85,10 @@ def _canal_nodes(lattice: Lattice, wall: CanalWall) -> NDArray[np.bool_]:
     return canal
 
 
-def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: FloatArray) -> list[NDArray[np.int64]]:
-    """Voxel index along each axis, ``(S, A, R)``, of every point of every ray."""
+def _ray_voxels(
+    masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: FloatArray
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The place in a raveled mask of every point of every ray, ``(S, A, R)``, and whether it lies in the scan."""
     directions = (
         np.cos(angles)[None, :, None] * axis.posterior[:, None, :]
         + np.sin(angles)[None, :, None] * axis.left[:, None, :]
@@ -94,15 +96,19 @@ def _ray_index(masks: SpineMasks, axis: CanalAxis, angles: FloatArray, radii: Fl
     inverse = masks.grid.inverse
     start = axis.points_mm @ inverse[:3, :3].T + inverse[:3, 3]
     step = directions @ inverse[:3, :3].T
-    return [np.rint(start[:, None, None, way] + radii * step[:, :, None, way]).astype(np.int64) for way in range(3)]
-
-
-def _sample(mask: NDArray[Any], index: list[NDArray[np.int64]]) -> NDArray[np.bool_]:
-    inside, voxel = np.ones(index[0].shape, np.bool_), np.zeros(index[0].shape, np.int64)
-    for along, size in zip(index, mask.shape, strict=True):
+    shape = (len(start), len(angles), len(radii))
+    inside, voxel = np.ones(shape, np.bool_), np.zeros(shape, np.int64)
+    for way, size in enumerate(masks.grid.shape):
+        place = start[:, None, None, way] + radii * step[:, :, None, way]
+        along = np.rint(place, out=place).astype(np.int64)
         inside &= (along >= 0) & (along < size)
-        voxel = voxel * size + along
+        voxel *= size
+        voxel += along
     voxel[~inside] = 0
+    return voxel, inside
+
+
+def _sample(mask: NDArray[Any], voxel: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray((mask.reshape(-1).take(voxel) != 0) & inside, dtype=np.bool_)
 
 

@@ -19,7 +19,7 @@ from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import voxels_of
 from leakseg.reach import near
-from leakseg.volume import Volume, denser_than
+from leakseg.volume import Volume, denser_than, percentile_hu
 
 _LINES, _SIGHT_MM, _STEP_MM = 49, 30.0, 1.0
 """Lines of sight through a voxel, how far one looks along them, and in which steps."""
@@ -40,14 +40,9 @@ def fill_holes(
     for level, box in masks.windows.items():
         if level in _SACRUM:
             continue
-        own = masks.vertebrae[box] == level.number
-        free = masks.vertebrae[box] == 0
-        if masks.canal is not None:
-            free &= ~masks.canal[box]
-        dense = voxels_of(
-            free
-            & denser_than(volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile)))
-        )
+        own, free = masks.vertebrae[box] == level.number, masks.vertebrae[box] == 0
+        dense_hu = percentile_hu(volume.hu[box][own], criteria.cavity_dense_percentile)
+        dense = voxels_of(free & denser_than(volume.hu[box], dense_hu))
         start = np.array([part.start for part in box])
         dense = dense[_outside_canal(masks, space, dense + start, criteria)]
         hole = np.zeros(own.shape, np.bool_)
@@ -59,7 +54,8 @@ def fill_holes(
         hole[tuple(_enclosed(own | hole, rest, masks.grid.spacing_mm, criteria).T)] = True
         pinholes = closed_in(Bits.of(own | hole))
         if pinholes is not None:
-            hole |= free & pinholes
+            pinholes &= free
+            hole |= pinholes if masks.canal is None else pinholes & ~masks.canal[box]
         volume_mm3 = float(np.count_nonzero(hole)) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_hole_mm3:
             continue
@@ -79,8 +75,10 @@ def fill_holes(
 def _outside_canal(
     masks: SpineMasks, space: CanalSpace, index: NDArray[np.int64], criteria: SpineCriteria
 ) -> NDArray[np.bool_]:
+    """Which voxels ``(N, 3)`` lie neither in the canal's mask nor near the canal that was traced."""
     suv = space.axis.to_canal(masks.grid.to_patient(index))
-    return ~space.near_canal(suv, criteria.hole_canal_play_mm)
+    outside = ~space.near_canal(suv, criteria.hole_canal_play_mm)
+    return outside if masks.canal is None else outside & ~masks.canal[tuple(index.T)]
 
 
 def _enclosed(

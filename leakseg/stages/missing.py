@@ -17,12 +17,12 @@ from scipy import ndimage
 
 from leakseg.anatomy import SpineAnatomy, SpineMasks, Vertebra
 from leakseg.coordinates import Pose
-from leakseg.criteria import CementCriteria, MissingCriteria
+from leakseg.criteria import MissingCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, distance_to_surface_mm
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window
-from leakseg.unlabelled import Gap, missing_levels, unlabelled_lumps
+from leakseg.unlabelled import Gap, Lump, missing_levels
 from leakseg.volume import Volume
 
 _ROOM_S_MM = 75.0
@@ -65,15 +65,14 @@ def rebuild_missing_levels(
     masks: SpineMasks,
     spine: SpineAnatomy,
     densities: ScanDensities,
-    cement: CementCriteria,
+    lumps: tuple[Lump, ...],
     criteria: MissingCriteria,
 ) -> tuple[SpineMasks, tuple[QualityNote, ...]]:
     """The masks with missing levels drawn where the scan shows them, and a warning for each.
 
-    Where the masks' vertebrae hold no cement, only those levels are drawn in whose place a lump as dense lies: else
-    nothing has to be told from anything.
+    Where the masks' vertebrae hold no cement, only those levels are drawn in whose place one of the `unlabelled_lumps`
+    lies: else nothing has to be told from anything.
     """
-    lumps = unlabelled_lumps(volume, masks, densities, spine, cement, criteria)
     gaps = list(missing_levels(masks, spine, densities, lumps, criteria))
     if lumps and not densities.has_cement:
         largest = max(lumps, key=lambda lump: lump.size_mm3)

@@ -14,7 +14,6 @@ from typing import Any
 import edt
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from leakseg.allocator import untouched
 from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
@@ -26,6 +25,7 @@ from leakseg.hull import ANGLES_RAD, along_directions, hull_support
 from leakseg.likeness import TrustedBone, beyond_likeness, trusted_bone
 from leakseg.pieces import ScanDensities
 from leakseg.reach import (
+    Window,
     block_of,
     connected_pieces,
     near,
@@ -35,7 +35,6 @@ from leakseg.reach import (
     relative_to,
     start_of,
     widened,
-    window_round,
 )
 from leakseg.surface import CarriedSurface, carry_surface
 from leakseg.swallowed import cement_in_masks
@@ -80,8 +79,10 @@ def free_swallowed_cement(
     index = voxels_of(cement)
     suv = spine.axis.to_canal(densities.grid.to_patient(index))
     rebuilt = _rebuild(suv, densities, spine, criteria)
-    surfaces = _carried_surfaces(labels, cement, densities.grid, criteria)
     owner = labels[tuple(index.T)]
+    with_cement = [VertebraLevel.from_number(number) for number in np.unique(owner).tolist()]
+    boxes = {level.number: relative_to(masks.windows[level], densities.window) for level in with_cement}
+    surfaces = _carried_surfaces(labels, boxes, cement, densities.grid, criteria)
     beyond = _beyond_all(suv, owner, rebuilt, criteria.likeness_play_mm)
     height, away = _carried(index, suv, owner, surfaces, rebuilt)
     half_mm = max(densities.grid.spacing_mm) / 2
@@ -153,16 +154,22 @@ def _bony(
 
 
 def _carried_surfaces(
-    labels: NDArray[np.uint8], cement: NDArray[np.bool_], grid: Grid, criteria: OutlineCriteria
+    labels: NDArray[np.uint8],
+    boxes: dict[int, Window],
+    cement: NDArray[np.bool_],
+    grid: Grid,
+    criteria: OutlineCriteria,
 ) -> dict[int, tuple[NDArray[np.int64], CarriedSurface]]:
-    """By label number the surface of each vertebra that holds cement, and where the array that it stands on starts."""
+    """By label number the surface of each vertebra that holds cement, and where the array that it stands on starts.
+
+    ``boxes`` are the blocks of their masks, by number too.
+    """
     surfaces, reach = {}, criteria.trust_mm + 0.5 * max(grid.spacing_mm)
-    for number in np.unique(labels[cement]):
-        box = window_round(labels == number, _ROOM_MM, grid.spacing_mm)
-        assert box is not None
+    for number, filled in boxes.items():
+        box = widened(filled, labels.shape, _ROOM_MM, grid.spacing_mm)
         surface = carry_surface(labels[box] == number, near(cement[box], reach, grid.spacing_mm), grid.spacing_mm)
         if surface is not None:
-            surfaces[int(number)] = np.array([part.start for part in box]), surface
+            surfaces[number] = start_of(box), surface
     return surfaces
 
 
@@ -220,16 +227,14 @@ def _rebuild(
 ) -> _Rebuilt:
     wet = _wet(cement_suv, densities, spine, criteria)
     step = (spine.lattice.step_mm,) * 3
-    boxes = ndimage.find_objects(spine.bone)
     canal_depth_mm = np.zeros(spine.canal.shape, np.float32)
     canal = bounding_box(spine.canal, 1)
     if canal is not None:
         canal_depth_mm[canal] = edt.edt(spine.canal[canal], anisotropy=step, black_border=False)
-    numbers = [vertebra.level.number for vertebra in spine.vertebrae]
     return _Rebuilt(
         trusted={
-            number: trusted_bone(vertebra, boxes[number - 1], wet, spine)
-            for number, vertebra in zip(numbers, spine.vertebrae, strict=True)
+            vertebra.level.number: trusted_bone(vertebra, spine.blocks[vertebra.level.number], wet, spine)
+            for vertebra in spine.vertebrae
         },
         spine=spine,
         canal_depth_mm=canal_depth_mm,

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import BonySpine, CanalSource, Place, SpineAnatomy, Vertebra, VertebraLevel
-from leakseg.coordinates import Lattice
 from leakseg.criteria import SpineCriteria
-from leakseg.geometry import FloatArray
+from leakseg.geometry import FloatArray, bounding_box
 from leakseg.pedicles import with_unseen_pedicles
 
 _SIDES = {"left": 1, "right": -1}
@@ -41,9 +40,8 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
     by_level = {vertebra.level: vertebra for vertebra in with_unseen_pedicles(vertebrae)}
     for number, (upper_level, lower_level) in enumerate(gaps):
         upper, lower = by_level[upper_level], by_level[lower_level]
-        rows = _rows_of(bone, upper_level, lower_level)
-        body = np.where(bodies[rows], bone[rows], 0)
-        disc = _disc_nodes(body == upper_level.number, body == lower_level.number, rows.start, upper, lower, lattice)
+        rows = _rows_of(bony, upper_level, lower_level)
+        disc = _disc_nodes(bony, rows, upper, lower)
         place[rows][disc] = Place.DISC
         gap[rows][disc] = number + 1
         front = bodies[rows] | disc
@@ -132,43 +130,43 @@ def _open_foramen(
     return rows, np.zeros_like(bony.body[rows]) if foramen is None else foramen
 
 
-def _rows_of(bone: NDArray[np.uint8], upper: VertebraLevel, lower: VertebraLevel) -> slice:
+def _rows_of(bony: BonySpine, upper: VertebraLevel, lower: VertebraLevel) -> slice:
     """The lattice's rows that two vertebrae reach into."""
-    held = np.flatnonzero(((bone == upper.number) | (bone == lower.number)).any(axis=(1, 2)))
-    return slice(int(held[0]), int(held[-1]) + 1)
+    held = [bony.blocks[level.number][0] for level in (upper, lower)]
+    return slice(min(one.start for one in held), max(one.stop for one in held))
 
 
-def _disc_nodes(
-    upper: NDArray[np.bool_],
-    lower: NDArray[np.bool_],
-    first_row: int,
-    above: Vertebra,
-    below: Vertebra,
-    lattice: Lattice,
-) -> NDArray[np.bool_]:
-    """Nodes between the facing endplates, inside the outline of the two bodies.
+def _disc_nodes(bony: BonySpine, rows: slice, above: Vertebra, below: Vertebra) -> NDArray[np.bool_]:
+    """Nodes of some rows between the facing endplates, inside the outline of the two bodies.
 
     The lower vertebra's pedicles spring from its body just under the endplate, the upper one's do not: so
     the lower outline counts only where the upper one is near. Behind the bodies' middle both must be there: what
     one of them leaves uncovered at the back is foramen or canal.
     """
-    rows = first_row + np.arange(len(upper))
-    bottom = np.where(upper.any(axis=0), rows[0] + np.argmax(upper, axis=0), -1)
-    top = np.where(lower.any(axis=0), rows[-1] - np.argmax(lower[::-1], axis=0), -1)
+    disc = np.zeros(bony.body[rows].shape, np.bool_)
+    box = bounding_box(bony.body[rows])
+    if box is None:
+        return disc
+    inside = (slice(None), box[1], box[2])
+    body = np.where(bony.body[rows][inside], bony.bone[rows][inside], 0)
+    upper, lower = (body == one.level.number for one in (above, below))
+    row = np.arange(rows.start, rows.stop)
+    bottom = np.where(upper.any(axis=0), row[0] + np.argmax(upper, axis=0), -1)
+    top = np.where(lower.any(axis=0), row[-1] - np.argmax(lower[::-1], axis=0), -1)
     upper_print = (bottom >= 0) & (bottom <= np.percentile(bottom[bottom >= 0], 50) + 8)
     lower_print = (top >= 0) & (top >= np.percentile(top[top >= 0], 50) - 8)
-    u, v = lattice.sections()
-    ahead = u[0] < (above.body_centre_suv_mm[1] + below.body_centre_suv_mm[1]) / 2
+    u, v = (along[0] for along in bony.lattice.sections())
+    u, v = u[box[1]], v[:, box[2]]
+    ahead = u < (above.body_centre_suv_mm[1] + below.body_centre_suv_mm[1]) / 2
     near_upper = ndimage.binary_dilation(upper_print)
     outline = np.where(ahead, (upper_print | lower_print) & near_upper, upper_print & lower_print)
     outline = ndimage.binary_closing(np.pad(outline, 8), iterations=3)[8:-8, 8:-8]
     outline = ndimage.binary_opening(ndimage.binary_fill_holes(outline), iterations=2)
-    columns = np.stack(np.broadcast_arrays(np.zeros((1, 1)), u[0], v[0]), axis=-1)
+    columns = np.stack(np.broadcast_arrays(np.zeros((1, 1)), u, v), axis=-1)
     bottom = np.minimum(_spread(bottom, upper_print), above.lower_endplate.s_at(columns) + _ENDPLATE_PLAY)
     top = np.maximum(_spread(top, lower_print), below.upper_endplate.s_at(columns) - _ENDPLATE_PLAY)
-    return np.asarray(
-        outline[None] & (rows[:, None, None] > top[None]) & (rows[:, None, None] < bottom[None]), dtype=np.bool_
-    )
+    disc[inside] = outline & (row[:, None, None] > top) & (row[:, None, None] < bottom)
+    return disc
 
 
 def _spread(values: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:

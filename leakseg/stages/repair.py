@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakseg.anatomy import SpineMasks, VertebraLevel
-from leakseg.balls import grown_bits, grown_by, worn_by
+from leakseg.balls import grown_bits, worn_bits
 from leakseg.bits import Bits
 from leakseg.closed import closed_in
 from leakseg.criteria import SpineCriteria
 from leakseg.findings import QualityNote
-from leakseg.reach import near
-from leakseg.volume import Volume, denser_than
+from leakseg.geometry import bounding_box
+from leakseg.reach import cut_out, near
+from leakseg.volume import Volume, denser_than, percentile_hu
 
 _WIDE_CRACKS_MM = (2.5, 3.5)
 _CREVICE_MM = 3.0
@@ -34,7 +35,6 @@ def fill_cavities(
     denser than nearly all of the vertebra's own bone.
     """
     spacing = masks.grid.spacing_mm
-    reach = [int(np.ceil(max(_WIDE_CRACKS_MM) / step)) + 2 for step in spacing]
     filled: NDArray[np.uint8] | None = None
     notes = []
     for level, box in masks.windows.items():
@@ -42,11 +42,9 @@ def fill_cavities(
         free = masks.vertebrae[box] == 0
         if masks.canal is not None:
             free &= ~masks.canal[box]
-        dense = free & denser_than(
-            volume.hu[box], float(np.percentile(volume.hu[box][own], criteria.cavity_dense_percentile))
-        )
+        dense = free & denser_than(volume.hu[box], percentile_hu(volume.hu[box][own], criteria.cavity_dense_percentile))
         least = criteria.min_cavity_mm3 / masks.grid.voxel_volume_mm3
-        cavity = _fill(own, free, dense, reach, spacing, criteria.cavity_crack_mm, least)
+        cavity = _fill(own, free, dense, spacing, criteria.cavity_crack_mm, least)
         volume_mm3 = float(np.count_nonzero(cavity)) * masks.grid.voxel_volume_mm3
         if volume_mm3 < criteria.min_cavity_mm3:
             continue
@@ -97,7 +95,6 @@ def _fill(
     own: NDArray[np.bool_],
     free: NDArray[np.bool_],
     dense: NDArray[np.bool_],
-    reach: list[int],
     spacing_mm: tuple[float, float, float],
     crack_mm: float,
     least: float,
@@ -106,28 +103,26 @@ def _fill(
 
     Where nothing is closed in, and what is dense has fewer voxels than the ``least`` of a cavity, there is none.
     """
-    pads = [(pad, pad) for pad in reach]
-    inner = tuple(slice(pad, -pad) for pad in reach)
-    whole, padded = own, np.pad(own, pads)
+    whole = own.copy()
     rounds = ((crack_mm, free), *((wide, dense) for wide in _WIDE_CRACKS_MM), (crack_mm, free))
-    nothing_found_at: set[float] = set()
+    found, nothing_found_at = False, set[float]()
     for crack, may_be in rounds if dense.any() else rounds[:1]:
         if crack in nothing_found_at:
             continue
-        cavity = _cavities(padded, spacing_mm, crack)
+        cavity = _cavities(whole, spacing_mm, crack)
         if cavity is None:
             nothing_found_at.add(crack)
-            if whole is own and np.count_nonzero(dense) < least:
+            if not found and np.count_nonzero(dense) < least:
                 break
             continue
+        found = True
         nothing_found_at.clear()
-        whole = whole | (cavity[inner] & may_be)
-        padded = np.pad(whole, pads)
+        whole |= cavity & may_be
+    if not found:
+        return np.zeros_like(own)
     cavity = whole & ~own
-    if cavity.any() and dense.any():
-        near_bone = grown_by(padded, _CREVICE_MM, spacing_mm)
-        closed = worn_by(near_bone, _CREVICE_MM, spacing_mm)[inner]
-        cavity |= closed & near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~own
+    beside = near(cavity, _CREVICE_MM + 1.0, spacing_mm) & dense & ~whole
+    cavity |= _in_crevices(beside, whole, spacing_mm)
     if cavity.any():  # pinholes between its voxels, narrower than any crack
         pinholes = closed_in(Bits.of(own | cavity))
         if pinholes is not None:
@@ -135,10 +130,29 @@ def _fill(
     return cavity
 
 
+def _in_crevices(
+    mask: NDArray[np.bool_], bone: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> NDArray[np.bool_]:
+    """Those voxels of a mask that lie in crevices of the bone, of which there is none beyond the array."""
+    crevices, box = np.zeros_like(mask), bounding_box(mask)
+    if box is not None:
+        pads = [int(np.ceil(2 * _CREVICE_MM / step)) + 1 for step in spacing_mm]
+        whole = (slice(0, bone.shape[0]), slice(0, bone.shape[1]), slice(0, bone.shape[2]))
+        k, j, i = (slice(side.start - pad, side.stop + pad) for side, pad in zip(box, pads, strict=True))
+        around = cut_out(bone, whole, (k, j, i))
+        near_bone = grown_bits(Bits.of(around), _CREVICE_MM, spacing_mm)
+        closed = worn_bits(near_bone, _CREVICE_MM, spacing_mm).mask()
+        crevices[box] = mask[box] & closed[tuple(slice(pad, -pad) for pad in pads)]
+    return crevices
+
+
 def _cavities(
     own: NDArray[np.bool_], spacing_mm: tuple[float, float, float], crack_mm: float
 ) -> NDArray[np.bool_] | None:
-    """Voxels closed in by the mask, the cracks in its shell bridged; None where it closes nothing in."""
+    """Voxels closed in by the mask, the cracks in its shell bridged; None where it closes nothing in.
+
+    It closes nothing in beyond the block that it fills: what is near to it out there is so further in too.
+    """
     wide = grown_bits(Bits.of(own), crack_mm, spacing_mm)
     hollow = closed_in(wide)
     if hollow is None:

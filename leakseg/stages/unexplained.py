@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.anatomy import Place, SpineAnatomy, SpineMasks
-from leakseg.criteria import CementCriteria, MissingCriteria
+from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.looking import between_bones
 from leakseg.pieces import CementMap, ScanDensities
 from leakseg.reach import connected_pieces, pieces_of, start_of
-from leakseg.unlabelled import unlabelled_lumps
+from leakseg.unlabelled import Lump
 from leakseg.volume import Volume, denser_than
 
 _LEAST_VOXELS = 2
@@ -43,18 +43,10 @@ def doubt_unexplained_matter(
     )
 
 
-def doubt_cement_without_vertebra(
-    volume: Volume,
-    masks: SpineMasks,
-    densities: ScanDensities,
-    spine: SpineAnatomy,
-    found: CementMap,
-    cement: CementCriteria,
-    criteria: MissingCriteria,
-) -> tuple[QualityNote, ...]:
+def doubt_cement_without_vertebra(lumps: tuple[Lump, ...], found: CementMap) -> tuple[QualityNote, ...]:
     """A note for each lump as dense as cement where a body belongs and the masks show none, unless it was ``found``."""
     notes = []
-    for lump in unlabelled_lumps(volume, masks, densities, spine, cement, criteria):
+    for lump in lumps:
         index = np.rint(found.grid.to_index(lump.points_mm)).astype(np.int64)
         inside = ((index >= 0) & (index < np.array(found.labels.shape))).all(axis=1)
         if np.count_nonzero(found.labels[tuple(index[inside].T)]) > len(index) / 2:

@@ -12,7 +12,8 @@ from leakseg.anatomy import BonySpine, Endplate, Pedicle, SpineMasks, Vertebra, 
 from leakseg.coordinates import CanalAxis, CanalSpace, CanalWall, Lattice
 from leakseg.criteria import SpineCriteria
 from leakseg.errors import AnatomyError
-from leakseg.geometry import FloatArray
+from leakseg.geometry import FloatArray, bounding_box
+from leakseg.reach import Window, start_of
 
 _SIDES = {"left": 1, "right": -1}
 _SACRAL_BODY_MM = 30.0
@@ -52,13 +53,17 @@ def _straighten(masks: SpineMasks, axis: CanalAxis, lattice: Lattice) -> NDArray
     backward = (axis.posterior @ inverse[:3, :3].T).astype(np.float32)
     left = (axis.left @ inverse[:3, :3].T).astype(np.float32)
     bone = np.zeros(lattice.shape, np.uint8)
+    if masks.block is None:
+        return bone
     labels = masks.vertebrae.ravel()
     for s in range(lattice.shape[0]):
         voxel, inside = np.zeros(lattice.shape[1:], np.int64), np.ones(lattice.shape[1:], np.bool_)
-        for way, size in enumerate(masks.grid.shape):
-            index = np.rint(start[s, way] + u[0] * backward[s, way] + v[0] * left[s, way]).astype(np.int64)
-            inside &= (index >= 0) & (index < size)
-            voxel = voxel * size + index
+        for way, (size, held) in enumerate(zip(masks.grid.shape, masks.block, strict=True)):
+            place = start[s, way] + u[0] * backward[s, way] + v[0] * left[s, way]
+            index = np.rint(place, out=place).astype(np.int64)
+            inside &= (index >= held.start) & (index < held.stop)
+            voxel *= size
+            voxel += index
         bone[s][inside] = labels[voxel[inside]]
     return bone
 
@@ -118,7 +123,10 @@ def _vertebrae(
         if sacral:
             bottom = max(bottom, top - _SACRAL_BODY_MM)
         tall_body = slice(max(0, int(bottom) - _TILT_PLAY), int(top) + _TILT_PLAY)
-        if body[tall_body].sum(axis=0).max() < _MIN_COLUMN:  # a sliver at the scan's end shows no endplate
+        box = bounding_box(body[tall_body])
+        assert box is not None
+        ends = (tall_body, box[1], box[2])
+        if body[ends].sum(axis=0).max() < _MIN_COLUMN:  # a sliver at the scan's end shows no endplate
             continue
         section = body[int(bottom + 0.5) : int(top + 0.5)]
         centre = lattice.to_suv(_centroid(section) + np.array([int(bottom + 0.5), 0, 0]))
@@ -139,8 +147,8 @@ def _vertebrae(
                 body_depth_mm=depth_mm,
                 body_volume_mm3=None if sacral else float(np.count_nonzero(body)) * lattice.step_mm**3,
                 pedicles=_evened(pedicles),
-                lower_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=False),
-                upper_endplate=_endplate(lattice, body[tall_body], tall_body.start, upper=True),
+                lower_endplate=_endplate(lattice, body[ends], ends, upper=False),
+                upper_endplate=_endplate(lattice, body[ends], ends, upper=True),
             )
         )
     return tuple(sorted(found, key=lambda vertebra: -vertebra.s_middle_mm))
@@ -176,14 +184,13 @@ def _body_size(lattice: Lattice, section: NDArray[np.bool_], centre_u_mm: float)
     return width * lattice.step_mm, depth * lattice.step_mm
 
 
-def _endplate(lattice: Lattice, body: NDArray[np.bool_], first_row: int, *, upper: bool) -> Endplate:
-    """The plane through a body's end, fitted to the columns inside its outline, outliers left out."""
+def _endplate(lattice: Lattice, body: NDArray[np.bool_], box: Window, *, upper: bool) -> Endplate:
+    """The plane through the end of a body in its block, fitted to the columns inside its outline, outliers left out."""
     end = body.shape[0] - 1 - np.argmax(body[::-1], axis=0) if upper else np.argmax(body, axis=0)
-    height = (end + first_row).astype(np.float64)
     known = body.sum(axis=0) >= _MIN_COLUMN
     inner = ndimage.binary_erosion(known, iterations=_EDGE)
     at = np.argwhere(inner if inner.sum() >= _MIN_COLUMNS else known)
-    suv = lattice.to_suv(np.column_stack([height[tuple(at.T)], at]).astype(np.float64))
+    suv = lattice.to_suv((np.column_stack([end[tuple(at.T)], at]) + start_of(box)).astype(np.float64))
     table = np.column_stack([suv[:, 1], suv[:, 2], np.ones(len(suv))])
     keep = np.ones(len(suv), bool)
     plane = np.array([0.0, 0.0, float(np.median(suv[:, 0]))])
@@ -220,10 +227,11 @@ def _pedicle(
     u, v = lattice.sections()
     low, high = max(0, int(ends[0] - 3)), int(ends[1] + 8)
     seen = slice(max(0, low - 1), high + 1)
-    medial_edge = _side_radius(wall, sign)[seen]
-    depth = u - posterior_wall[seen, None, None]
+    medial_edge, behind = _side_radius(wall, sign)[seen], posterior_wall[seen]
+    deep = ((u > behind.min()) & (u <= behind.max() + criteria.pedicle_depth_mm)).ravel()
+    depth = u[:, deep] - behind[:, None, None]
     room = (depth > 0.5) & (depth <= criteria.pedicle_depth_mm) & (sign * v > 3.0)
-    slab = own[seen] & room
+    slab = own[seen, deep] & room
     beside = np.abs(sign * v - medial_edge[:, None, None] - 3.0) <= 4.0
     filled = (slab & beside).sum(axis=(1, 2)) / np.maximum(1, (beside & room).sum(axis=(1, 2)))
     filled = ndimage.uniform_filter1d(filled, 3)
