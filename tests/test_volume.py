@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from leakseg.volume import denser_inside, denser_than
+from leakseg.geometry import Grid
+from leakseg.volume import LabelMap, denser_inside, denser_than
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.float32])
@@ -17,3 +18,18 @@ def test_dense_voxels_are_told_as_by_a_plain_comparison_and_only_where_there_is_
     dense = hu.astype(np.float64) > least_hu
     assert np.array_equal(denser_than(hu, least_hu), dense)
     assert np.array_equal(denser_inside(hu, least_hu, labels), dense & (labels > 0))
+
+
+def test_a_block_of_labels_is_laid_out_over_the_whole_grid_where_it_lies():
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[::-1]
+    grid, window = Grid((5, 6, 7), affine), np.s_[1:3, 2:6, 4:7]
+    block = np.arange(24, dtype=np.uint16).reshape(2, 4, 3)
+    labels = LabelMap(grid, block, window=window).labels
+    expected = np.zeros(grid.shape, np.uint16)
+    expected[window] = block
+    assert np.array_equal(labels, expected)
+    assert labels.dtype == np.uint16
+    with pytest.raises(ValueError, match="read-only"):
+        labels[0] = 1
+    assert np.array_equal(LabelMap(grid, labels).labels, labels)
