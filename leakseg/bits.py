@@ -50,6 +50,10 @@ class Bits:
         """One byte for each voxel of a block; rows beside it are not unpacked."""
         return Bits(self.words[window[:2]], self.length).mask()[..., window[2]]
 
+    def sections(self, some: slice) -> Bits:
+        """The mask's slices from one to another, as a view."""
+        return Bits(self.words[some], self.length)
+
     def __and__(self, other: Bits) -> Bits:
         return Bits(self.words & other.words, self.length)
 
