@@ -95,7 +95,7 @@ class Bits:
 
     def count(self) -> int:
         """How many voxels the mask has."""
-        return int(_SET_BITS[self.words.view(np.uint16)].sum(dtype=np.int64))
+        return int(_SET_BITS[self.words[self.words != 0].view(np.uint16)].sum(dtype=np.int64))
 
     def index(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The mask's voxels in the order of `numpy.nonzero`."""

@@ -77,7 +77,7 @@ def find_leaked_cement(
     for room, loose in _loose_pieces(look, thin_share):
         share = scene.share(room)
         from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
-        halo = cut_out(*scene.halo, room)
+        halo = scene.halo.within(room)
         cap = max(yardstick.cortex_edge, criteria.edge_share)
         hidden = np.minimum(halo, cap) if yardstick.plainly_denser(criteria) else np.full_like(halo, cap)
         limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
