@@ -209,15 +209,13 @@ def _cement_report(found: CementMap) -> CementReport:
 
 
 def _cement_labels(volume: Volume, found: CementMap) -> LabelMap:
-    labels = in_huge_pages(volume.grid.shape, np.uint8)
-    labels[found.window] = found.labels
     legend = {1: "cement inside bone", 2: "cement outside bone", 3: "metal"}
-    return LabelMap(volume.grid, labels, legend)
+    return LabelMap(volume.grid, found.labels, legend, found.window)
 
 
 def _leak_labels(volume: Volume, found: CementMap, pieces: tuple[CementPart, ...]) -> LabelMap:
-    labels = in_huge_pages(volume.grid.shape, np.min_scalar_type(len(pieces)).type)
-    window = labels[found.window]
+    labels = in_huge_pages(found.labels.shape, np.min_scalar_type(len(pieces)).type)
     for number, part in enumerate(pieces, start=1):
-        window[tuple(part.index.T)] = number
-    return LabelMap(volume.grid, labels, {number: f"leak {number}" for number in range(1, len(pieces) + 1)})
+        labels[tuple(part.index.T)] = number
+    legend = {number: f"leak {number}" for number in range(1, len(pieces) + 1)}
+    return LabelMap(volume.grid, labels, legend, found.window)

@@ -50,6 +50,10 @@ class Bits:
         """One byte for each voxel of a block; rows beside it are not unpacked."""
         return Bits(self.words[window[:2]], self.length).mask()[..., window[2]]
 
+    def sections(self, some: slice) -> Bits:
+        """The mask's slices from one to another, as a view."""
+        return Bits(self.words[some], self.length)
+
     def __and__(self, other: Bits) -> Bits:
         return Bits(self.words & other.words, self.length)
 
@@ -91,7 +95,7 @@ class Bits:
 
     def count(self) -> int:
         """How many voxels the mask has."""
-        return int(_SET_BITS[self.words.view(np.uint16)].sum(dtype=np.int64))
+        return int(_SET_BITS[self.words[self.words != 0].view(np.uint16)].sum(dtype=np.int64))
 
     def index(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The mask's voxels in the order of `numpy.nonzero`."""

@@ -1,39 +1,35 @@
-"""What lies in a mask blurred, and values looked up, at a few of an array's voxels: nothing is made of the rest."""
+"""What lies in a mask blurred, in the blocks that hold what is asked for: nothing is made of the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leakseg.bits import Bits
 from leakseg.geometry import bounding_box
+from leakseg.reach import Window
 
-T = TypeVar("T", bound=np.generic)
+Meaning: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float32]]
 _ENDS = 3.0
 """Where the weights end, in standard deviations."""
-_SLICES = 48
+_SLICES = 24
 """Slices that are blurred at a time."""
 
 
-def blurred_at(
-    values: NDArray[Any],
-    mask: NDArray[np.bool_],
-    wanted: NDArray[np.int64],
-    sigma: Sequence[float],
-    meaning: Callable[[NDArray[Any]], NDArray[np.float32]],
-) -> NDArray[np.float32]:
-    """What a Gaussian blur of the values in a mask, 0 outside it, gives at some voxels.
+def blurred_blocks(
+    values: NDArray[Any], mask: NDArray[np.bool_], wanted: Bits, sigma: Sequence[float], meaning: Meaning
+) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+    """A Gaussian blur of the values in a mask, 0 outside it: each block that holds wanted voxels, and the blur there.
 
-    The same numbers as over the whole array; blurred is, a few slices at a time, what lies round the mask in them.
+    At those voxels the same numbers as over the whole array.
 
     Parameters
     ----------
     values, mask
         ``(K, J, I)``.
-    wanted
-        Voxels by their flat place, rising; those farther from the mask than the weights reach are 0.
     sigma
         Standard deviation along each axis, in voxels.
     meaning
@@ -42,35 +38,32 @@ def blurred_at(
     from scipy import ndimage
 
     reach = [int(_ENDS * part + 0.5) for part in sigma]
-    blurred, size = np.zeros(len(wanted), np.float32), mask[0].size
-    sections = np.zeros((min(_SLICES, len(mask)), *mask.shape[1:]), np.float32)
     for first in range(0, len(mask), _SLICES):
-        more = slice(max(0, first - reach[0]), first + _SLICES + reach[0])
-        box = bounding_box(mask[more])
+        box = bounding_box(wanted.sections(slice(first, first + _SLICES)).mask())
         if box is None:
             continue
+        more = slice(max(0, first - reach[0]), first + _SLICES + reach[0])
         rows, columns = (
             slice(max(0, side.start - far), side.stop + far) for side, far in zip(box[1:], reach[1:], strict=True)
         )
-        there = mask[more, rows, columns]
-        part = np.zeros(there.shape, np.float32)
-        part[there] = meaning(values[more, rows, columns][there])
-        ndimage.gaussian_filter1d(part, sigma[0], 0, truncate=_ENDS, output=part)
+        part = _blurred_upward(values[more, rows, columns], mask[more, rows, columns], sigma[0], meaning)
         part = part[first - more.start :][:_SLICES]
         for axis in (1, 2):
             ndimage.gaussian_filter1d(part, sigma[axis], axis, truncate=_ENDS, output=part)
-        sections[...] = 0.0
-        sections[: len(part), rows, columns] = part
-        low, high = np.searchsorted(wanted, [first * size, (first + len(part)) * size])
-        blurred[low:high] = sections.ravel()[wanted[low:high] - first * size]
+        yield (slice(first, first + len(part)), rows, columns), part
+
+
+def _blurred_upward(
+    values: NDArray[Any], mask: NDArray[np.bool_], sigma: float, meaning: Meaning
+) -> NDArray[np.float32]:
+    """The values in a mask blurred from slice to slice, only where a line that way meets the mask."""
+    from scipy import ndimage
+
+    lines = np.flatnonzero(mask.any(axis=0))
+    there = mask.reshape(len(mask), -1).take(lines, axis=1)
+    part = np.zeros(there.shape, np.float32)
+    part[there] = meaning(values[mask])
+    ndimage.gaussian_filter1d(part, sigma, 0, truncate=_ENDS, output=part)
+    blurred = np.zeros(mask.shape, np.float32)
+    blurred.reshape(len(mask), -1)[:, lines] = part
     return blurred
-
-
-def values_at(array: NDArray[T], wanted: NDArray[np.int64]) -> NDArray[T]:
-    """Values at flat places, rising, of a block of a larger array, which is not copied for them as a whole."""
-    values, size = np.empty(len(wanted), array.dtype), array[0].size
-    ends = np.searchsorted(wanted, np.arange(len(array) + 1) * size)
-    for number, section in enumerate(array):
-        there = slice(ends[number], ends[number + 1])
-        values[there] = section.ravel()[wanted[there] - number * size]
-    return values

@@ -16,6 +16,7 @@ from leakseg.anatomy import Place, SpineAnatomy
 from leakseg.criteria import CementCriteria
 from leakseg.dense_pieces import DensePiece, Yardstick
 from leakseg.geometry import FloatArray, bounding_box, half_voxel_mm, voxels_of
+from leakseg.halo import Halo
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, cut_out, deeper, grown, hanging_together, near, pieces_with, start_of, widened, within
 
@@ -41,7 +42,7 @@ class Scene:
     vertebrae: NDArray[np.uint8]
     densities: ScanDensities
     spacing_mm: tuple[float, float, float]
-    halo: tuple[NDArray[np.float32], Window | None]
+    halo: Halo
 
     def share(self, room: tuple[slice, ...]) -> NDArray[np.floating[Any]]:
         """Share of the way from soft tissue to the cement's plateau."""
@@ -50,7 +51,7 @@ class Scene:
     def hanging(self, room: Window, above: float) -> NDArray[np.bool_]:
         """Less dense matter, above a share, that pieces may hang together with."""
         free = deeper(self.vertebrae[room] == 0, 0.5 * min(self.spacing_mm), self.spacing_mm)
-        return free & (self.share(room) > np.maximum(cut_out(*self.halo, room), above))
+        return free & (self.share(room) > np.maximum(self.halo.within(room), above))
 
     def walled(self, own: NDArray[np.bool_], box: Window) -> float:
         """Share of the voxels round a piece that are bone."""

@@ -79,9 +79,9 @@ def doubt_dense_matter(
     box = relative_to(masks.block, densities.window)
     densities, inner = densities.crop(box), inner[box]
     window, vertebrae = densities.window, masks.vertebrae
-    dense = denser_inside(volume.hu[window], _limit_hu(densities, criteria, outline), vertebrae[window])
-    dense &= ~densities.metal
-    apart = dense & ~pieces_with(dense, inner)
+    apart = denser_inside(volume.hu[window], _limit_hu(densities, criteria, outline), vertebrae[window])
+    apart[densities.metal] = False
+    apart[pieces_with(apart, inner)] = False
     alone = _large(apart, volume.hu[window], densities, spine, criteria, outline)
     index = voxels_of(alone)
     if not len(index):

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leakseg.allocator import untouched
+from leakseg.allocator import in_huge_pages, untouched
 from leakseg.errors import GeometryError
 from leakseg.geometry import CANONICAL_ORIENTATION, Grid
 
@@ -82,14 +83,31 @@ class Volume:
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """Whole numbers on a grid; what each number means stands in ``legend`` (0 is background)."""
+    """Whole numbers on a grid; what each number means stands in ``legend`` (0 is background).
+
+    Parameters
+    ----------
+    block, window
+        The numbers, and where they lie in the grid: all of it where not given, else 0 is the rest.
+    """
 
     grid: Grid
-    labels: NDArray[Any]
+    block: NDArray[Any]
     legend: dict[int, str] = field(default_factory=dict)
+    window: tuple[slice, slice, slice] | None = None
 
     def __post_init__(self) -> None:
-        _check(self.grid, self.labels)
+        _check(self.grid if self.window is None else self.grid.crop(self.window), self.block)
+
+    @cached_property
+    def labels(self) -> NDArray[Any]:
+        """The numbers over the whole grid, laid out when they are first asked for."""
+        if self.window is None:
+            return self.block
+        labels = in_huge_pages(self.grid.shape, self.block.dtype.type)
+        labels[self.window] = self.block
+        labels.setflags(write=False)
+        return labels
 
 
 def denser_than(hu: NDArray[Any], least_hu: float) -> NDArray[np.bool_]:

@@ -32,6 +32,11 @@ def test_a_block_is_that_of_the_whole_mask(masks):
         assert np.array_equal(Bits.of(masks[0]).block(block), masks[0][block])
 
 
+def test_some_slices_are_those_of_the_whole_mask(masks):
+    for some in (slice(1, 3), slice(3, 9), slice(2, 2)):
+        assert np.array_equal(Bits.of(masks[0]).sections(some).mask(), masks[0][some])
+
+
 def test_voxels_and_their_values(masks):
     one, _ = masks
     values = np.arange(one.size).reshape(one.shape)

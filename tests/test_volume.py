@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from leakseg.volume import denser_inside, denser_than, percentile_hu
+from leakseg.geometry import Grid
+from leakseg.volume import LabelMap, denser_inside, denser_than, percentile_hu
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.float32])
@@ -26,3 +27,18 @@ def test_percentiles_of_densities_are_numpys(kind, percent):
     for count in (1, 2, 3, 21, 400):
         hu = rng.integers(-1024, 3071, count).astype(kind)
         assert percentile_hu(hu, percent) == np.percentile(hu, percent)
+
+
+def test_a_block_of_labels_is_laid_out_over_the_whole_grid_where_it_lies():
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[::-1]
+    grid, window = Grid((5, 6, 7), affine), np.s_[1:3, 2:6, 4:7]
+    block = np.arange(24, dtype=np.uint16).reshape(2, 4, 3)
+    labels = LabelMap(grid, block, window=window).labels
+    expected = np.zeros(grid.shape, np.uint16)
+    expected[window] = block
+    assert np.array_equal(labels, expected)
+    assert labels.dtype == np.uint16
+    with pytest.raises(ValueError, match="read-only"):
+        labels[0] = 1
+    assert np.array_equal(LabelMap(grid, labels).labels, labels)

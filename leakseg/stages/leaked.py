@@ -76,12 +76,15 @@ def find_leaked_cement(
     thin_share = min(criteria.strand_share, yardstick.cortex) if yardstick.thick else criteria.strand_share
     for room, loose in _loose_pieces(look, thin_share):
         share = scene.share(room)
-        from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
-        halo = cut_out(*scene.halo, room)
+        near_bone = near(vertebrae[room] > 0, criteria.near_bone_mm, spacing, half_voxel_mm(spacing))
+        halo = scene.halo.within(room)
         cap = max(yardstick.cortex_edge, criteria.edge_share)
         hidden = np.minimum(halo, cap) if yardstick.plainly_denser(criteria) else np.full_like(halo, cap)
-        limit = np.where(from_bone <= criteria.near_bone_mm, hidden, 0.0)
-        pieces = cc3d.connected_components(loose & (share > limit), connectivity=26)
+        over = loose & (share > np.where(near_bone, hidden, 0.0))
+        if not over.any():
+            continue
+        pieces = cc3d.connected_components(over, connectivity=26)
+        from_bone = distance_to_surface_mm(vertebrae[room] == 0, spacing)
         for number, box in enumerate(ndimage.find_objects(pieces), start=1):
             own = pieces[box] == number
             whole = within(box, room)

@@ -25,5 +25,5 @@ def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
 
 
 def _write(path: Path, labelmap: LabelMap) -> None:
-    highest = int(labelmap.labels.max(initial=0))
+    highest = int(labelmap.block.max(initial=0))
     write_nifti(path, labelmap.grid, labelmap.labels.astype(np.min_scalar_type(highest), copy=False))
