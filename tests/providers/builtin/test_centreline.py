@@ -10,7 +10,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from leakseg.nifti import read_image
 from leakseg.providers.builtin.canal_reward import canal_reward
-from leakseg.providers.builtin.centreline import _with_straight_ends, find_centreline
+from leakseg.providers.builtin.centreline import Centreline, _with_straight_ends, believed, find_centreline
 from leakseg.providers.builtin.densities import Densities, measure_densities
 from leakseg.providers.builtin.working import Block, resample
 
@@ -84,3 +84,15 @@ def test_an_end_that_turns_into_a_body_goes_straight_on_and_one_that_bends_as_sp
         astray = np.stack([height, 60 + turn * np.clip(height - 186, 0, None), 40 + 0 * height], axis=1)
         mended = _with_straight_ends(astray)
         assert np.ptp(mended[:, 1]) == pytest.approx(4 if turn < 0 else 12, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("plain", "through_contrast", "is_canal"), [(0.79, 1.04, False), (0.9, 1.37, True), (1.3, 1.4, False)]
+)
+def test_a_way_through_contrast_is_believed_where_it_looks_like_a_canal_and_more_so_than_another(
+    plain: float, through_contrast: float, *, is_canal: bool
+) -> None:
+    """The first: the thoracic scan, dense, its canal 9 mm wide: the marrow before it passed for contrast round a cord."""
+    points_mm = np.zeros((70, 3))
+    ways = [Centreline(points_mm, np.full(70, score)) for score in (through_contrast, plain)]
+    assert believed(*ways) is is_canal
