@@ -27,8 +27,8 @@ SEEN_ROUND_MM = (16.0, 40.0, 40.0)
 """What lies so far round a tube tells whether it is the canal."""
 CLEARLY_BETTER = 1.2
 """A way through contrast is believed where its reward is so many times that of the best way without, and `PLAIN_SCORE`
-a slice: measured here, real scans with contrast from 1.36; a ring of cortex round the small canal of a dense spine, with
-the marrow before it, has 1.04."""
+a slice: measured here, real scans with contrast from 1.36; a ring of cortex round a small canal of a dense spine
+with the marrow before it, has 1.04."""
 RUN_MM, LONGEST_BRIDGE_MM = 24.0, 100.0
 GOOD_SCORE, POOR_SCORE = 0.3, -0.6
 STEEPEST_BRIDGE = 0.7

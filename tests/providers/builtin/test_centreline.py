@@ -92,7 +92,7 @@ def test_an_end_that_turns_into_a_body_goes_straight_on_and_one_that_bends_as_sp
 def test_a_way_through_contrast_is_believed_where_it_looks_like_a_canal_and_more_so_than_another(
     plain: float, through_contrast: float, *, is_canal: bool
 ) -> None:
-    """The first: the thoracic scan, dense, its canal 9 mm wide: the marrow before it passed for contrast round a cord."""
+    """The first: dense thoracic scan, canal 9 mm wide: the marrow before it passed for contrast round a cord."""
     points_mm = np.zeros((70, 3))
     ways = [Centreline(points_mm, np.full(70, score)) for score in (through_contrast, plain)]
     assert believed(*ways) is is_canal
