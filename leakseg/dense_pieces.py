@@ -196,17 +196,6 @@ class PieceInScan:
         return whole and piece.rooted <= criteria.max_rooted and piece.spread <= criteria.fine_max_spread
 
     @property
-    def alone(self) -> bool:
-        """Whether it is `free`, comes out of the bone with hardly any round it, and is nearer to cement than to cortex.
-
-        Where cement is hardly denser than cortex, spurs go on, and calcified vessels lie farther from the bone.
-        """
-        criteria, piece = self.criteria, self.piece
-        comes_out = piece.to_bone_mm <= self.scan.root_mm and piece.walled <= criteria.free_max_walled
-        dense = piece.size_mm3 >= criteria.fine_min_mm3 and piece.dense_end >= self.scan.cortex_edge
-        return self.free and comes_out and dense
-
-    @property
     def fine_vein(self) -> bool:
         """Whether it is a strand before the posterior walls, finer than what bone leaves there, bone on a side only."""
         criteria, piece = self.criteria, self.piece

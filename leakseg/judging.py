@@ -187,7 +187,7 @@ def _ends_between_bones(it: PieceInScan) -> bool:
 
 
 def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
-    """Nearer to cement than to cortex, or where that tells nothing as even as a drop or alone; whole, and it ends.
+    """Nearer to cement than to cortex, or where that tells nothing as even as a drop; whole in view, and it ends.
 
     What is no larger than a third of the bone as dense that it goes on into is that bone's tip.
     """
@@ -196,7 +196,7 @@ def _is_lump_or_strand_on_bone(it: PieceInScan) -> bool:
     even = max(criteria.detached_middle_share, criteria.detached_solid_share * piece.dense_end)
     lump = it.dense_as_a_drop and piece.middle >= even
     return (
-        (strand or lump or it.beyond_bone or it.alone)
+        (strand or lump or it.beyond_bone)
         and it.no_denser_than_cement
         and (it.within_reach and it.on_bone)
         and not it.sheet

@@ -144,18 +144,6 @@ def test_a_sclerotic_pars_that_a_narrow_mask_leaves_out_goes_on_into_far_more_bo
     assert judged(pars, THICK, size_mm3=97.0, middle=0.57, dense_end=0.78, spread=0.87, rooted=3.8, walled=0.14)
 
 
-def test_where_cement_is_hardly_denser_than_cortex_a_lump_that_stands_alone_on_the_bone_is_cement():
-    """Thin cement in the thoracic scan: 176 mm3 beside T10; calcified vessels lie off the bone, and spurs go on."""
-    lump = replace(VEIN, size_mm3=176.0, middle=0.59, dense_end=0.86, spread=1.23, to_inner_mm=6.9, to_bone_mm=1.0)
-    lump = replace(lump, off_bone_mm=3.2, walled=0.0, flat=0.22, section_mm2=18.5)
-    assert judged(lump, FAINT_CEMENT)
-    assert not judged(lump, FAINT_CEMENT, to_bone_mm=1.75)
-    assert not judged(lump, FAINT_CEMENT, walled=0.2)
-    assert not judged(lump, FAINT_CEMENT, spread=2.6)
-    assert not judged(lump, FAINT_CEMENT, size_mm3=20.0)
-    assert not judged(lump, FAINT_CEMENT, flat=0.5)
-
-
 def test_a_core_that_goes_on_from_inner_cement_may_be_denser_and_a_clip_apart_is_none():
     clump = replace(VEIN, middle=0.84, dense_end=1.2, to_inner_mm=0.4)
     assert is_core_of_cement(clump, None, FINE, CementCriteria())
