@@ -14,7 +14,7 @@ from leakseg.providers.builtin.canal import Wall
 from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.frames import Frames, Straight
 from leakseg.providers.builtin.levels import Cuts, Signals
-from leakseg.providers.builtin.lumps import cement_lumps, places_without_facets, thick
+from leakseg.providers.builtin.lumps import PLAINLY_DENSER, cement_lumps, places_without_facets, thick
 from leakseg.providers.builtin.working import Block
 from leakseg.reach import pieces_of
 from leakseg.volume import Volume
@@ -29,10 +29,8 @@ LEAST_PIECE_MM3 = 15.0
 STRONG_SHARE = 0.7
 """Cement is followed through what is this share as dense: facets that touch it are seldom so."""
 CORE_DENSITY, CORE_SHARE = 0.85, 0.3
-"""A detached piece is cement where this share of it is nearly as dense as cement in the bodies ..."""
-PLAINLY_DENSER = 1.4
-"""... and that is so much denser than the densest hundredth of the bone: sclerotic facets are as dense as cement with
-little barium. Those of totalsegmentator_ct reach 1.35 times that hundredth."""
+"""A detached piece is cement where this share of it is nearly as dense as cement in the bodies, and that is
+`PLAINLY_DENSER` than the densest hundredth of the bone."""
 DENSEST_PERCENT, BEYOND_BONE = 99.0, 1.3
 """What is so much denser than the densest hundredth of the bone is cement, however thin.
 
