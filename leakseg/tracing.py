@@ -15,6 +15,7 @@ from leakseg.stages import (
     cement,
     coarse,
     densities,
+    foramina,
     holes,
     leaked,
     levels,
@@ -60,8 +61,9 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     closed = masks
     space = trace_canal(masks, criteria)
     masks, open_holes = holes.fill_holes(volume, masks, space, criteria.spine)
+    masks, opened = foramina.leave_foramina_open(volume, hollow, masks, space, criteria.cement)
     whole = masks
-    anatomy = describe_anatomy(masks, criteria, traced=None if open_holes else space)
+    anatomy = describe_anatomy(masks, criteria, traced=None if open_holes or opened else space)
     read = read_scan(volume, masks, anatomy, criteria)
     masks, closings = walls.close_open_walls(volume, masks, hollow.vertebrae, anatomy, read, criteria.outline)
     if closings:
@@ -81,7 +83,7 @@ def trace_cement(volume: Volume, masks: SpineMasks, criteria: Criteria) -> Trace
     unnamed = unexplained.doubt_cement_without_vertebra(lumps, found)
     inside_mm3 = levels.cement_by_level(found, masks)
     empty = repair.doubt_empty_cavities(hollow, whole, inside_mm3, criteria.spine)
-    mends = (*smoothed, *resized, *renamed, *repairs, *open_holes, *closings, *freed, *rebuilt)
+    mends = (*smoothed, *resized, *renamed, *repairs, *open_holes, *opened, *closings, *freed, *rebuilt)
     return TracedCement(masks, anatomy, found, (*mends, *empty, *unnamed))
 
 
