@@ -152,6 +152,8 @@ class SpineCriteria:
     """A wider space between two bodies is no disc: a level is missing from the masks."""
     foramen_depth_mm: Annotated[float, Gt(0), Unit("mm"), CONVENTION] = 16.0
     """A foramen reaches at most this far behind the posterior wall where no facet closes it ..."""
+    open_foramen_depth_mm: Annotated[float, Gt(0), Unit("mm"), Source("measured here: facets close them so")] = 9.0
+    """... this far where the masks end and lack the vertebra whose facet would ..."""
     foramen_play_mm: Annotated[float, Ge(0), Unit("mm"), CONVENTION] = 2.0
     """... and this far beside the pedicles' height, up to the bone: their borders are as sure as a mask's rim."""
 

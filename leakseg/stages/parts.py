@@ -33,13 +33,13 @@ def split_by_place(cement: CementMap, spine: SpineAnatomy, criteria: LeakCriteri
     index = voxels_of(outside)
     suv = spine.axis.to_canal(cement.grid.to_patient(index))
     territory = _territory(spine, suv)
-    reach = _reach(spine, suv)
+    reach, open_foramina = _reach(spine, suv), _open_foramina(spine)
     rim, rim_owner = _rim(cement, index)
     weight = _weights(cement, index, rim, rim_owner)
     found = []
     for members in _pieces(cement, outside, index, criteria):
         own = territory[members].copy()
-        _settle(own, reach[members], weight[members], criteria)
+        _settle(own, reach[members], weight[members], open_foramina, criteria)
         for code in np.unique(own):
             part = members[own == code]
             volume = float(weight[part].sum())
@@ -152,16 +152,31 @@ def _pieces(
     return found
 
 
+def _open_foramina(spine: SpineAnatomy) -> set[int]:
+    """The numbers, as `_territory` has them, of foramina beyond the ends of the masks."""
+    seen = {vertebra.level for vertebra in spine.vertebrae}
+    gaps = (number for number, levels in enumerate(spine.gaps, start=1) if not seen.issuperset(levels))
+    return {Place.FORAMEN * _PLACE_FACTOR + number for number in gaps}
+
+
 def _settle(
-    territory: NDArray[np.int32], reach: NDArray[np.float32], weight: FloatArray, criteria: LeakCriteria
+    territory: NDArray[np.int32],
+    reach: NDArray[np.float32],
+    weight: FloatArray,
+    open_foramina: set[int],
+    criteria: LeakCriteria,
 ) -> None:
-    """Give parts too small, or that hardly cross a border, to the largest part of their piece (in place)."""
+    """Give parts too small, or that hardly cross a border, to the largest part of their piece (in place).
+
+    So is what lies beside the larger part in a foramen beyond the masks' end: some of its borders are seen by no one.
+    """
     codes = np.unique(territory)
     volume = {int(code): float(weight[territory == code].sum()) for code in codes}
     largest = max(volume, key=lambda code: (volume[code], -code))
     for code in codes:
         own = territory == code
         crosses = float(np.percentile(reach[own], 95)) >= criteria.min_reach_mm
+        crosses &= not (largest in open_foramina and code // _PLACE_FACTOR == Place.OUTSIDE)
         if code != largest and (volume[int(code)] < criteria.min_leak_volume_mm3 or not crosses):
             territory[own] = largest
 

@@ -55,7 +55,7 @@ def assign_places(bony: BonySpine, canal_from: CanalSource, criteria: SpineCrite
             if side in seen[upper_level] & seen[lower_level]:
                 free = np.count_nonzero(foramen & (bone[rows] == 0))
                 foramen_volumes[number, side] = float(free) * lattice.step_mm**3
-    for upper, lower in _open_ends(vertebrae, gaps):
+    for upper, lower in _open_ends(tuple(by_level.values()), gaps):
         gaps = (*gaps, (upper.level, lower.level))
         for side in upper.pedicles:
             rows, foramen = _open_foramen(bony, upper, lower, side, criteria)
@@ -119,13 +119,13 @@ def _open_foramen(
 ) -> tuple[slice, NDArray[np.bool_]]:
     """Rows of the lattice, and nodes in them between a pedicle and where the next vertebra's is to be.
 
-    No facet closes such a foramen, so it is shallow.
+    No facet is seen to close such a foramen: it ends where facets mostly do.
     """
     play = criteria.foramen_play_mm + 1.0
     ends = np.array([lower.pedicles[side].s_top_mm - play, upper.pedicles[side].s_bottom_mm + play])
     first, last = np.clip(np.rint(ends / bony.lattice.step_mm).astype(int), 0, bony.lattice.shape[0])
     rows = slice(int(first), int(last))
-    shallow = replace(criteria, foramen_depth_mm=criteria.pedicle_depth_mm)
+    shallow = replace(criteria, foramen_depth_mm=criteria.open_foramen_depth_mm)
     foramen = _foramen_nodes(bony, bony.body[rows], rows, upper, lower, side, _SIDES[side], shallow)
     return rows, np.zeros_like(bony.body[rows]) if foramen is None else foramen
 

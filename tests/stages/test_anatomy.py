@@ -177,6 +177,15 @@ def test_foramina_beside_a_pedicle_that_masks_leave_out_are_told_by_the_other_si
     assert {number for number, side in found.foramen_volume_mm3 if side == "left"} == set()
 
 
+def test_beyond_the_last_vertebra_too(spine):
+    """As below L5 in masks that hold no sacrum."""
+    found = describe_anatomy(_without_pedicles(spine, "L4", (8, 99)), Criteria())
+    assert "left" not in found.vertebra(VertebraLevel.L4).pedicles
+    for v in (14.0, -14.0):
+        point = np.array([[v, -4.0, spine.middle_z("L4") - 4]])
+        assert found.lattice.lookup(found.place, found.axis.to_canal(point))[0] == Place.FORAMEN
+
+
 def test_the_pedicle_of_a_vertebra_that_the_view_cuts_off_stands_where_its_neighbours_does(spine):
     """The endplate that the two turn to each other is in view; a sacrum is told by its other side alone."""
     top, middle, bottom = describe_anatomy(spine.masks(), Criteria()).vertebrae

@@ -219,6 +219,14 @@ def test_a_leak_under_the_last_pedicle_that_the_masks_hold_is_foraminal(two_leve
     assert leak.foraminal_occupation_fraction is None
 
 
+def test_a_leak_beyond_the_last_pedicle_is_one_where_facets_mostly_end_foramina_and_a_little_behind(two_levels):
+    """No facet of the vertebra that the masks lack tells where such a foramen ends."""
+    spine = two_levels
+    leak_mask = spine.box((11.5, 16.5), (WALL_Y + 2, WALL_Y + 13), (z(spine) - 12, z(spine) - 4))
+    (leak,) = run(spine, spine.fill("L3"), leak_mask).leaks
+    assert (leak.type, leak.segment) == (LeakType.FORAMINAL, "L3/L4")
+
+
 def test_a_foramen_reaches_up_to_the_pedicle_where_the_mask_beside_it_reaches_lower(spine):
     free = spine.box((13, 17), (WALL_Y + 1, WALL_Y + 5), (z(spine) - 2, z(spine)))
     lower = spine.box((10, 18), (WALL_Y, WALL_Y + 16), (z(spine) - 2, z(spine))) & ~free
