@@ -72,12 +72,15 @@ def _hangs_on_cement_alone(it: PieceInScan) -> bool:
 def _is_faint_away_from_bone(it: PieceInScan) -> bool:
     """No nearer to cement than to cortex even at its dense end, most of it off the bone, and no needle's track.
 
-    Nor what comes out of the bone far denser than any bone, as blurred leaks do.
+    Nor what comes out of the bone far denser than any bone, as blurred leaks do. Where cement is hardly denser than
+    cortex, the dense end of a rib passes for cement's: twice as far off, the middle of what is large tells.
     """
     piece, criteria = it.piece, it.criteria
     away = not piece.neural and piece.off_bone_mm > criteria.away_mm
+    large = not it.plainly_denser and piece.size_mm3 > criteria.large_piece_mm3
+    rib = large and piece.off_bone_mm > 2 * criteria.away_mm and piece.middle < it.scan.cortex
     leaves = it.denser_throughout and piece.to_bone_mm <= it.scan.root_mm
-    return away and not (it.track or leaves) and piece.dense_end < it.scan.cortex_edge
+    return away and not (it.track or leaves) and (rib or piece.dense_end < it.scan.cortex_edge)
 
 
 def _touches(it: PieceInScan) -> bool:

@@ -626,3 +626,12 @@ def test_the_rule_that_decided_on_a_piece_is_told_by_name():
     assert rule() == "beside bones"
     assert all(rule.why for rule in RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_a_rib_by_cement_as_dense_as_cortex_is_none_though_its_head_touches_inner_cement():
+    """As measured in thoracic_dicom in 3 mm: its dense end is as dense as the cement."""
+    scan = replace(THICK, cortex=0.97, cortex_edge=0.985)
+    rib = DensePiece(3743, 0.67, 1.0, False, 1.3, 4.3, to_bone_mm=0.2, off_bone_mm=14.0, rooted=0.1, walled=0.04)
+    assert not judged(rib, scan)
+    assert judged(rib, scan, middle=1.0)
+    assert judged(rib, scan, off_bone_mm=3.0)
