@@ -15,6 +15,7 @@ from leakseg.providers.builtin.densities import Densities
 from leakseg.providers.builtin.fine import bone_floor
 from leakseg.providers.builtin.frames import Frames, Straight, canal_field
 from leakseg.providers.builtin.levels import Cuts, Signals
+from leakseg.providers.builtin.open_side import open_to_canal
 from leakseg.providers.builtin.partition import geodesic_partition
 from leakseg.providers.builtin.pedicles import fill_pedicles
 from leakseg.providers.builtin.plates import Endplates
@@ -101,11 +102,14 @@ def draw_vertebrae(
 
     labels, _ = geodesic_partition(np.asarray(whole(seeds), np.uint8), np.asarray(whole(cost), np.uint8), LONGEST_WAY)
     labels[labels == OTHER] = 0
+    before = labels > 0
     barred, disc_mask = np.asarray(whole(canal), bool) | outside, np.asarray(whole(column.disc), bool)
     labels = tidy_labels(labels, barred | disc_mask, cement)
     if cement.any():
         inner = (cement & ~outside).ravel()[at] & ~canal & ~column.disc
         labels.ravel()[at] = fill_pedicles(labels.ravel()[at], inner, points, column.interval, wall, cuts)
+        taken_in = cement & (labels > 0) & ~before & (np.asarray(whole(column.body)) == 0)
+        labels[open_to_canal(taken_in, before, block, frames, wall)] = 0
     dense = block.hu.ravel()[at] > densities.soft_hu + LEAK_ABOVE_SOFT_HU
     canal_mask = np.asarray(whole(canal & (dense | (deep > met_late(points)))), bool)
     bodies = (np.asarray(whole(column.body)) > 0) & (labels > 0)
