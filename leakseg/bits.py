@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-WORD, ROOM = 64, 16
+WORD = 64
 _POWER = 6
 _WORDS = np.dtype(np.uint64).newbyteorder("<")
 _STEPS = tuple(np.uint64(1 << power) for power in range(6))
@@ -27,10 +27,10 @@ class Bits:
     length: int
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_], room: int = ROOM) -> Bits:
-        """A mask packed; so many bits at least stay free at the end of a row, for it to grow into."""
+    def of(cls, mask: NDArray[np.bool_]) -> Bits:
+        """A mask packed."""
         packed = np.packbits(mask, axis=-1, bitorder="little")
-        words = -(-(mask.shape[2] + room) // WORD)
+        words = -(-mask.shape[2] // WORD)
         rows = np.zeros((*mask.shape[:2], words * 8), np.uint8)
         rows[..., : packed.shape[2]] = packed
         return cls(rows.view(_WORDS), mask.shape[2])
@@ -68,8 +68,7 @@ class Bits:
 
     def whole(self) -> Bits:
         """All voxels of a row, ``(1, 1, length)``."""
-        row = np.ones((1, 1, self.length), np.bool_)
-        return Bits.of(row, self.words.shape[2] * WORD - self.length)
+        return Bits.of(np.ones((1, 1, self.length), np.bool_))
 
     def upward(self) -> Bits:
         """The mask's voxels and all that come after one in their row."""
