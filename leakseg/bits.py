@@ -5,6 +5,7 @@ Bits are numbered along a row from each word's lowest; those beyond the row's le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,12 +100,25 @@ class Bits:
     def index(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The mask's voxels in the order of `numpy.nonzero`."""
         some = np.flatnonzero(self.words)
-        bits = np.flatnonzero(np.unpackbits(self.words.ravel()[some].view(np.uint8), bitorder="little").view(np.bool_))
+        bits = np.flatnonzero(_bits_of(self.words.ravel()[some]))
         row, word = np.divmod(some, self.words.shape[2])
         k, j = np.divmod(row, self.words.shape[1])
         at = bits >> _POWER
         return k[at], j[at], word[at] * WORD + (bits & WORD - 1)
 
+    def held_by(self, others: Sequence[Bits]) -> NDArray[np.bool_]:
+        """Which of the mask's voxels other masks of its shape hold too, ``(others, N)`` in the order of `index`."""
+        some = np.flatnonzero(self.words)
+        own = np.flatnonzero(_bits_of(self.words.ravel()[some]))
+        held = np.empty((len(others), len(own)), np.bool_)
+        for answer, other in zip(held, others, strict=True):
+            _bits_of(other.words.ravel()[some]).take(own, out=answer)
+        return held
+
     def values(self, array: NDArray[Any]) -> NDArray[Any]:
         """What an array of the mask's shape holds at its voxels, as ``array[mask]``."""
         return np.asarray(array[self.index()])
+
+
+def _bits_of(words: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_)
