@@ -57,7 +57,7 @@ def read_densities(
     box = relative_to(masks.block, window, 1)  # a border of the block would be no surface
     there = within(box, window)
     windows = {level.number: relative_to(filled, there) for level, filled in masks.windows.items()}
-    bony = _Bone(volume.hu[there], masks.vertebrae[there], Bits.of(metal[box]), masks.grid.crop(there), windows)
+    bony = _Bone(volume.hu[there], masks.vertebrae[there], metal[box], masks.grid.crop(there), windows)
     sure, cancellous, plateau = _seeds(bony, spine, criteria)
     cortex = _cortex_hu(bony, sure, criteria) if np.isfinite(plateau) else float("nan")
     seeds = untouched(grid.shape)
@@ -102,9 +102,13 @@ class _Bone:
 
     hu: NDArray[Any]
     vertebrae: NDArray[np.uint8]
-    metal: Bits
+    iron: NDArray[np.bool_]
     grid: Grid
     windows: dict[int, Window]
+
+    @cached_property
+    def metal(self) -> Bits:
+        return Bits.of(self.iron)
 
     @cached_property
     def bits(self) -> Bits:
@@ -129,7 +133,7 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
     quartiles = [np.percentile(values, 40) for values in _by_level(bony, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    asked = Bits.of(denser_inside(hu, limit, bony.vertebrae)) - bony.metal
+    asked = Bits.of(denser_inside(hu, limit, bony.vertebrae, bony.iron))
     dense = (asked & deep).mask() | _deep_in_crushed(bony, asked - deep, deep, criteria)
     voxel_mm3 = grid.voxel_volume_mm3
     smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.few_seed_voxels * voxel_mm3)
@@ -184,7 +188,7 @@ def _beyond_bone(
     if len(tops) < _LEVELS_TO_COMPARE:
         return np.zeros(bony.hu.shape, np.bool_)
     limit = max(criteria.min_seed_hu, criteria.beyond_bone * float(np.median(tops)))
-    dense = (Bits.of(denser_inside(bony.hu, limit, bony.vertebrae)) - bony.metal).mask()
+    dense = denser_inside(bony.hu, limit, bony.vertebrae, bony.iron)
     index = voxels_of(dense)
     treated = np.isin(bony.vertebrae[tuple(index.T)], np.unique(bony.vertebrae[seeds]))
     dense[tuple(index[treated].T)] = False
@@ -205,7 +209,7 @@ def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCrite
     deep_enough_mm = criteria.deep_mm / criteria.deep_share
     for number in np.unique(asked.values(vertebrae)).tolist():
         room = widened(bony.windows[number], vertebrae.shape, deep_enough_mm, spacing, spare=2)
-        own = (vertebrae[room] == number) & ~bony.metal.block(room)
+        own = (vertebrae[room] == number) & ~bony.iron[room]
         bone = vertebrae[room] > 0
         core = window_round(own & deep.block(room), deep_enough_mm, spacing, spare=2)
         if core is not None and (deeper(bone[core], deep_enough_mm, spacing) & own[core]).any():
