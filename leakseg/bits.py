@@ -5,13 +5,14 @@ Bits are numbered along a row from each word's lowest; those beyond the row's le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-WORD, ROOM = 64, 16
+WORD = 64
 _POWER = 6
 _WORDS = np.dtype(np.uint64).newbyteorder("<")
 _STEPS = tuple(np.uint64(1 << power) for power in range(6))
@@ -27,10 +28,10 @@ class Bits:
     length: int
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_], room: int = ROOM) -> Bits:
-        """A mask packed; so many bits at least stay free at the end of a row, for it to grow into."""
+    def of(cls, mask: NDArray[np.bool_]) -> Bits:
+        """A mask packed."""
         packed = np.packbits(mask, axis=-1, bitorder="little")
-        words = -(-(mask.shape[2] + room) // WORD)
+        words = -(-mask.shape[2] // WORD)
         rows = np.zeros((*mask.shape[:2], words * 8), np.uint8)
         rows[..., : packed.shape[2]] = packed
         return cls(rows.view(_WORDS), mask.shape[2])
@@ -68,8 +69,7 @@ class Bits:
 
     def whole(self) -> Bits:
         """All voxels of a row, ``(1, 1, length)``."""
-        row = np.ones((1, 1, self.length), np.bool_)
-        return Bits.of(row, self.words.shape[2] * WORD - self.length)
+        return Bits.of(np.ones((1, 1, self.length), np.bool_))
 
     def upward(self) -> Bits:
         """The mask's voxels and all that come after one in their row."""
@@ -100,12 +100,25 @@ class Bits:
     def index(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The mask's voxels in the order of `numpy.nonzero`."""
         some = np.flatnonzero(self.words)
-        bits = np.flatnonzero(np.unpackbits(self.words.ravel()[some].view(np.uint8), bitorder="little").view(np.bool_))
+        bits = np.flatnonzero(_bits_of(self.words.ravel()[some]))
         row, word = np.divmod(some, self.words.shape[2])
         k, j = np.divmod(row, self.words.shape[1])
         at = bits >> _POWER
         return k[at], j[at], word[at] * WORD + (bits & WORD - 1)
 
+    def held_by(self, others: Sequence[Bits]) -> NDArray[np.bool_]:
+        """Which of the mask's voxels other masks of its shape hold too, ``(others, N)`` in the order of `index`."""
+        some = np.flatnonzero(self.words)
+        own = np.flatnonzero(_bits_of(self.words.ravel()[some]))
+        held = np.empty((len(others), len(own)), np.bool_)
+        for answer, other in zip(held, others, strict=True):
+            _bits_of(other.words.ravel()[some]).take(own, out=answer)
+        return held
+
     def values(self, array: NDArray[Any]) -> NDArray[Any]:
         """What an array of the mask's shape holds at its voxels, as ``array[mask]``."""
         return np.asarray(array[self.index()])
+
+
+def _bits_of(words: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_)

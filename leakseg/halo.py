@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from leakseg.balls import grown_bits
 from leakseg.bits import Bits
-from leakseg.blur import blurred_blocks
+from leakseg.blur import Index, blurred_at
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import half_voxel_mm
 from leakseg.pieces import ScanDensities
@@ -59,41 +59,44 @@ def bone_halo(
     """
     from scipy import sparse
 
-    spacing, shape = densities.grid.spacing_mm, (hu.shape[0] * hu.shape[1], hu.shape[2])
-    room = window_round(vertebrae, criteria.halo_mm + max(spacing), spacing)
+    shape = (hu.shape[0] * hu.shape[1], hu.shape[2])
+    room = window_round(vertebrae, criteria.halo_mm + max(densities.grid.spacing_mm), densities.grid.spacing_mm)
     if room is None:
         return Halo(sparse.csr_array(shape, dtype=np.float32), hu.shape)
-    shares, rows, columns = [], [], []
-    for layer in _layers(hu[room], vertebrae[room] > 0, densities.metal[room], inner[room], densities, criteria):
-        known = np.concatenate(layer.known)
-        seen = np.percentile(known, criteria.halo_percentile) if len(known) >= _MIN_LAYER else np.inf
-        k, j, i = np.concatenate(layer.places, axis=1) + start_of(room).astype(np.int32)[:, None]
-        rows.append(k * hu.shape[1] + j)
-        columns.append(i)
-        shares.append(np.concatenate(layer.seen_through) * np.float32(seen))
-    at = np.concatenate(rows), np.concatenate(columns)
-    return Halo(sparse.csr_array((np.concatenate(shares), at), shape), hu.shape)
+    hu_there, own, iron = hu[room], vertebrae[room] > 0, densities.metal[room]
+    layers = _layers(hu_there, own, Bits.of(iron), Bits.of(inner[room]), densities, criteria)
+    index = layers.voxels.index()
+    seen_through = _blur_of_bone(hu_there, own & ~iron if iron.any() else own, index, densities, criteria)
+    known = (_share(hu_there[index], densities) / seen_through)[layers.quiet]
+    number = layers.number[layers.quiet]
+    seen = [_most_seen(known[number == one], less, criteria) for one, less in enumerate(layers.no_denser)]
+    (k, j, i), start = index, start_of(room)
+    ends = np.zeros(shape[0] + 1, np.int32)
+    np.cumsum(np.bincount((k + start[0]) * hu.shape[1] + j + start[1], minlength=shape[0]), out=ends[1:])
+    share = seen_through * np.array(seen, np.float32)[layers.number]
+    return Halo(sparse.csr_array((share, (i + start[2]).astype(np.int32), ends), shape), hu.shape)
 
 
-class _Layer(NamedTuple):
-    """Voxels equally far from bone, part by part: where they lie, and what of the bone's density is seen there.
+class _Layers(NamedTuple):
+    """Voxels just outside bone: in which layer each lies, all equally far from bone, and whether nothing else is near.
 
-    ``known`` is the share that is found over that, of all those of which the blur is known to explain it.
+    By layer ``no_denser`` counts the quiet voxels that are not among them.
     """
 
-    places: list[NDArray[np.int32]]
-    seen_through: list[NDArray[np.float32]]
-    known: list[NDArray[np.float32]]
+    voxels: Bits
+    number: NDArray[np.uint8]
+    quiet: NDArray[np.bool_]
+    no_denser: list[int]
 
 
 def _layers(
     hu: NDArray[Any],
     own: NDArray[np.bool_],
-    iron: NDArray[np.bool_],
-    inner: NDArray[np.bool_],
+    iron: Bits,
+    inner: Bits,
     densities: ScanDensities,
     criteria: CementCriteria,
-) -> list[_Layer]:
+) -> _Layers:
     """The voxels just outside bone, layer by layer; those no denser than soft tissue count as 0 and are not looked at.
 
     Nobody asks whether they are denser than the halo, and of what is found in a layer only the dense end is taken.
@@ -101,29 +104,30 @@ def _layers(
     spacing = densities.grid.spacing_mm
     half_voxel = half_voxel_mm(spacing)
     bone, dense = Bits.of(own), Bits.of(denser_than(hu, densities.soft))
-    noisy = grown_bits(Bits.of(inner), criteria.halo_away_mm, spacing, half_voxel) | Bits.of(iron)
+    noisy = grown_bits(inner, criteria.halo_away_mm, spacing, half_voxel) | iron
     ends = np.arange(0.0, criteria.halo_mm, _LAYER_MM) + _LAYER_MM
     reached = [grown_bits(bone, reach_mm, spacing, half_voxel) for reach_mm in (0.0, *ends)]
-    rings = [outer - nearer for nearer, outer in pairwise(reached)]
-    no_denser = [np.zeros((ring - noisy - dense).count(), np.float32) for ring in rings]
-    layers = [_Layer([np.empty((3, 0), np.int32)], [np.empty(0, np.float32)], [known]) for known in no_denser]
-    blur_mm = (max(criteria.halo_blur_mm, 0.5 * step) for step in spacing)
-    sigma = [mm / step for mm, step in zip(blur_mm, spacing, strict=True)]
-    inside = partial(_inside_share, densities=densities)
-    blurred = own & ~iron if iron.any() else own
+    no_denser = [(outer - nearer - noisy - dense).count() for nearer, outer in pairwise(reached)]
     shell = (reached[-1] - reached[0]) & dense
-    for (upright, rows, columns), blur in blurred_blocks(hu, blurred, shell, sigma, inside):
-        asked, loud = shell.sections(upright), noisy.sections(upright)
-        for ring, layer in zip(rings, layers, strict=True):
-            there = ring.sections(upright) & asked
-            for quiet, some in ((True, there - loud), (False, there & loud)):
-                k, j, i = some.index()
-                seen_through = blur[k, j - rows.start, i - columns.start] + np.float32(_FAINT)
-                layer.places.append(np.array([k + upright.start, j, i], np.int32))
-                layer.seen_through.append(seen_through)
-                if quiet:
-                    layer.known.append(_share(hu[upright][k, j, i], densities) / seen_through)
-    return layers
+    loud, *within = shell.held_by((noisy, *reached[1:]))
+    number = len(within) - np.add.reduce(within, axis=0, dtype=np.uint8)
+    return _Layers(shell, number, ~loud, no_denser)
+
+
+def _most_seen(known: NDArray[np.float32], no_denser: int, criteria: CementCriteria) -> float:
+    """How much more than the blur of the bone is seen in a layer: infinite where too little of it is in view."""
+    if no_denser + len(known) < _MIN_LAYER:
+        return np.inf
+    return float(np.percentile(np.append(known, np.zeros(no_denser, np.float32)), criteria.halo_percentile))
+
+
+def _blur_of_bone(
+    hu: NDArray[Any], own: NDArray[np.bool_], index: Index, densities: ScanDensities, criteria: CementCriteria
+) -> NDArray[np.float32]:
+    """What of the bone's density is seen at some voxels, by its blur and by what is faint anywhere."""
+    blur_mm = (max(criteria.halo_blur_mm, 0.5 * step) for step in densities.grid.spacing_mm)
+    sigma = [mm / step for mm, step in zip(blur_mm, densities.grid.spacing_mm, strict=True)]
+    return blurred_at(hu, own, index, sigma, partial(_inside_share, densities=densities)) + np.float32(_FAINT)
 
 
 def _inside_share(hu: NDArray[Any], densities: ScanDensities) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -180,17 +181,43 @@ def boxes_of_labels(labels: NDArray[np.uint8]) -> dict[int, Window]:
     }
 
 
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """The `connected_pieces` of a mask of that shape: where its voxels lie, flat, and in which piece each of them."""
+
+    shape: tuple[int, ...]
+    index: NDArray[np.int64]
+    numbers: NDArray[np.unsignedinteger[Any]]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_ | np.uint8]) -> Pieces:
+        """The pieces of a mask; of one with several numbers, none goes on from one number to another."""
+        index, window = np.flatnonzero(mask), bounding_box(mask)
+        if window is None:
+            return cls(mask.shape, index, np.zeros(0, np.uint8))
+        return cls(mask.shape, index, connected_pieces(mask[window])[mask[window] > 0])
+
+    def values(self, array: NDArray[T]) -> NDArray[T]:
+        """What an array of the mask's shape holds at its voxels."""
+        return array[np.unravel_index(self.index, self.shape)]
+
+    def holding(self, seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the mask's voxels lie in a piece that holds a seed."""
+        keep = np.zeros(int(self.numbers.max(initial=0)) + 1, np.bool_)
+        keep[self.numbers[self.values(seeds)]] = True
+        return np.asarray(keep[self.numbers])
+
+    def mask(self, some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Some of the mask's voxels as a mask."""
+        result = untouched(self.shape)
+        result.ravel()[self.index[some]] = True
+        return result
+
+
 def pieces_with(mask: NDArray[np.bool_ | np.uint8], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The `connected_pieces` of a mask that hold a seed."""
-    result = untouched(mask.shape)
-    window = bounding_box(mask)
-    if window is not None:
-        pieces, there = connected_pieces(mask[window]), mask[window] > 0
-        keep = np.zeros(int(pieces.max()) + 1, np.bool_)
-        keep[pieces[seeds[window]]] = True
-        keep[0] = False
-        result[window][there] = keep[pieces[there]]
-    return result
+    pieces = Pieces.of(mask)
+    return pieces.mask(pieces.holding(seeds))
 
 
 def pieces_of(

@@ -14,7 +14,7 @@ from leakseg.dense_pieces import plainly_denser
 from leakseg.findings import QualityNote
 from leakseg.geometry import FloatArray, bounding_box, voxels_of
 from leakseg.pieces import ScanDensities
-from leakseg.reach import connected_pieces, near, pieces_of, pieces_with, relative_to
+from leakseg.reach import Pieces, connected_pieces, near, pieces_of, relative_to
 from leakseg.volume import Volume, denser_inside, denser_than
 
 _MOST = 0.5
@@ -41,15 +41,13 @@ def cement_in_masks(
         ``(k, j, i)`` mask.
     """
     hu = volume.hu[densities.window]
-    dense = denser_inside(hu, _limit_hu(densities, criteria, outline), labels)
-    np.greater(dense, densities.metal, out=dense)  # dense and no metal, in one go
-    sure = pieces_with(dense, densities.seeds)
-    beside = pieces_with(dense, near(sure, criteria.contact_mm, densities.grid.spacing_mm))
-    rest = voxels_of(dense > beside)
-    rest = rest[hu[tuple(rest.T)] > densities.edge(densities.cortex, criteria.edge_share)]
-    alone = untouched(dense.shape)
-    alone[tuple(rest.T)] = True
-    return beside | _large(alone, hu, densities, spine, criteria, outline)
+    pieces = Pieces.of(denser_inside(hu, _limit_hu(densities, criteria, outline), labels, densities.metal))
+    sure = pieces.mask(pieces.holding(densities.seeds))
+    beside = pieces.holding(near(sure, criteria.contact_mm, densities.grid.spacing_mm))
+    dense = pieces.values(hu) > densities.edge(densities.cortex, criteria.edge_share)
+    cement = pieces.mask(beside)
+    cement |= _large(pieces.mask(dense & ~beside), hu, densities, spine, criteria, outline)
+    return cement
 
 
 def _limit_hu(densities: ScanDensities, criteria: CementCriteria, outline: OutlineCriteria) -> float:
@@ -79,9 +77,9 @@ def doubt_dense_matter(
     box = relative_to(masks.block, densities.window)
     densities, inner = densities.crop(box), inner[box]
     window, vertebrae = densities.window, masks.vertebrae
-    apart = denser_inside(volume.hu[window], _limit_hu(densities, criteria, outline), vertebrae[window])
-    apart[densities.metal] = False
-    apart[pieces_with(apart, inner)] = False
+    limit_hu = _limit_hu(densities, criteria, outline)
+    pieces = Pieces.of(denser_inside(volume.hu[window], limit_hu, vertebrae[window], densities.metal))
+    apart = pieces.mask(~pieces.holding(inner))
     alone = _large(apart, volume.hu[window], densities, spine, criteria, outline)
     index = voxels_of(alone)
     if not len(index):

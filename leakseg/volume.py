@@ -133,12 +133,18 @@ def percentile_hu(hu: NDArray[Any], percent: float) -> float:
     return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
 
 
-def denser_inside(hu: NDArray[Any], least_hu: float, labels: NDArray[np.uint8 | np.bool_]) -> NDArray[np.bool_]:
-    """Where there is a label and ``hu > least_hu``, ``(K, J, I)``: section by section, of which most hold nothing."""
+def denser_inside(
+    hu: NDArray[Any], least_hu: float, labels: NDArray[np.uint8 | np.bool_], metal: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Where there is a label, no metal and ``hu > least_hu``, ``(K, J, I)``.
+
+    Section by section, of which most hold nothing.
+    """
     found = untouched(hu.shape)
-    for section, densities, labelled in zip(found, hu, labels, strict=True):
+    for section, densities, labelled, iron in zip(found, hu, labels, metal, strict=True):
         dense = denser_than(densities, least_hu)
         np.logical_and(dense, labelled, out=dense)
+        np.greater(dense, iron, out=dense)  # dense and no metal, in one go
         if dense.any():
             section[...] = dense
     return found

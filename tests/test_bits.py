@@ -38,10 +38,11 @@ def test_some_slices_are_those_of_the_whole_mask(masks):
 
 
 def test_voxels_and_their_values(masks):
-    one, _ = masks
+    one, other = masks
     values = np.arange(one.size).reshape(one.shape)
     assert np.array_equal(Bits.of(one).index(), np.nonzero(one))
     assert np.array_equal(Bits.of(one).values(values), values[one])
+    assert np.array_equal(Bits.of(one).held_by([Bits.of(~one), Bits.of(other)]), [(~one)[one], other[one]])
     assert Bits.of(np.zeros_like(one)).values(values).size == 0
 
 

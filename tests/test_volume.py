@@ -17,7 +17,8 @@ def test_dense_voxels_are_told_as_by_a_plain_comparison_and_only_where_there_is_
     labels[3] = 0
     dense = hu.astype(np.float64) > least_hu
     assert np.array_equal(denser_than(hu, least_hu), dense)
-    assert np.array_equal(denser_inside(hu, least_hu, labels), dense & (labels > 0))
+    metal = rng.random(hu.shape) < 0.1
+    assert np.array_equal(denser_inside(hu, least_hu, labels, metal), dense & (labels > 0) & ~metal)
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.float32])

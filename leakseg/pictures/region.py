@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from leakseg.anatomy import VertebraLevel
 from leakseg.findings import CaseResult, Leak
 from leakseg.geometry import Grid, bounding_box
 from leakseg.pictures.rebuilt import rebuilt_canal
-from leakseg.reach import Window
+from leakseg.reach import Window, within
 
 T = TypeVar("T", bound=np.generic)
 MARGIN_MM = 30.0
@@ -39,6 +40,11 @@ class Region:
     cement: NDArray[np.uint8]
     leaks: NDArray[Any]
     canal_rebuilt: bool = False
+
+    @cached_property
+    def leaks_box(self) -> Window | None:
+        """The smallest box that holds all leaks; None where there are none."""
+        return bounds(self.leaks)
 
     def crop(self, window: Window) -> Region:
         """A smaller box."""
@@ -120,11 +126,14 @@ def level_boxes(vertebrae: NDArray[np.uint8]) -> dict[VertebraLevel, Window]:
 
 def leak_centre(region: Region, leak: Leak) -> tuple[int, int, int] | None:
     """Where the planes through a leak cross: on each axis the slice that shows most of it."""
-    own = region.leaks == leak.id
+    around = region.leaks_box
+    if around is None:
+        return None
+    own = region.leaks[around] == leak.id
     box = bounds(own)
     if box is None:
         return None
-    part = own[box]
+    part, box = own[box], within(box, around)
     sums = [part.sum(axis=tuple(other for other in range(3) if other != axis)) for axis in range(3)]
     at = [int(np.argmax(total)) + box[axis].start for axis, total in enumerate(sums)]
     return (at[0], at[1], at[2])

@@ -70,7 +70,7 @@ def _name_levels(panels: list[Image.Image], vertebrae: NDArray[np.uint8]) -> Non
 def _near_findings(region: Region) -> Region:
     """The vertebrae round the cement; all of them where they are few or there is none."""
     box = bounds(region.cement) if region.grid.shape[0] * region.grid.spacing_mm[0] > _MAX_MM else None
-    shown = [one for one in (bounds(region.vertebrae), bounds(region.leaks)) if one]
+    shown = [one for one in (bounds(region.vertebrae), region.leaks_box) if one]
     if box is None or not shown:
         return region.crop(widened(shown, region.grid, 4.0))
     layers = widened([box], region.grid, 40.0)[0]

@@ -72,8 +72,7 @@ def segment_inner_cement(
     rim = max(deep, densities.edge(densities.cortex, criteria.edge_share))
     seeds, spacing = densities.seeds[spine], densities.grid.spacing_mm
     window = within(spine, densities.window)
-    dense = denser_inside(volume.hu[window], deep, masks.vertebrae[window])
-    dense[densities.metal[spine]] = False
+    dense = denser_inside(volume.hu[window], deep, masks.vertebrae[window], densities.metal[spine])
     dense = pieces_with(dense, seeds)
     room = window_round(dense, criteria.rim_mm, spacing, spare=2)
     if room is not None:

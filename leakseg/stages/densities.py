@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from leakseg.allocator import untouched
-from leakseg.anatomy import SpineAnatomy, SpineMasks
+from leakseg.anatomy import SpineAnatomy, SpineMasks, VertebraLevel
 from leakseg.balls import worn_bits
 from leakseg.bits import Bits
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
 from leakseg.pieces import ScanDensities
 from leakseg.reach import Window, connected_pieces, deeper, pieces_of, relative_to, widened, window_round, within
-from leakseg.volume import Volume, denser_inside
+from leakseg.volume import Volume, denser_inside, percentile_hu
 
 _SECTIONS = 2
 """Sections that are counted at a time."""
@@ -57,7 +57,7 @@ def read_densities(
     box = relative_to(masks.block, window, 1)  # a border of the block would be no surface
     there = within(box, window)
     windows = {level.number: relative_to(filled, there) for level, filled in masks.windows.items()}
-    bony = _Bone(volume.hu[there], masks.vertebrae[there], Bits.of(metal[box]), masks.grid.crop(there), windows)
+    bony = _Bone(volume.hu[there], masks.vertebrae[there], metal[box], masks.grid.crop(there), windows)
     sure, cancellous, plateau = _seeds(bony, spine, criteria)
     cortex = _cortex_hu(bony, sure, criteria) if np.isfinite(plateau) else float("nan")
     seeds = untouched(grid.shape)
@@ -102,13 +102,28 @@ class _Bone:
 
     hu: NDArray[Any]
     vertebrae: NDArray[np.uint8]
-    metal: Bits
+    iron: NDArray[np.bool_]
     grid: Grid
     windows: dict[int, Window]
 
     @cached_property
+    def metal(self) -> Bits:
+        return Bits.of(self.iron)
+
+    @cached_property
     def bits(self) -> Bits:
-        return Bits.of(self.vertebrae > 0)
+        return Bits.of(self._inside[0])
+
+    @cached_property
+    def _inside(self) -> tuple[NDArray[np.bool_], NDArray[Any], NDArray[np.uint8]]:
+        there = self.vertebrae > 0
+        return there, self.hu[there], self.vertebrae[there]
+
+    def found(self, where: Bits) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        """Densities and level numbers of some voxels of the bone."""
+        there, values, levels = self._inside
+        some = where.mask()[there]
+        return values[some], levels[some]
 
     @cached_property
     def _worn(self) -> dict[float, Bits]:
@@ -126,10 +141,10 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
     """Cement that is beyond doubt, the cancellous bone's density, and the cement's plateau (NaN without cement)."""
     hu, grid = bony.hu, bony.grid
     deep = bony.deeper(criteria.deep_mm) - bony.metal
-    quartiles = [np.percentile(values, 40) for values in _by_level(bony, deep) if values.size >= 30]
+    quartiles = [percentile_hu(values, 40) for values in _by_level(bony, deep) if values.size >= 30]
     cancellous = float(np.clip(np.min(quartiles), -100, 600)) if quartiles else 150.0
     limit = max(criteria.min_seed_hu, cancellous + criteria.seed_above_cancellous_hu)
-    asked = Bits.of(denser_inside(hu, limit, bony.vertebrae)) - bony.metal
+    asked = Bits.of(denser_inside(hu, limit, bony.vertebrae, bony.iron))
     dense = (asked & deep).mask() | _deep_in_crushed(bony, asked - deep, deep, criteria)
     voxel_mm3 = grid.voxel_volume_mm3
     smallest_mm3 = max(criteria.min_seed_volume_mm3, criteria.few_seed_voxels * voxel_mm3)
@@ -143,7 +158,7 @@ def _seeds(bony: _Bone, spine: SpineAnatomy, criteria: CementCriteria) -> tuple[
         return seeds, cancellous, float("nan")
     core = ndimage.binary_erosion(seeds[box])
     values = hu[box][core if core.sum() >= 20 else seeds[box]]
-    return seeds | shallow, cancellous, float(np.percentile(values, 70))
+    return seeds | shallow, cancellous, percentile_hu(values, 70)
 
 
 def _without_dense_marrow(bony: _Bone, seeds: NDArray[np.bool_], criteria: CementCriteria) -> NDArray[np.bool_]:
@@ -180,11 +195,11 @@ def _beyond_bone(
 ) -> NDArray[np.bool_]:
     """Cement that lies nowhere deep: in bodies without other seeds, denser than the densest bone of most vertebrae."""
     clear = _by_level(bony, bony.bits - bony.metal)
-    tops = [np.percentile(hu, criteria.bone_top_percentile) for hu in clear if hu.size >= 30]
+    tops = [percentile_hu(hu, criteria.bone_top_percentile) for hu in clear if hu.size >= 30]
     if len(tops) < _LEVELS_TO_COMPARE:
         return np.zeros(bony.hu.shape, np.bool_)
     limit = max(criteria.min_seed_hu, criteria.beyond_bone * float(np.median(tops)))
-    dense = (Bits.of(denser_inside(bony.hu, limit, bony.vertebrae)) - bony.metal).mask()
+    dense = denser_inside(bony.hu, limit, bony.vertebrae, bony.iron)
     index = voxels_of(dense)
     treated = np.isin(bony.vertebrae[tuple(index.T)], np.unique(bony.vertebrae[seeds]))
     dense[tuple(index[treated].T)] = False
@@ -205,7 +220,7 @@ def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCrite
     deep_enough_mm = criteria.deep_mm / criteria.deep_share
     for number in np.unique(asked.values(vertebrae)).tolist():
         room = widened(bony.windows[number], vertebrae.shape, deep_enough_mm, spacing, spare=2)
-        own = (vertebrae[room] == number) & ~bony.metal.block(room)
+        own = (vertebrae[room] == number) & ~bony.iron[room]
         bone = vertebrae[room] > 0
         core = window_round(own & deep.block(room), deep_enough_mm, spacing, spare=2)
         if core is not None and (deeper(bone[core], deep_enough_mm, spacing) & own[core]).any():
@@ -217,8 +232,7 @@ def _deep_in_crushed(bony: _Bone, asked: Bits, deep: Bits, criteria: CementCrite
 
 
 def _by_level(bony: _Bone, where: Bits) -> list[NDArray[Any]]:
-    there = where.mask()
-    values, levels = bony.hu[there], bony.vertebrae[there]
+    values, levels = bony.found(where)
     return [values[levels == level] for level in np.unique(levels)]
 
 
@@ -226,7 +240,8 @@ def _cortex_hu(bony: _Bone, seeds: NDArray[np.bool_], criteria: CementCriteria) 
     """Density of dense cortex: from the vertebra whose rim is least touched by cement; screws are no cortex."""
     rim = bony.bits - bony.deeper(criteria.rim_mm)
     clear = rim - bony.metal
-    there = (clear if clear.any() else rim).mask()
-    owner, values = bony.vertebrae[there], bony.hu[there]
-    untreated = ~np.isin(owner, np.unique(bony.vertebrae[seeds]))
-    return float(np.percentile(values[untreated] if untreated.any() else values, criteria.cortex_percentile))
+    values, owner = bony.found(clear if clear.any() else rim)
+    treated = np.zeros(len(VertebraLevel) + 1, np.bool_)
+    treated[bony.vertebrae[seeds]] = True
+    untreated = values[~treated[owner]]
+    return percentile_hu(untreated if len(untreated) else values, criteria.cortex_percentile)
