@@ -19,6 +19,7 @@ from leakseg.geometry import Grid
 from leakseg.nifti import write_nifti
 
 COMMAND = [sys.executable, "-m", "leakseg"]
+SAMPLES = Path(__file__).parents[1] / "sample_dicom"
 GRID = Grid((60, 60, 40), np.array([[0, 0, 1.0, -20], [0, 1.0, 0, -20], [1.5, 0, 0, -500], [0, 0, 0, 1]]))
 
 
@@ -210,6 +211,29 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
     done = run(tmp_path / "empty", tmp_path / "out", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["cases"] == []
+
+
+def test_cases_of_earlier_runs_that_the_tables_leave_out_are_told(scans, tmp_path):
+    """Who gives each day's study the same results folder may take index.html for all of them."""
+    out = tmp_path / "out"
+    masks = ["--masks", tmp_path / "masks" / "case-1", "--label-scheme", "verse", "--workers", 0, "--write", "json"]
+    first = leakseg("run", scans / "case-1.nii.gz", "-o", out, *masks)
+    assert "of earlier runs" not in first.stdout
+    second = leakseg("run", scans / "case-2.nii.gz", "-o", out, *masks)
+    assert f"1 case of earlier runs lies in {out} too; index.html and the tables tell of this run's" in second.stdout
+
+
+def test_a_case_that_takes_the_place_of_another_series_says_so(tmp_path):
+    from leakseg.cli.table import _OTHER_SERIES
+    from leakseg.replaced import OTHER_SERIES
+
+    assert _OTHER_SERIES == OTHER_SERIES
+    for sample in ("three-leaks", "treated-no-leak"):
+        shutil.rmtree(tmp_path / "cdrom", ignore_errors=True)
+        shutil.copytree(SAMPLES / "scans" / sample, tmp_path / "cdrom")
+        given = ["--masks", SAMPLES / "masks" / sample, "--workers", 0, "--write", "json"]
+        done = leakseg("run", tmp_path / "cdrom", "-o", tmp_path / "out", *given)
+        assert ("took the place of another series" in " ".join(done.stdout.split())) is (sample == "treated-no-leak")
 
 
 def test_nothing_found_says_what_lies_there_instead(tmp_path):
