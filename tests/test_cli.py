@@ -1,6 +1,7 @@
 """The command as users run it: in a process of its own, by its exit codes, its two streams and its files."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -15,8 +16,10 @@ import psutil
 import pytest
 
 from leakseg.cli import run_command
+from leakseg.cli.table import _OTHER_SERIES, closing_table
 from leakseg.geometry import Grid
 from leakseg.nifti import write_nifti
+from leakseg.replaced import OTHER_SERIES
 
 COMMAND = [sys.executable, "-m", "leakseg"]
 SAMPLES = Path(__file__).parents[1] / "sample_dicom"
@@ -224,9 +227,6 @@ def test_cases_of_earlier_runs_that_the_tables_leave_out_are_told(scans, tmp_pat
 
 
 def test_a_case_that_takes_the_place_of_another_series_says_so(tmp_path):
-    from leakseg.cli.table import _OTHER_SERIES
-    from leakseg.replaced import OTHER_SERIES
-
     assert _OTHER_SERIES == OTHER_SERIES
     for sample in ("three-leaks", "treated-no-leak"):
         shutil.rmtree(tmp_path / "cdrom", ignore_errors=True)
@@ -244,6 +244,12 @@ def test_nothing_found_says_what_lies_there_instead(tmp_path):
     assert done.returncode == 1
     assert "1 x A packed archive (ZIP): unpack it" in done.stdout
     assert "Schmidt" not in (tmp_path / "out" / "run.json").read_text(encoding="utf-8")
+
+
+def test_an_interrupted_run_without_an_ended_case_does_not_say_that_there_is_no_study(tmp_path):
+    told = io.StringIO()
+    closing_table({"cases": [], "complete": False, "shard": None, "passed_over": {"Not CT.": 3}}, tmp_path, told)
+    assert told.getvalue() == "No case had ended yet.\n"
 
 
 @pytest.mark.parametrize(

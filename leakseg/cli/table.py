@@ -49,6 +49,8 @@ def closing_table(document: Mapping[str, Any], out: Path, stream: TextIO) -> Non
 
 def _nothing(document: Mapping[str, Any]) -> str:
     """Why there is no case, with what was seen instead."""
+    if not document["complete"]:
+        return "No case had ended yet."
     if document.get("shard"):
         return f"No case falls to the shard {document['shard']}."
     passed_over: dict[str, int] = document.get("passed_over", {})
