@@ -210,6 +210,19 @@ class TestPassedOver:
         (ignored,) = bench.inventory(tmp_path).ignored
         assert "unpack it" in ignored.reason
 
+    @pytest.mark.parametrize("mark", [b"CD001", b"BEA01"])
+    def test_images_of_discs_are_to_be_opened(self, bench, tmp_path, mark):
+        (tmp_path / "study.iso").write_bytes(bytes(32769) + mark + bytes(300))
+        (ignored,) = bench.inventory(tmp_path).ignored
+        assert "open (mount) it" in ignored.reason
+
+    def test_an_index_named_for_a_scan_says_what_to_name(self, bench, tmp_path):
+        index = bench.Painted(**SMALL).datasets()[0]
+        index.SOPClassUID = index.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+        bench.save([index], tmp_path, names=["DICOMDIR"])
+        (ignored,) = bench.inventory(tmp_path / "DICOMDIR").ignored
+        assert "name its folder" in ignored.reason
+
     def test_masks_truth_and_results(self, bench, tmp_path):
         for folder in ("masks", "truth", "expected"):
             series(bench, tmp_path / "case" / folder, 3)
