@@ -34,6 +34,7 @@ from leakseg.plugins import load_classifier
 from leakseg.protocols import LeakClassifier
 from leakseg.providers import MaskPlan, load_masks
 from leakseg.readers import read_volume
+from leakseg.replaced import TEMPORARY, make_room, notes_of_replaced, set_aside
 from leakseg.stages.surgical import surgical_note
 from leakseg.volume import ScanSource, Volume
 from leakseg.writers import DICOM_WRITERS, write_case
@@ -42,15 +43,6 @@ Status: TypeAlias = Literal["done", "refused", "failed", "skipped"]
 """As in contract.md: refused = the data cannot be used; failed = our own fault; skipped = done before."""
 Analysis: TypeAlias = Callable[[Volume, SpineMasks, Criteria, LeakClassifier], CaseFindings]
 """The method: what `leakseg.analysis.analyse` is."""
-TEMPORARY = ".tmp-"
-"""Names of unfinished case folders begin with this."""
-SUPERSEDED = ".superseded"
-"""Hidden folder of an OUT for results of cases that were refused or failed since."""
-AMENDED = ".amended"
-"""Hidden folder of an OUT for amended results that were replaced since; nothing is removed from it."""
-REPORT = "report.json"
-ORIGINAL = "original"
-"""Folder of an amended case in which the program's first result is kept, every file of it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +99,7 @@ def run_case(request: CaseRequest, method: Analysis | None = None) -> CaseOutcom
         status, trace = "failed", _places(error)
         reason = f"A fault in leakseg itself ({type(error).__name__}); its place stands in ledger.jsonl."
     if status != "done":
-        set_aside(request.out, request.source.case_id)
+        set_aside(request.out, request.source.case_id, request.source.series_instance_uid)
     return outcome(request, status, reason, time.perf_counter() - start, trace)
 
 
@@ -187,18 +179,18 @@ def publish(result: CaseResult, request: CaseRequest) -> Path:
     OutputError
         Where the disk does not take it; nothing is left behind.
     """
-    case_id = request.source.case_id
+    case_id, series_uid = request.source.case_id, request.source.series_instance_uid
     unfinished = request.out / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         unfinished.mkdir(mode=0o700)
         series, notes = _dicom_series(result, request)
-        notes = (*notes, *_amended_before(request.out / case_id))
+        notes = (*notes, *notes_of_replaced(request.out / case_id, series_uid))
         report = result.report
         doubt = report.needs_review or any(note.severity != "info" for note in notes)
         told = replace(result, report=replace(report, quality=_unique((*report.quality, *notes)), needs_review=doubt))
         _to_disk(*write_case(told, unfinished, request.config.write, series))
         unfinished.chmod(stat.S_IMODE(request.out.stat().st_mode))
-        _make_room(request.out, case_id)
+        make_room(request.out, case_id, series_uid)
         unfinished.rename(request.out / case_id)
     except OSError as error:
         why = error.strerror or "the disk did not take them, and may be full"  # image libraries name no cause
@@ -229,45 +221,6 @@ def _to_disk(*paths: Path) -> None:
     for path in paths:
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
-
-
-def set_aside(out: Path, case_id: str) -> None:
-    """Take the earlier results of a case that has none now out of sight.
-
-    They are kept in a hidden folder until the next of their kind: a misspelt ``--masks`` that refuses every
-    case must not cost the results of a week. A folder that is not one of ours is left alone.
-    """
-    if _is_ours(out / case_id):
-        kept, name = out / SUPERSEDED, case_id
-        if (out / case_id / ORIGINAL).is_dir():
-            kept, name = out / AMENDED, f"{case_id}-{secrets.token_hex(4)}"  # a reader's work is never swept away
-        kept.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(kept / name, ignore_errors=True)
-        (out / case_id).rename(kept / name)
-
-
-def _amended_before(folder: Path) -> tuple[QualityNote, ...]:
-    if not (folder / ORIGINAL).is_dir():
-        return ()
-    sentence = (
-        f"A reader had amended an earlier result of this case; it is kept in the hidden folder {AMENDED} "
-        "of the results and says nothing here. Amend this result where the corrections still hold."
-    )
-    return (QualityNote("amendment_set_aside", "warning", sentence),)
-
-
-def _make_room(out: Path, case_id: str) -> None:
-    """Remove the results that new ones are about to replace; a reader's are set aside."""
-    if (out / case_id / ORIGINAL).is_dir():
-        set_aside(out, case_id)
-    if _is_ours(out / case_id):
-        outdated = out / f"{TEMPORARY}{secrets.token_hex(8)}"
-        (out / case_id).rename(outdated)
-        shutil.rmtree(outdated, ignore_errors=True)
-
-
-def _is_ours(folder: Path) -> bool:
-    return (folder / REPORT).is_file() and not folder.is_symlink()
 
 
 def _series(volume: Volume, source: ScanSource) -> SeriesReport:

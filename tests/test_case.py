@@ -227,3 +227,38 @@ def test_a_disk_that_fails_without_a_cause_is_told_in_words(request_one, monkeyp
     outcome = run_case(request_one, findings)
     assert outcome.status == "failed"
     assert outcome.reason == "The results could not be written: the disk did not take them, and may be full."
+
+
+def of_series(request, uid):
+    return replace(request, source=replace(request.source, series_instance_uid=uid))
+
+
+def notes_of(request):
+    return {note["code"]: note["message"] for note in report_of(request)["quality"]}
+
+
+def kept_series(request, folder):
+    reports = (request.out / folder).glob(f"{request.source.case_id}*/report.json")
+    return sorted(json.loads(path.read_bytes())["series"]["series_instance_uid"] for path in reports)
+
+
+def test_another_series_of_the_same_name_does_not_cost_the_results_of_the_first(request_one):
+    """The next patient's disc lies under the name of the last one's: /media/cdrom is always that."""
+    for uid, replaces in (("1.2.1", False), ("1.2.2", True), ("1.2.2", False), ("1.2.3", True)):
+        run_case(of_series(request_one, uid), findings)
+        assert report_of(request_one)["series"]["series_instance_uid"] == uid
+        assert ("other_series_set_aside" in notes_of(request_one)) is replaces
+    assert kept_series(request_one, ".superseded") == ["1.2.1", "1.2.2"]
+    run_case(of_series(request_one, "1.2.4"), raising(MemoryError()))
+    run_case(of_series(request_one, "1.2.5"), findings)
+    run_case(of_series(request_one, "1.2.5"), raising(MemoryError()))
+    assert kept_series(request_one, ".superseded") == ["1.2.1", "1.2.2", "1.2.3", "1.2.5"]
+
+
+def test_a_readers_corrections_are_not_told_to_hold_for_another_series(request_one):
+    run_case(of_series(request_one, "1.2.1"), findings)
+    (request_one.out / request_one.source.case_id / "original").mkdir()
+    run_case(of_series(request_one, "1.2.2"), findings)
+    assert "amendment_set_aside" not in notes_of(request_one)
+    assert ".amended" in notes_of(request_one)["other_series_set_aside"]
+    assert kept_series(request_one, ".amended") == ["1.2.1"]

@@ -1,6 +1,7 @@
 """The command as users run it: in a process of its own, by its exit codes, its two streams and its files."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -15,10 +16,13 @@ import psutil
 import pytest
 
 from leakseg.cli import run_command
+from leakseg.cli.table import _OTHER_SERIES, closing_table
 from leakseg.geometry import Grid
 from leakseg.nifti import write_nifti
+from leakseg.replaced import OTHER_SERIES
 
 COMMAND = [sys.executable, "-m", "leakseg"]
+SAMPLES = Path(__file__).parents[1] / "sample_dicom"
 GRID = Grid((60, 60, 40), np.array([[0, 0, 1.0, -20], [0, 1.0, 0, -20], [1.5, 0, 0, -500], [0, 0, 0, 1]]))
 
 
@@ -212,6 +216,26 @@ def test_a_study_without_a_scan_is_told_and_ends_with_1(tmp_path):
     assert json.loads(done.stdout)["cases"] == []
 
 
+def test_cases_of_earlier_runs_that_the_tables_leave_out_are_told(scans, tmp_path):
+    """Who gives each day's study the same results folder may take index.html for all of them."""
+    out = tmp_path / "out"
+    masks = ["--masks", tmp_path / "masks" / "case-1", "--label-scheme", "verse", "--workers", 0, "--write", "json"]
+    first = leakseg("run", scans / "case-1.nii.gz", "-o", out, *masks)
+    assert "of earlier runs" not in first.stdout
+    second = leakseg("run", scans / "case-2.nii.gz", "-o", out, *masks)
+    assert f"1 case of earlier runs lies in {out} too; index.html and the tables tell of this run's" in second.stdout
+
+
+def test_a_case_that_takes_the_place_of_another_series_says_so(tmp_path):
+    assert _OTHER_SERIES == OTHER_SERIES
+    for sample in ("three-leaks", "treated-no-leak"):
+        shutil.rmtree(tmp_path / "cdrom", ignore_errors=True)
+        shutil.copytree(SAMPLES / "scans" / sample, tmp_path / "cdrom")
+        given = ["--masks", SAMPLES / "masks" / sample, "--workers", 0, "--write", "json"]
+        done = leakseg("run", tmp_path / "cdrom", "-o", tmp_path / "out", *given)
+        assert ("took the place of another series" in " ".join(done.stdout.split())) is (sample == "treated-no-leak")
+
+
 def test_nothing_found_says_what_lies_there_instead(tmp_path):
     folder = tmp_path / "from the PACS"
     folder.mkdir()
@@ -220,6 +244,12 @@ def test_nothing_found_says_what_lies_there_instead(tmp_path):
     assert done.returncode == 1
     assert "1 x A packed archive (ZIP): unpack it" in done.stdout
     assert "Schmidt" not in (tmp_path / "out" / "run.json").read_text(encoding="utf-8")
+
+
+def test_an_interrupted_run_without_an_ended_case_does_not_say_that_there_is_no_study(tmp_path):
+    told = io.StringIO()
+    closing_table({"cases": [], "complete": False, "shard": None, "passed_over": {"Not CT.": 3}}, tmp_path, told)
+    assert told.getvalue() == "No case had ended yet.\n"
 
 
 @pytest.mark.parametrize(
@@ -241,6 +271,9 @@ def test_nothing_found_says_what_lies_there_instead(tmp_path):
         (["run", "scans", "-o", "out", "--pipeline", "none.toml"], "cannot be read"),
         (["run", "scans", "-o", "scans"], "not leakseg's"),
         (["run", "scans", "-o", "scans/case-1.nii.gz"], "is a file"),
+        (["run", "", "-o", "out"], "is empty"),
+        (["run", "scans", "-o", ""], "is empty"),
+        (["inspect", ""], "is empty"),
         (["inspect", "nowhere"], "no file or folder 'nowhere'"),
         (["merge", "scans", "-o", "out"], "no results folder"),
         (["show", "labels", "guess"], "no label scheme 'guess'"),

@@ -25,12 +25,13 @@ from leakseg.batch.ledger import Ledger
 from leakseg.batch.output import DRAWN, RUN, claimed, write_json, writing
 from leakseg.batch.plan import Shard, anchors_by_case, check_masks, from_anywhere, plan_case
 from leakseg.batch.remembered import find_cases
-from leakseg.case import REPORT, CaseOutcome, CaseRequest, outcome, run_case, set_aside
+from leakseg.case import CaseOutcome, CaseRequest, outcome, run_case
 from leakseg.config import AnalysisConfig
 from leakseg.findings import SCHEMA_VERSION
 from leakseg.plugins import load_classifier
 from leakseg.readers import SeriesEntry
 from leakseg.readers.walk import FoundFile
+from leakseg.replaced import REPORT, set_aside
 from leakseg.writers import csv_tables
 
 _DAMAGED = "Its report.json was damaged after it was written: remove the case's folder of results and run again."
@@ -183,7 +184,7 @@ def _outcomes(
     def to_do() -> Iterator[CaseRequest]:
         for planned in plans:
             if isinstance(planned, CaseOutcome):
-                set_aside(job.out, planned.case_id)
+                set_aside(job.out, planned.case_id, planned.series_instance_uid)
                 ledger.append(planned)
                 at_once.append(planned)
                 continue
@@ -232,7 +233,7 @@ def _executor(config: AnalysisConfig) -> tuple[Callable[[], Executor], int]:
 
 
 def _lost(request: CaseRequest) -> CaseOutcome:
-    set_aside(request.out, request.source.case_id)
+    set_aside(request.out, request.source.case_id, request.source.series_instance_uid)
     return outcome(
         request,
         "failed",

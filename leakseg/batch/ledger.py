@@ -12,7 +12,8 @@ from typing import Any
 
 import leakseg
 from leakseg.batch.output import writing
-from leakseg.case import REPORT, CaseOutcome, Status
+from leakseg.case import CaseOutcome, Status
+from leakseg.replaced import REPORT
 
 NAME = "ledger.jsonl"
 _LAST_BYTES = 16

@@ -14,8 +14,9 @@ from typing import Any
 from leakseg.batch.job import JobResult, write_batch
 from leakseg.batch.ledger import NAME as LEDGER
 from leakseg.batch.output import RUN, claimed, write_json, writing
-from leakseg.case import TEMPORARY, CaseOutcome, set_aside
+from leakseg.case import CaseOutcome
 from leakseg.errors import ConfigError
+from leakseg.replaced import TEMPORARY, set_aside
 
 _SAME = ("leakseg", "recipe_digest")
 

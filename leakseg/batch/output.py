@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from leakseg.case import TEMPORARY
 from leakseg.errors import ConfigError, OutputError
+from leakseg.replaced import TEMPORARY
 
 RUN = "run.json"
 DRAWN = ".totalsegmentator"

@@ -11,13 +11,17 @@ from io import TextIOWrapper
 from types import FrameType
 from typing import Any, NoReturn
 
-from leakseg.errors import LeaksegError, OutputError
+from leakseg.errors import ConfigError, LeaksegError, OutputError
 
 EXIT_TOLD = 1
 """Some case was refused or failed, or no study was found."""
 EXIT_USAGE = 2
 EXIT_OUR_FAULT = 70
 EXIT_INTERRUPTED = 130
+_EMPTY = (
+    'One of the words after leakseg is empty (""), as a variable without a value leaves it; it would stand for the '
+    "folder you are in. Name the folder, or leave the word out."
+)
 
 
 def main() -> NoReturn:
@@ -33,6 +37,7 @@ def run_command(arguments: list[str]) -> int:
     from leakseg.cli.app import app
 
     try:
+        _check_words(arguments)
         code: Any = app(arguments, prog_name="leakseg", standalone_mode=False)
     except KeyboardInterrupt:
         return _stop("Interrupted.", EXIT_INTERRUPTED)
@@ -45,6 +50,11 @@ def run_command(arguments: list[str]) -> int:
     except Exception as error:
         return _unexpected(error)
     return code if isinstance(code, int) else 0
+
+
+def _check_words(arguments: list[str]) -> None:
+    if "" in arguments:
+        raise ConfigError(_EMPTY)
 
 
 def _unexpected(error: Exception) -> int:

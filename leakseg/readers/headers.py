@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 from leakseg.readers.bombs import bomb_in
 from leakseg.readers.elements import number, numbers, parts, sequence, text, whole
+from leakseg.readers.foreign import what_it_is
 
 Vector: TypeAlias = tuple[float, float, float]
 
@@ -40,8 +41,6 @@ OWN_TAGS = frozenset({0x00080018, 0x00200013, 0x00200012, 0x00200032})
 """Of these a slice has its own; an `ImageHeader` holds none: SOP instance, instance and acquisition number, place."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 _NO_AGENT = frozenset({"", "NONE", "NO", "N", "0", "NATIVE", "NATIV", "WITHOUT", "OHNE", "UNENHANCED", "NA", "N/A"})
-_ARCHIVES = {b"PK\x03\x04": "ZIP", b"7z\xbc\xaf": "7z", b"Rar!": "RAR", b"\x1f\x8b": "gzip"}
-"""First bytes of files in which scans are sent, and by what name people know them."""
 
 
 class UnreadableError(Exception):
@@ -137,11 +136,8 @@ def read_dataset(stream: BinaryIO) -> Any:
 
     head = stream.read(132)
     preamble = head[128:] == b"DICM"
-    archive = next((name for mark, name in _ARCHIVES.items() if head.startswith(mark)), None)
-    if archive and not preamble:
-        raise UnreadableError(f"A packed archive ({archive}): unpack it, and name the folder that comes out of it.")
     if not preamble and head[:2] not in _FIRST_GROUPS:
-        raise UnreadableError("Not DICOM (no DICM mark, and no header at its start), NIfTI or NRRD.")
+        raise UnreadableError(what_it_is(head, stream))
     if bomb := bomb_in(stream):
         raise UnreadableError(bomb)
     return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=asked_for(), force=not preamble)
@@ -170,7 +166,7 @@ def slices_of(
     meta = getattr(dataset, "file_meta", None)
     syntax = str(getattr(meta, "TransferSyntaxUID", "") or "")
     if str(getattr(meta, "MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10":
-        raise UnreadableError("A DICOMDIR index, not an image.")
+        raise UnreadableError("A DICOMDIR index, not an image: name its folder, where the images lie.")
     if not text(dataset, "SeriesInstanceUID"):
         raise UnreadableError("A DICOM file that does not say which series it belongs to (no SeriesInstanceUID).")
     groups = list(_frames(dataset))

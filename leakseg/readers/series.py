@@ -56,7 +56,13 @@ def judge(slices: Sequence[SliceHeader], criteria: ReadingCriteria) -> Judged:
         reason = _join([str(error), *_few(len(fit), criteria)])
         return Judged(tuple(fit), None, GeometryError(reason), tuple(notes))
     notes += [*stack.notes, *_kind_notes(fit)]
-    short = _too_large(stack) or _cut_short(fit) or _few(len(stack.slices), criteria) or _short(stack, criteria)
+    short = (
+        _too_large(stack)
+        or _mixed(fit)
+        or _cut_short(fit)
+        or _few(len(stack.slices), criteria)
+        or _short(stack, criteria)
+    )
     refusal = (
         SeriesError(_join([*short, *(f"{note.message.split(';')[0].rstrip('.')}." for note in stack.notes)]))
         if short
@@ -69,6 +75,19 @@ def _few(count: int, criteria: ReadingCriteria) -> list[str]:
     if count >= criteria.min_slices:
         return []
     return [f"Too few slices: {count} where at least {criteria.min_slices} are needed."]
+
+
+def _mixed(slices: Sequence[SliceHeader]) -> list[str]:
+    """Slices of several patients in one series; where every slice has an ID of its own, a de-identifier gave it."""
+    identities = {one.image: one.image.identity for one in slices}.values()
+    patients = {one.patient_id.strip() for one in identities if not one.removed} - {""}
+    if not 1 < len(patients) < len(slices):
+        return []
+    sentence = (
+        f"The slices name {len(patients)} different patients (PatientID) in one series: scans of several may be mixed, "
+        "or the patient was renamed. Export the series again, each patient's by itself."
+    )
+    return [sentence]
 
 
 def _cut_short(slices: Sequence[SliceHeader]) -> list[str]:

@@ -210,6 +210,32 @@ class TestPassedOver:
         (ignored,) = bench.inventory(tmp_path).ignored
         assert "unpack it" in ignored.reason
 
+    def test_a_series_of_two_patients_is_refused_without_their_names(self, bench, tmp_path):
+        """Its results would be filed under one of them; an ID for each slice is a de-identifier's."""
+        for number, names in ((1, ["KEY1", "KEY2"]), (2, ["KEY1"]), (3, None)):
+            made = bench.Painted(**SMALL, series_uid=f"1.2.3.{number}", study_uid=f"1.2.4.{number}").datasets()
+            for place, dataset in enumerate(made):
+                dataset.PatientID = names[place % len(names)] if names else f"KEY{place}"
+            bench.save(made, tmp_path / str(number))
+        told = reasons(bench.inventory(tmp_path))
+        assert "The slices name 2 different patients (PatientID)" in told["1.2.3.1"]
+        assert "KEY" not in told["1.2.3.1"]
+        assert told["1.2.3.2"] is None
+        assert told["1.2.3.3"] is None
+
+    @pytest.mark.parametrize("mark", [b"CD001", b"BEA01"])
+    def test_images_of_discs_are_to_be_opened(self, bench, tmp_path, mark):
+        (tmp_path / "study.iso").write_bytes(bytes(32769) + mark + bytes(300))
+        (ignored,) = bench.inventory(tmp_path).ignored
+        assert "open (mount) it" in ignored.reason
+
+    def test_an_index_named_for_a_scan_says_what_to_name(self, bench, tmp_path):
+        index = bench.Painted(**SMALL).datasets()[0]
+        index.SOPClassUID = index.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+        bench.save([index], tmp_path, names=["DICOMDIR"])
+        (ignored,) = bench.inventory(tmp_path / "DICOMDIR").ignored
+        assert "name its folder" in ignored.reason
+
     def test_masks_truth_and_results(self, bench, tmp_path):
         for folder in ("masks", "truth", "expected"):
             series(bench, tmp_path / "case" / folder, 3)

@@ -7,10 +7,12 @@ to 15 degrees and the spine bent by up to 10.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
+import pydicom
 import pytest
 
 from leakseg.anatomy import VertebraLevel
@@ -117,6 +119,22 @@ def test_another_patients_scan_is_refused(patients, tmp_path):
     done = leakseg("compare", scans / "case-001-pre", scans, "-o", tmp_path / "out", code=2)
     assert "expected one usable CT study there, found 9" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_scans_whose_headers_name_two_patients_or_another_order_are_told(patients, tmp_path):
+    """Numbers of two patients compared would pass for a result: the same shape of spine is no proof."""
+    for name, patient, date in (("pre", "KEY-4711", "20240301"), ("post", "KEY-4712", "20240201")):
+        masks = patients / "masks" / "case-002-pre"
+        shutil.copytree(masks, tmp_path / "masks" / name)
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        for path in sorted((patients / "scans" / "case-002-pre").iterdir()):
+            header = pydicom.dcmread(path)
+            header.PatientID, header.StudyDate, header.PatientIdentityRemoved = patient, date, "NO"
+            header.save_as(tmp_path / "scans" / name / path.name)
+    done = leakseg("compare", tmp_path / "scans" / "pre", tmp_path / "scans" / "post", "-o", tmp_path / "out", code=1)
+    assert "The headers of the pre and the post scan hold different patient IDs: check" in done.stdout
+    assert "the post scan was taken before the pre scan" in done.stdout
+    assert "KEY" not in (tmp_path / "out" / "compare.json").read_text(encoding="utf-8") + done.stdout + done.stderr
 
 
 def test_levels_that_do_not_match_are_told(patients, tmp_path):

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from leakseg.anatomy import VertebraLevel
-from leakseg.case import AMENDED, ORIGINAL, REPORT, TEMPORARY
 from leakseg.errors import ConfigError, OutputError
 from leakseg.findings import CaseReport
 from leakseg.pictures.png import write_png
+from leakseg.replaced import AMENDED, ORIGINAL, REPORT, TEMPORARY
 from leakseg.studies.amend.correct import corrected, struck_out
 from leakseg.studies.amend.edits import Edits
 from leakseg.studies.amend.pictures import corrected_pictures, stored_pictures

@@ -21,6 +21,7 @@ from leakseg.nifti import read_image
 from leakseg.pieces import CementMap
 from leakseg.providers import plan_masks
 from leakseg.readers import take_inventory
+from leakseg.studies.compare.patient import Taken, taken
 from leakseg.tracing import trace_cement
 from leakseg.volume import Volume
 
@@ -42,6 +43,7 @@ class ScanAtTime:
     leaks: tuple[dict[str, Any], ...]
     leak_labels: NDArray[np.uint16]
     from_run: bool
+    taken: Taken
 
 
 def read_scan(
@@ -94,6 +96,7 @@ def read_scan(
         leaks=leaks,
         leak_labels=labels,
         from_run=earlier is not None,
+        taken=taken(sources[0]),
     )
 
 

@@ -19,6 +19,7 @@ from leakseg.findings import DISCLAIMER
 from leakseg.studies.compare.bone_change import REGIONS, ResectedBone, resected_bone
 from leakseg.studies.compare.cement_change import INNER, CementCloud, canal_shares, first_cloud, later_cloud
 from leakseg.studies.compare.new_cement import new_pieces
+from leakseg.studies.compare.patient import doubts as patient_doubts
 from leakseg.studies.compare.register import LevelMatch, register_level
 from leakseg.studies.compare.scans import ScanAtTime, criteria_values, read_scan
 
@@ -101,7 +102,7 @@ def compare(
     document: Json = {
         "schema_version": SCHEMA_VERSION,
         "disclaimer": DISCLAIMER,
-        "doubts": _doubts(levels, later),
+        "doubts": [*patient_doubts([(scan.name, scan.taken) for scan in scans]), *_doubts(levels, later)],
         "scans": {scan.name: _scan(scan) for scan in scans},
         "registration": {one.scan.name: [_match(match) for match in one.matches.values()] for one in later},
         "leaks": [_leak(leak, pre, before, later) for leak in pre.leaks],
