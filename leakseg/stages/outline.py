@@ -68,7 +68,7 @@ def free_swallowed_cement(
 
     ``hollow`` and ``closed`` are the vertebrae before and after their cavities were filled: what bone encloses on all
     sides is inside it, wherever outlines rebuilt from little are carried. But built-in masks leave out what they take
-    for leaked cement, also between two parts of a vertebra.
+    for leaked cement, also between two parts of a vertebra. Behind the canal, laminae pass for faint cement.
     """
     if not densities.has_cement:
         return masks, ()
@@ -90,6 +90,8 @@ def free_swallowed_cement(
     least_mm = max(criteria.swallowed_beyond_mm, half_mm + spine.lattice.step_mm / 2)
     filled = None if masks.from_builtin else (hollow[densities.window], closed[densities.window])
     swallowed = ((beyond >= least_mm) | (height >= play_mm)) & ~_in_cavity(index, filled)
+    as_laminae = cement_criteria.far_beyond_bone * densities.share(densities.cortex) > 1
+    swallowed &= (suv[:, 1] <= 0) | (not as_laminae)
     seeds = untouched(labels.shape)
     seeds[tuple(index[swallowed].T)] = True
     _drop_contradicted(seeds, index[swallowed], height[swallowed])

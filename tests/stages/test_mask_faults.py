@@ -448,3 +448,19 @@ def test_levels_touch_by_the_faces_that_they_share_in_the_whole_scan():
     expected = _contact_mm2(vertebrae == l1.number, vertebrae == l2.number, grid)
     assert _touching_mm2(masks, l1, l2) == expected > 0
     assert _touching_mm2(masks, l2, l3) == 0
+
+
+@pytest.mark.parametrize(("cement_hu", "share"), [(1120, 1.0), (950, 0.0)])
+def test_behind_the_canal_masks_swallow_nothing_that_laminae_may_be_as_dense_as(spine, cement_hu, share):
+    z = spine.middle_z("L3")
+    lump = spine.box((6, 14), (16, 23), (z + 1, z + 11))
+    way = spine.box((0, 14), (-25, -21), (z + 4, z + 8)) | spine.box((11, 14), (-25, 17), (z + 4, z + 8))
+    labels = spine.masks().vertebrae.copy()
+    labels[ndimage.binary_dilation(lump) & (labels == 0)] = VertebraLevel.L3.number
+    volume = spine.volume(spine.fill("L3"), lump, way, hu=cement_hu)
+    masks = SpineMasks(spine.grid, labels, canal=spine.masks().canal)
+    anatomy = describe_anatomy(masks, Criteria())
+    read = read_scan(volume, masks, anatomy, Criteria())
+    limits = Criteria().cement, Criteria().outline
+    freed, _ = free_swallowed_cement(volume, masks, anatomy, read, labels, labels, *limits)
+    assert (freed.vertebrae == 0)[lump].mean() == pytest.approx(share, abs=0.1)
