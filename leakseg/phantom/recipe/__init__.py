@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -10,9 +11,9 @@ from typing import Any, ClassVar, Literal
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError
-from leakseg.findings import LeakType
 from leakseg.phantom.recipe.cases import CaseRecipe, DrawRecipe, LeakRecipe
 from leakseg.phantom.recipe.cement import CementRecipe
+from leakseg.phantom.recipe.checks import check_leak_types, check_values
 from leakseg.phantom.recipe.distractors import DistractorRecipe
 from leakseg.phantom.recipe.mask_faults import MaskFaultRecipe
 from leakseg.phantom.recipe.scanner import ScannerRecipe
@@ -87,16 +88,20 @@ def read_recipe(path: Path) -> PhantomRecipe:
     except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested without end
         raise ConfigError(f"The phantom recipe is no valid TOML: {error}.") from error
     try:
-        recipe = TypeAdapter(PhantomRecipe).validate_python(table)
+        recipe = TypeAdapter(PhantomRecipe).validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"The phantom recipe is wrong at {place}: {first['msg']}.") from error
+        unknown = first["type"] == "unexpected_keyword_argument"
+        problem = "there is no such key" if unknown else first["msg"]
+        raise ConfigError(f"The phantom recipe is wrong at {place}: {problem}.") from error
+    check_values(recipe)
     _check_groups(recipe.group)
     return recipe
 
 
 _GROUPS_OWN = ("name", "count", "same_as")
+_COHORTS_OWN = ("seed", "case", "group")
 
 
 def _with_groups(table: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +110,27 @@ def _with_groups(table: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
         return table
     shared = {name: value for name, value in table.items() if name not in {"group", "case", "seed"}}
+    _check_counts(table)
     told = []
     for group in groups:
+        _check_counts(group, f"group '{group.get('name', '')}'")
         named = {name: group[name] for name in _GROUPS_OWN if name in group}
         own = {name: value for name, value in group.items() if name not in _GROUPS_OWN}
         told.append({**named, "recipe": _laid_over(shared, own)})
     return {**table, "group": told}
+
+
+def _check_counts(table: dict[str, Any], group: str | None = None) -> None:
+    """Refuse what would be passed over: a count of drawn cases beside groups, and in a group what the cohort has."""
+    draw = table.get("draw")
+    if isinstance(draw, dict) and draw.get("count"):
+        raise ConfigError(
+            f"The phantom recipe has draw.count{f' in {group}' if group else ' beside groups'}: each group's own count "
+            "says how many cases it has."
+        )
+    for name in _COHORTS_OWN if group else ():
+        if name in table:
+            raise ConfigError(f"The phantom recipe has '{name}' in {group}: it belongs to the whole cohort.")
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -176,8 +196,5 @@ def override(
             raise ConfigError("A recipe with groups says how many cases each has; take a fraction of them instead.")
         draw = replace(draw, count=count)
     draw = replace(draw, leaks=leaks or draw.leaks, levels=levels or draw.levels)
-    known = {*LeakType, "none"} - {LeakType.UNDETERMINED}
-    for name in draw.leaks:
-        if name not in known:
-            raise ConfigError(f"There is no leak type '{name}'; choose from {', '.join(sorted(known))}.")
+    check_leak_types(draw.leaks)
     return replace(recipe, draw=draw)
