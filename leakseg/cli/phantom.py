@@ -68,7 +68,7 @@ def make(
     chosen = override(
         chosen,
         count=count,
-        leaks=None if leaks is None else tuple(leaks.split(",")),
+        leaks=None if leaks is None else tuple(name.strip() for name in leaks.split(",")),
         levels=None if levels is None else _names(levels, VertebraLevel, "level"),
     )
     if fraction is not None:

@@ -1,10 +1,11 @@
-"""A recipe's mistakes are told, each in one sentence."""
+"""A recipe's mistakes are told, each in one sentence, and nothing that it says is passed over."""
 
 import pytest
 
+from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError
 from leakseg.phantom.jobs import jobs_of, make_job
-from leakseg.phantom.recipe import read_recipe
+from leakseg.phantom.recipe import override, read_recipe
 
 GROUPS = '[[group]]\nname = "a"\ncount = 1\n'
 CASE = '[[case]]\nid = "a"\ntreated = ["L3"]\n'
@@ -81,3 +82,17 @@ def test_what_shows_only_when_a_case_is_made_is_told(recipe, more, sentence):
     (job,) = jobs_of(recipe(f"[scanner]\nslice_mm = 4.0\npixel_mm = 1.5\nmargin_mm = 2.0\n{CASE}{more}"))
     with pytest.raises(ConfigError, match=sentence):
         list(make_job(job))
+
+
+def test_leaks_and_levels_of_the_command_line_reach_groups(recipe):
+    told = recipe(f'{GROUPS}draw.leaks = ["venous"]\n[[group]]\nname = "b"\ncount = 1\n')
+    chosen = override(told, leaks=("foraminal",), levels=(VertebraLevel.T12,))
+    assert [group.recipe.draw.leaks for group in chosen.group] == [("foraminal",)] * 2
+    assert [group.recipe.draw.levels for group in chosen.group] == [(VertebraLevel.T12,)] * 2
+    assert override(told).group == told.group
+
+
+def test_leaks_for_cases_named_outright_are_refused(recipe):
+    with pytest.raises(ConfigError, match="names all its cases outright"):
+        override(recipe(CASE), leaks=("venous",))
+    assert override(recipe(CASE), leaks=("venous",), count=2).draw.count == 2

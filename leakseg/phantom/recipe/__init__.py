@@ -183,10 +183,12 @@ def override(
 ) -> PhantomRecipe:
     """The recipe with what a command line names in place of its own.
 
+    Every group draws from them; cases that the recipe names outright stay as they are.
+
     Raises
     ------
     ConfigError
-        Where a leak type does not exist or the count is negative.
+        Where a leak type does not exist, the count is negative, or there is no drawn case that could take them.
     """
     draw = recipe.draw
     if count is not None:
@@ -195,6 +197,15 @@ def override(
         if recipe.group:
             raise ConfigError("A recipe with groups says how many cases each has; take a fraction of them instead.")
         draw = replace(draw, count=count)
-    draw = replace(draw, leaks=leaks or draw.leaks, levels=levels or draw.levels)
-    check_leak_types(draw.leaks)
-    return replace(recipe, draw=draw)
+    if (leaks or levels) and recipe.case and not (draw.count or recipe.group):
+        raise ConfigError("The recipe names all its cases outright; leak types and levels are chosen for drawn ones.")
+    check_leak_types(leaks or ())
+    groups = tuple(
+        replace(group, recipe=replace(group.recipe, draw=_drawing(group.recipe.draw, leaks, levels)))
+        for group in recipe.group
+    )
+    return replace(recipe, draw=_drawing(draw, leaks, levels), group=groups)
+
+
+def _drawing(draw: DrawRecipe, leaks: tuple[str, ...] | None, levels: tuple[VertebraLevel, ...] | None) -> DrawRecipe:
+    return replace(draw, leaks=leaks or draw.leaks, levels=levels or draw.levels)
