@@ -56,6 +56,15 @@ def test_a_fault_is_held_against_the_same_phantom_without_it(study):
     assert told["loss in sensitivity, leaks ≥ 20 mm³, wide"]["value"] == 0
 
 
+def test_a_phantom_with_other_leaks_is_no_pair_whatever_truth_calls_the_same(study, leak):
+    other = leak(1, segment="L1", side="right", volume_mm3=77.0)
+    study.truth_case("e", [other], BOX, strata=strata(slice_mm=3.0, mask_fault="narrow", same_as="a"))
+    study.told_case("e", [], {})
+    told = rows(study)
+    assert not any("narrow" in figure for figure in told)
+    assert told["loss in type accuracy, mask fault wide"]["n"] == 1
+
+
 def test_a_fault_that_hides_every_leak_loses_all(study, leak):
     folder = study.results / "b"
     (folder / "report.json").write_text(json.dumps({"case_id": "b", "leaks": []}))

@@ -66,7 +66,8 @@ class GroupRecipe:
     name: str
     count: int
     same_as: str | None = None
-    """Another group whose seeds this one uses: the same phantoms come back, seen as this group's recipe says."""
+    """Another group whose seeds this one uses. With other masks alone the same phantoms come back, scan and all; what
+    else differs, a scanner too, is drawn from, so that cement and leaks are other ones in much the same spine."""
     recipe: PhantomRecipe
     """In the file: the group's own tables, laid over the cohort's key by key."""
 
