@@ -3,6 +3,7 @@
 import pytest
 
 from leakseg.anatomy import VertebraLevel
+from leakseg.cli.phantom import implant
 from leakseg.errors import ConfigError
 from leakseg.phantom.jobs import jobs_of, make_job
 from leakseg.phantom.recipe import override, read_recipe
@@ -96,3 +97,10 @@ def test_leaks_for_cases_named_outright_are_refused(recipe):
     with pytest.raises(ConfigError, match="names all its cases outright"):
         override(recipe(CASE), leaks=("venous",))
     assert override(recipe(CASE), leaks=("venous",), count=2).draw.count == 2
+
+
+@pytest.mark.parametrize("group", ["a/../../b", "..", "", "a\\b"])
+def test_an_implants_group_stays_in_its_folder(tmp_path, group):
+    with pytest.raises(ConfigError, match="begins the names of folders"):
+        implant(tmp_path, masks=None, out=tmp_path / "out", group=group)
+    assert not (tmp_path / "out").exists()

@@ -96,6 +96,11 @@ def check_leak_types(names: tuple[str, ...]) -> None:
             raise ConfigError(f"There is no leak type '{name}'; choose from {', '.join(sorted(LEAK_TYPES))}.")
 
 
+def names_a_folder(name: str) -> bool:
+    """Whether a case may be called so: a folder of that name lies under OUT, and nowhere else."""
+    return name.isprintable() and name[:1] not in {"", "."} and not {*name} & {*"/\\"}
+
+
 def _problems(part: Any, place: Place) -> Iterator[tuple[Place, str]]:
     yield from _of_its_own(part, place)
     for item in fields(part):
@@ -128,10 +133,6 @@ def _of_its_own(part: Any, place: Place) -> Iterator[tuple[Place, str]]:
     count = getattr(part, "count", 0)
     if hasattr(part, "recipe") and count < 1:
         yield (*place, "count"), f"a group has at least one case, not {count}"
-
-
-def _names_a_folder(name: str) -> bool:
-    return name.isprintable() and name[:1] not in {"", "."} and not {*name} & {*"/\\"}
 
 
 def _of_weights(weights: Mapping[Any, float], place: Place) -> Iterator[tuple[Place, str]]:
