@@ -65,6 +65,7 @@ def read(path: Path) -> Reading:
         cases = frozenset(row["case_id"] for row in judged)
     else:
         table = rows(path)
+        check(table, path)
         leaks = {(row["case_id"], row["level"], kind) for row in table for kind in TYPES if row[kind].strip() == "1"}
         listed = {(row["case_id"], row["level"]) for row in table}
         cases = frozenset(row["case_id"] for row in table)
@@ -72,8 +73,27 @@ def read(path: Path) -> Reading:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
+    """A table's rows that are not empty: commas, semicolons (as German spreadsheets write) or tabs between."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        return list(csv.DictReader(stream))
+        delimiter = max(",;\t", key=stream.readline().count)
+        stream.seek(0)
+        return [row for row in csv.DictReader(stream, delimiter=delimiter, restval="") if any(row.values())]
+
+
+def check(table: list[dict[str, str]], path: Path) -> None:
+    """End where a reader's table is not as it must be: "yes" or "x" would count as no leak."""
+    missing = [name for name in ("case_id", "level", *TYPES) if table and name not in table[0]]
+    if missing or not table:
+        sys.exit(f"{path}: {'no column ' + ', '.join(missing) if missing else 'no row'}; see --help.")
+    seen = set()
+    for number, row in enumerate(table, start=2):
+        for kind in TYPES:
+            if row[kind].strip() not in {"", "0", "1"}:
+                sys.exit(f"{path}, line {number}: {kind} is {row[kind]!r}; expected 1, 0 or nothing.")
+        unit = (row["case_id"], row["level"])
+        if unit in seen or not all(unit):
+            sys.exit(f"{path}, line {number}: {'judged twice' if unit in seen else 'no case_id or level'}: {unit}.")
+        seen.add(unit)
 
 
 def line(kind: str, patients: list[list[tuple[bool, bool]]]) -> str:

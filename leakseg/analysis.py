@@ -134,7 +134,8 @@ def _candidate(
 
 
 def _judged(classifier: LeakClassifier, candidate: LeakCandidate, part: CementPart, measures: PartMeasures) -> Leak:
-    judgement = judged_by(classifier, candidate)
+    own = replace(candidate, features=dict(candidate.features))  # what it writes there stays out of features.csv
+    judgement = judged_by(classifier, own)
     return Leak(
         id=candidate.id,
         type=judgement.type,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 
 from leakseg.errors import PluginError
 from leakseg.findings import Evidence, Judgement, LeakCandidate, LeakRoute, LeakSubtype, LeakType
@@ -24,7 +26,7 @@ SUBTYPES: Mapping[LeakType, tuple[LeakSubtype, ...]] = {
 
 
 def judged_by(classifier: LeakClassifier, candidate: LeakCandidate) -> Judgement:
-    """What the classifier says of one candidate.
+    """What the classifier says of one candidate; what it prints goes to standard error, for ``--json`` owns the other.
 
     Raises
     ------
@@ -34,8 +36,9 @@ def judged_by(classifier: LeakClassifier, candidate: LeakCandidate) -> Judgement
     """
     who = f"Classifier '{classifier.name}'"
     try:
-        judgement = classifier.classify(candidate)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):
+            judgement = classifier.classify(candidate)
+    except (Exception, SystemExit) as error:
         gaps = sum(value is None for value in candidate.features.values())
         raise PluginError(
             f"{who} raised {type(error).__name__} for an ordinary candidate ({candidate.place}, {gaps} of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -94,8 +95,9 @@ def _make(entry: EntryPoint, origin: str) -> LeakClassifier:
     package = origin.partition(" ")[0]
     advice = f"Install what {package} needs" if package else "Check that its module can be imported here"
     try:
-        made = entry.load()()
-    except Exception as error:
+        with redirect_stdout(sys.stderr):  # what it prints has no place in the document of --json
+            made = entry.load()()
+    except (Exception, SystemExit) as error:
         first = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
         raise PluginError(f"{who} failed to load: {first}. {advice}, or choose another.") from error
     if not isinstance(made, LeakClassifier):

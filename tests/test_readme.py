@@ -204,3 +204,27 @@ def test_the_protocols_comparison_counts_right(tour, tmp_path):
     assert rows["venous"][:6] == ["1", "0", "0", "3", "1.00", "1.00"]
     assert rows["paravertebral"][:6] == ["0", "1", "0", "3", "0.75", "0.00"]
     assert rows["foraminal"][:6] == ["0", "0", "0", "4", "1.00", "-"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (",", ";", "1 cases and 2 vertebrae judged by both"),
+        ("1,0,0,0,0", "yes,0,0,0,0", "line 2: epidural is 'yes'; expected 1, 0 or nothing"),
+        ("epidural", "peridural", "no column epidural"),
+        ("L2", "L1", "line 3: judged twice: ('a', 'L1')"),
+    ],
+)
+def test_the_protocols_comparison_takes_no_answer_for_a_no(tmp_path, old, new, told):
+    table = (
+        "case_id,level,epidural,foraminal,venous,intradiscal,paravertebral\n"
+        "a,L1,1,0,0,0,0\n"
+        "a,L2,0,,,,\n"
+    )  # fmt: skip
+    (tmp_path / "one.csv").write_text(table, encoding="utf-8")
+    (tmp_path / "other.csv").write_text(table.replace(old, new), encoding="utf-8")
+    script = ROOT / "benchmarks" / "reader_kappa.py"
+    command = [sys.executable, str(script), str(tmp_path / "one.csv"), str(tmp_path / "other.csv")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, encoding="utf-8")
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -129,3 +129,57 @@ def test_a_run_blames_the_classifier_and_writes_no_report(tmp_path, monkeypatch,
     assert told in case["reason"]
     assert "Doe" not in case["reason"]
     assert not (out / "three-leaks").exists()
+
+
+CHATTY = """
+from leakseg.findings import Judgement, LeakType
+print("loaded")
+class Chatty:
+    name, version = "chatty", "1"
+    def classify(self, candidate):
+        print("thinking")
+        candidate.features["volume_mm3"] = -1.0
+        return Judgement(LeakType.VENOUS)
+class Quitter(Chatty):
+    def classify(self, candidate):
+        raise SystemExit(3)
+"""
+
+
+@pytest.fixture
+def chatty(tmp_path, monkeypatch):
+    (tmp_path / "chatty.py").write_text(CHATTY, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "chatty", raising=False)
+    scan = str(SAMPLES / "scans" / "three-leaks")
+    return lambda name, out: run_command(
+        [
+            "run",
+            scan,
+            "-o",
+            str(out),
+            "--write",
+            "json,csv",
+            "--workers",
+            "0",
+            "--json",
+            "--classifier",
+            f"chatty:{name}",
+        ]
+    )
+
+
+def test_what_a_classifier_prints_or_writes_stays_out_of_the_results(chatty, tmp_path, capsys):
+    assert chatty("Chatty", tmp_path / "out") == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["cases"][0]["status"] == "done"
+    assert "loaded" in told.err
+    assert "thinking" in told.err
+    (features,) = (tmp_path / "out").glob("*/features.csv")
+    assert "-1.0" not in features.read_text(encoding="utf-8")
+
+
+def test_a_classifier_that_leaves_fails_its_case_and_not_the_run(chatty, tmp_path, capsys):
+    assert chatty("Quitter", tmp_path / "out") == 1
+    (case,) = json.loads(capsys.readouterr().out)["cases"]
+    assert "Classifier 'chatty' raised SystemExit for an ordinary candidate" in case["reason"]

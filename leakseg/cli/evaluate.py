@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from leakseg.cli import EXIT_TOLD
 from leakseg.errors import ConfigError
 from leakseg.evaluate import Evaluation, document_text, evaluate, write_evaluation
+from leakseg.evaluate.listings import results_passed_over
 from leakseg.evaluate.table import Cell
 from leakseg.evaluate.table import Table as StudyTable
 
@@ -43,6 +44,8 @@ def _tell(evaluation: Evaluation, out: Path, stream: object) -> None:
         for case in told[kind]:
             status = case.get("status", "truth unusable").replace("_", " ")
             console.print(f"{case['case_id']}: {status}: {case['reason']}", markup=False, soft_wrap=True)
+    for case in results_passed_over(told):
+        console.print(f"{case['case_id']}: result unusable: {case['reason']}", markup=False, soft_wrap=True)
     if alone := told["without_truth"]:
         names = ", ".join(alone[:_NAMED]) + (", …" if len(alone) > _NAMED else "")
         console.print(f"results without truth, not scored ({len(alone)}): {names}", markup=False, soft_wrap=True)

@@ -68,7 +68,7 @@ def make(
     chosen = override(
         chosen,
         count=count,
-        leaks=None if leaks is None else tuple(leaks.split(",")),
+        leaks=None if leaks is None else tuple(name.strip() for name in leaks.split(",")),
         levels=None if levels is None else _names(levels, VertebraLevel, "level"),
     )
     if fraction is not None:
@@ -151,10 +151,15 @@ def implant(
     from leakseg.phantom.cohort import SIDED, grid_of_cases, implant_cohort, treatable
     from leakseg.phantom.folders import write_made
     from leakseg.phantom.recipe import read_recipe
+    from leakseg.phantom.recipe.checks import names_a_folder
     from leakseg.providers import load_masks, plan_masks
     from leakseg.readers import read_volume, take_inventory
 
     fault = None if mask_fault is None else _fault(mask_fault)
+    if group is not None and not names_a_folder(group):
+        raise ConfigError(
+            f"The group {group!r} begins the names of folders: no '/' or '\\' in it, no '.' at its beginning."
+        )
     chosen = None if recipe is None else read_recipe(recipe)
     criteria = ReadingCriteria()
     sources = [entry.source for entry in take_inventory([scan], criteria).cases() if entry.analysable]

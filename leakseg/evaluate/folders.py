@@ -15,15 +15,14 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError, InputError
+from leakseg.evaluate.entries import NUMBERS, leak_entries
 from leakseg.evaluate.strata import checked_strata
-from leakseg.evaluate.values import CaseEntry, Cohort, LeakEntry, Problem
-from leakseg.findings import LeakType
+from leakseg.evaluate.values import CaseEntry, Cohort, Problem
+from leakseg.findings import SCHEMA_VERSION
 
 _DOCUMENTS = {
     "results": ("report.json", "leaks.json", "truth.json"),
@@ -33,8 +32,6 @@ _TABLE = "leaks.csv"
 _RUN = "run.json"
 _ENDINGS = (".nii.gz", ".nii", ".nrrd")
 _MOST_DIGITS = 10
-_MOST_TOLD = 40
-_NUMBERS = ("volume_mm3", "canal_encroachment_fraction", "confidence")
 _RUN_FIELDS = ("case_id", "status", "reason")
 _UIDS = ("study_instance_uid", "series_instance_uid")
 _REFUSALS = {"refused", "failed"}
@@ -111,6 +108,7 @@ def _documents(folder: Path, role: Role) -> Iterator[Path]:
 
 def _from_document(path: Path, case_id: str) -> CaseEntry:
     document = _json(path)
+    _check_version(document, path.name)
     if not isinstance(document.get("leaks"), list):
         raise InputError(f"{path.name} has no list 'leaks'.")
     series = document.get("series")
@@ -120,13 +118,23 @@ def _from_document(path: Path, case_id: str) -> CaseEntry:
         case_id=named if isinstance(named, str) and named else case_id,
         study_instance_uid=_text(uids, "study_instance_uid"),
         series_instance_uid=_text(uids, "series_instance_uid"),
-        leaks=_leaks(document["leaks"], path.name),
+        leaks=leak_entries(document["leaks"], path.name),
         leaks_file=_labelmap(path.parent, "leaks"),
         cement_file=_labelmap(path.parent, "cement"),
         group=_text(document, "group"),
         strata=checked_strata(document.get("strata"), path.name),
         notes=_codes(document.get("quality")),
     )
+
+
+def _check_version(document: Mapping[str, Any], where: str) -> None:
+    """Refuse a document of leakseg's whose fields may mean something else; others tell no version."""
+    told = document.get("schema_version")
+    if isinstance(told, str) and told.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        raise InputError(
+            f"{where} is of schema version {told}, and this leakseg reads {SCHEMA_VERSION}: score it with the leakseg "
+            "that wrote it."
+        )
 
 
 def _codes(notes: Any) -> tuple[str, ...]:
@@ -166,7 +174,7 @@ def _from_table(folder: Path) -> Iterator[CaseEntry | Problem]:
         told = [_from_row(row) for row in rows if row["case_id"] == case_id and row["id"]]
         uids = next(row for row in rows if row["case_id"] == case_id)
         try:
-            leaks = _leaks(told, _TABLE)
+            leaks = leak_entries(told, _TABLE)
         except InputError as error:
             yield Problem(case_id, str(error))
             continue
@@ -186,7 +194,7 @@ def _from_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row's fields: empty means none; ids are whole numbers."""
     told: dict[str, Any] = {name: value or None for name, value in row.items() if name and name != "case_id"}
     told["id"] = int(told["id"]) if str(told["id"]).isdecimal() and len(told["id"]) < _MOST_DIGITS else told["id"]
-    for name in _NUMBERS:
+    for name in NUMBERS:
         if told.get(name) is not None:
             told[name] = _number(told[name])
     return told
@@ -197,56 +205,6 @@ def _number(text: str) -> Any:
         return float(text)
     except ValueError:
         return text
-
-
-def _leaks(items: list[Any], where: str) -> tuple[LeakEntry, ...]:
-    leaks = tuple(_leak(item, position, where) for position, item in enumerate(items, start=1))
-    if len({leak.id for leak in leaks}) < len(leaks):
-        raise InputError(f"{where} gives two leaks the same id.")
-    return leaks
-
-
-def _leak(item: Any, position: int, where: str) -> LeakEntry:
-    if not isinstance(item, dict):
-        raise InputError(f"Leak {position} in {where} is no object with id, type and level.")
-    number = item.get("id")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise InputError(f"Leak {position} in {where} has {_told(number, 'id')}; expected a whole number from 1.")
-    try:
-        kind = LeakType(str(item.get("type")))
-    except ValueError:
-        raise InputError(
-            f"Leak {number} in {where} has {_told(item.get('type'), 'type')}; expected one of {', '.join(LeakType)}."
-        ) from None
-    try:
-        level = VertebraLevel(str(item.get("level")))
-    except ValueError:
-        raise InputError(
-            f"Leak {number} in {where} has {_told(item.get('level'), 'level')}; expected a name such as L1."
-        ) from None
-    for name in _NUMBERS:
-        value = item.get(name)
-        if value is not None and (not _is_number(value)):
-            raise InputError(f"Leak {number} in {where}: {name} is not a number.")
-    if not 0 <= (item.get("confidence") or 0) <= 1:
-        raise InputError(f"Leak {number} in {where}: confidence is not between 0 and 1.")
-    return LeakEntry(number, kind, level, item)
-
-
-def _told(value: Any, name: str) -> str:
-    """What was found in place of a field's value, in a few words of one line."""
-    if value is None:
-        return f"no {name}"
-    text = repr(value)
-    return f"the {name} {text[:_MOST_TOLD]}{'…' * (len(text) > _MOST_TOLD)}"
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number; JSON's whole numbers may be larger than any float."""
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _not_done(folder: Path) -> Iterator[CaseEntry]:

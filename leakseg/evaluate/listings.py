@@ -57,6 +57,7 @@ def cases_not_done(told: Json) -> Table:
         (one["case_id"], one["status"], one["truth_leaks"], one["reason"]) for one in told["not_done"]
     ]
     rows += [(one["case_id"], "truth unusable, not scored", None, one["reason"]) for one in told["bad_truth"]]
+    rows += [(one["case_id"], "result unusable", None, one["reason"]) for one in results_passed_over(told)]
     rows += [(one, "no truth, not scored", None, None) for one in told["without_truth"]]
     counts = ", ".join(f"{told[status]} {status.replace('_', ' ')}" for status in _STATUSES if told[status])
     ways = ", ".join(f"{count} by {way}" for way, count in told["matched_by"].items() if count) or "none"
@@ -66,6 +67,12 @@ def cases_not_done(told: Json) -> Table:
         f"Leaks matched: {ways}."
     )
     return Table("cases", "Cases", ("case_id", "status", "truth_leaks", "reason"), tuple(rows), note)
+
+
+def results_passed_over(told: Json) -> list[Json]:
+    """Results that cannot be used and that no truth case stands for: nothing else tells of them."""
+    listed = {one["case_id"] for one in told["not_done"]}
+    return [one for one in told["bad_results"] if one["case_id"] not in listed]
 
 
 _STATUSES = ("done", "refused", "failed", "no_result", "unreadable")

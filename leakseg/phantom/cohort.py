@@ -177,8 +177,16 @@ def plain(value: Any) -> Any:
 
 
 def subtypes_in_turn(kind: LeakType, side: Side | None, rng: np.random.Generator) -> tuple[LeakSubtype | None, ...]:
-    """The subtypes of a type on a side, drawn by their weights without putting back."""
-    choices = _SUBTYPES[kind, side is not Side.MIDLINE]
+    """The subtypes of a type on a side, drawn by their weights without putting back.
+
+    Raises
+    ------
+    ConfigError
+        Where there is none on the midline.
+    """
+    choices = _SUBTYPES.get((kind, side is not Side.MIDLINE))
+    if choices is None:
+        raise ConfigError(f"A {kind} leak lies on the left or the right; only an epidural one lies on the midline.")
     weights = np.array([weight for _subtype, weight in choices])
     order = rng.choice(len(choices), size=len(choices), replace=False, p=weights / weights.sum())
     return tuple(choices[int(index)][0] for index in order)

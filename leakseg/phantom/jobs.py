@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
@@ -66,7 +66,7 @@ def jobs_of(recipe: PhantomRecipe, seed: int | None = None) -> tuple[Job, ...]:
     Raises
     ------
     ConfigError
-        Where the recipe asks for no case.
+        Where the recipe asks for no case, or two would have one name.
     """
     chosen = seed if seed is not None else (recipe.seed if recipe.seed is not None else 1)
     outright = replace(recipe, group=())
@@ -79,7 +79,17 @@ def jobs_of(recipe: PhantomRecipe, seed: int | None = None) -> tuple[Job, ...]:
     _add_groups(jobs, recipe, chosen)
     if not jobs:
         raise ConfigError("The recipe asks for no case; name cases in it, or a count.")
+    _check_names([shown.case_id for job in jobs for shown in job.shown])
     return tuple(jobs)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """One case of a name would be written over the other, on a disk that knows no small letters too."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise ConfigError(f"Two cases of the recipe have the name '{name}'; drawn ones are case-001 and so on.")
+        seen.add(name.casefold())
 
 
 def _add_groups(jobs: list[Job], recipe: PhantomRecipe, seed: int) -> None:
@@ -117,6 +127,9 @@ def make_job(job: Job) -> Iterator[Made]:
         Where a case cannot be made: one named outright, or none of several drawn.
     """
     case, phantom = _made(job)
+    slices = phantom.volume.grid.shape[0]
+    if beyond := [number for number in case.missing_slices if number >= slices]:
+        raise ConfigError(f"Case '{case.id}' is to lack slice {beyond[0]}, and has {slices}, counted from 0.")
     seeds = job.seeds
     origin = {"kind": "make", "seed": seeds.seed, "case": seeds.number, **phantom.origin}
     if seeds.group:

@@ -111,6 +111,42 @@ def test_bad_truth_is_one_sentence_and_the_others_go_on(bench, leak, text, told)
     assert document["detection"]["sensitivity"]["all"]["n"] == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"side": "Left"}, "has the side 'Left'; expected one of left, right, midline, bilateral"),
+        ({"route": "basivertebral"}, "has the route 'basivertebral'; expected one of B"),
+        ({"subtype": "soft"}, "has the subtype 'soft'; expected one of"),
+        ({"segment": "L1-L2"}, "has the segment 'L1-L2'; expected L1, or L1/L2"),
+        ({"segment": ["L1"]}, "has the segment"),
+        ({"volume_mm3": -5.0}, "volume_mm3 is not a volume of 0 mm³ or more"),
+        ({"canal_encroachment_fraction": 27.0}, "canal_encroachment_fraction is not a fraction between 0 and 1"),
+        ({"confidence": 1.5}, "confidence is not between 0 and 1"),
+    ],
+)
+def test_a_value_that_is_none_of_its_kind_is_told_and_not_scored_as_wrong(bench, leak, fields, told):
+    bench.truth_case("a", [leak(1, **fields)], {1: BOX})
+    bench.told_case("a", [leak(1)], {1: BOX})
+    (problem,) = bench.score().bad_truth
+    assert told in problem.message
+
+
+def test_fields_that_are_null_are_no_fault(bench, leak):
+    names = ("side", "route", "subtype", "segment", "volume_mm3", "canal_encroachment_fraction")
+    bench.truth_case("a", [leak(1, **dict.fromkeys(names))], {1: BOX})
+    bench.told_case("a", [leak(1, **dict.fromkeys((*names, "confidence")))], {1: BOX})
+    assert [row.outcome for row in bench.score().rows()] == ["detected"]
+
+
+def test_a_document_of_another_schema_version_is_refused(bench, leak):
+    for case_id, version in (("a", "1.7"), ("b", "2.0")):
+        bench.truth_case(case_id, [leak(1)], {1: BOX}, schema_version=version)
+        bench.told_case(case_id, [leak(1)], {1: BOX}, schema_version="1.0")
+    (problem,) = bench.score().bad_truth
+    assert problem.case_id == "b"
+    assert "truth.json is of schema version 2.0" in problem.message
+
+
 def test_a_damaged_truth_labelmap_is_one_sentence_and_a_damaged_told_one_counts_as_missed(bench, leak):
     for case_id in ("a", "b", "c"):
         bench.truth_case(case_id, [leak(1)], {1: BOX})

@@ -162,3 +162,14 @@ def test_what_is_scored_is_not_written_into(bench, leak, tmp_path, capsys):
         assert run(bench, out) == 2
         assert sorted(out.rglob("*")) == before
     assert "name another folder with -o" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_used_are_told_where_no_truth_case_lacks_them(bench, leak, tmp_path, capsys):
+    bench.truth_case("a", [leak(1)], {1: BOX})
+    bench.told_case("a", [leak(1)], {1: BOX})
+    bench.told_case("b", [leak(1)], None)
+    (bench.results / "b" / "report.json").write_text('{"case_id": "a", "leaks": []}', encoding="utf-8")
+    assert run(bench, tmp_path / "out") == 1
+    told = "Another folder names its case 'a' too"
+    assert f"b: result unusable: {told}" in capsys.readouterr().out
+    assert told in (tmp_path / "out" / "tables" / "cases.csv").read_text(encoding="utf-8")

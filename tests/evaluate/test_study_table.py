@@ -56,6 +56,28 @@ def test_a_fault_is_held_against_the_same_phantom_without_it(study):
     assert told["loss in sensitivity, leaks ≥ 20 mm³, wide"]["value"] == 0
 
 
+def test_a_loss_tells_how_many_leaks_it_rests_on(study, leak):
+    """Of three leaks one is too small to be scored, and one is not found without the fault."""
+    three = [leak(1, volume_mm3=125.0), leak(2, volume_mm3=12.0), leak(3, volume_mm3=125.0)]
+    boxes = {**BOX, 2: ((12, 14), (12, 14), (12, 15)), 3: ((20, 25), (20, 25), (20, 25))}
+    for case_id, told in (("f", strata()), ("g", strata(mask_fault="coarse", same_as="f"))):
+        study.truth_case(case_id, three, boxes, strata=told)
+        study.told_case(case_id, three[:2], {number: boxes[number] for number in (1, 2)})
+    told = rows(study)
+    assert told["loss in type accuracy, mask fault coarse"]["n"] == 2
+    assert told["loss in sensitivity, leaks ≥ 20 mm³, coarse"]["n"] == 2
+    assert told["loss in sensitivity, leaks ≥ 20 mm³, wide"]["n"] == 1
+
+
+def test_a_phantom_with_other_leaks_is_no_pair_whatever_truth_calls_the_same(study, leak):
+    other = leak(1, segment="L1", side="right", volume_mm3=77.0)
+    study.truth_case("e", [other], BOX, strata=strata(slice_mm=3.0, mask_fault="narrow", same_as="a"))
+    study.told_case("e", [], {})
+    told = rows(study)
+    assert not any("narrow" in figure for figure in told)
+    assert told["loss in type accuracy, mask fault wide"]["n"] == 1
+
+
 def test_a_fault_that_hides_every_leak_loses_all(study, leak):
     folder = study.results / "b"
     (folder / "report.json").write_text(json.dumps({"case_id": "b", "leaks": []}))

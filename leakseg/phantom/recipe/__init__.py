@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -10,9 +11,9 @@ from typing import Any, ClassVar, Literal
 
 from leakseg.anatomy import VertebraLevel
 from leakseg.errors import ConfigError
-from leakseg.findings import LeakType
 from leakseg.phantom.recipe.cases import CaseRecipe, DrawRecipe, LeakRecipe
 from leakseg.phantom.recipe.cement import CementRecipe
+from leakseg.phantom.recipe.checks import check_leak_types, check_values
 from leakseg.phantom.recipe.distractors import DistractorRecipe
 from leakseg.phantom.recipe.mask_faults import MaskFaultRecipe
 from leakseg.phantom.recipe.scanner import ScannerRecipe
@@ -65,7 +66,8 @@ class GroupRecipe:
     name: str
     count: int
     same_as: str | None = None
-    """Another group whose seeds this one uses: the same phantoms come back, seen as this group's recipe says."""
+    """Another group whose seeds this one uses. With other masks alone the same phantoms come back, scan and all; what
+    else differs, a scanner too, is drawn from, so that cement and leaks are other ones in much the same spine."""
     recipe: PhantomRecipe
     """In the file: the group's own tables, laid over the cohort's key by key."""
 
@@ -87,16 +89,20 @@ def read_recipe(path: Path) -> PhantomRecipe:
     except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested without end
         raise ConfigError(f"The phantom recipe is no valid TOML: {error}.") from error
     try:
-        recipe = TypeAdapter(PhantomRecipe).validate_python(table)
+        recipe = TypeAdapter(PhantomRecipe).validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"The phantom recipe is wrong at {place}: {first['msg']}.") from error
+        unknown = first["type"] == "unexpected_keyword_argument"
+        problem = "there is no such key" if unknown else first["msg"]
+        raise ConfigError(f"The phantom recipe is wrong at {place}: {problem}.") from error
+    check_values(recipe)
     _check_groups(recipe.group)
     return recipe
 
 
 _GROUPS_OWN = ("name", "count", "same_as")
+_COHORTS_OWN = ("seed", "case", "group")
 
 
 def _with_groups(table: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +111,27 @@ def _with_groups(table: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
         return table
     shared = {name: value for name, value in table.items() if name not in {"group", "case", "seed"}}
+    _check_counts(table)
     told = []
     for group in groups:
+        _check_counts(group, f"group '{group.get('name', '')}'")
         named = {name: group[name] for name in _GROUPS_OWN if name in group}
         own = {name: value for name, value in group.items() if name not in _GROUPS_OWN}
         told.append({**named, "recipe": _laid_over(shared, own)})
     return {**table, "group": told}
+
+
+def _check_counts(table: dict[str, Any], group: str | None = None) -> None:
+    """Refuse what would be passed over: a count of drawn cases beside groups, and in a group what the cohort has."""
+    draw = table.get("draw")
+    if isinstance(draw, dict) and draw.get("count"):
+        raise ConfigError(
+            f"The phantom recipe has draw.count{f' in {group}' if group else ' beside groups'}: each group's own count "
+            "says how many cases it has."
+        )
+    for name in _COHORTS_OWN if group else ():
+        if name in table:
+            raise ConfigError(f"The phantom recipe has '{name}' in {group}: it belongs to the whole cohort.")
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -163,10 +184,12 @@ def override(
 ) -> PhantomRecipe:
     """The recipe with what a command line names in place of its own.
 
+    Every group draws from them; cases that the recipe names outright stay as they are.
+
     Raises
     ------
     ConfigError
-        Where a leak type does not exist or the count is negative.
+        Where a leak type does not exist, the count is negative, or there is no drawn case that could take them.
     """
     draw = recipe.draw
     if count is not None:
@@ -175,9 +198,15 @@ def override(
         if recipe.group:
             raise ConfigError("A recipe with groups says how many cases each has; take a fraction of them instead.")
         draw = replace(draw, count=count)
-    draw = replace(draw, leaks=leaks or draw.leaks, levels=levels or draw.levels)
-    known = {*LeakType, "none"} - {LeakType.UNDETERMINED}
-    for name in draw.leaks:
-        if name not in known:
-            raise ConfigError(f"There is no leak type '{name}'; choose from {', '.join(sorted(known))}.")
-    return replace(recipe, draw=draw)
+    if (leaks or levels) and recipe.case and not (draw.count or recipe.group):
+        raise ConfigError("The recipe names all its cases outright; leak types and levels are chosen for drawn ones.")
+    check_leak_types(leaks or ())
+    groups = tuple(
+        replace(group, recipe=replace(group.recipe, draw=_drawing(group.recipe.draw, leaks, levels)))
+        for group in recipe.group
+    )
+    return replace(recipe, draw=_drawing(draw, leaks, levels), group=groups)
+
+
+def _drawing(draw: DrawRecipe, leaks: tuple[str, ...] | None, levels: tuple[VertebraLevel, ...] | None) -> DrawRecipe:
+    return replace(draw, leaks=leaks or draw.leaks, levels=levels or draw.levels)
