@@ -16,6 +16,8 @@ from leakseg.reach import Window, within
 Hounsfield = TypeVar("Hounsfield", float, NDArray[Any])
 INSIDE, OUTSIDE, METAL = 1, 2, 3
 """Labels of a cement map: cement inside bone, cement outside bone, metal."""
+LEVELS_TO_COMPARE = 3
+"""With fewer vertebrae nothing tells whose bone is the usual one."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,14 +20,12 @@ from leakseg.balls import worn_bits
 from leakseg.bits import Bits
 from leakseg.criteria import CementCriteria
 from leakseg.geometry import Grid, bounding_box, distance_to_surface_mm, half_voxel_mm, voxels_of
-from leakseg.pieces import ScanDensities
+from leakseg.pieces import LEVELS_TO_COMPARE, ScanDensities
 from leakseg.reach import Window, connected_pieces, deeper, pieces_of, relative_to, widened, window_round, within
 from leakseg.volume import Volume, denser_inside, percentile_hu
 
 _SECTIONS = 2
 """Sections that are counted at a time."""
-_LEVELS_TO_COMPARE = 3
-"""With fewer vertebrae nothing tells whose bone is the usual one."""
 
 
 def read_densities(
@@ -196,7 +194,7 @@ def _beyond_bone(
     """Cement that lies nowhere deep: in bodies without other seeds, denser than the densest bone of most vertebrae."""
     clear = _by_level(bony, bony.bits - bony.metal)
     tops = [percentile_hu(hu, criteria.bone_top_percentile) for hu in clear if hu.size >= 30]
-    if len(tops) < _LEVELS_TO_COMPARE:
+    if len(tops) < LEVELS_TO_COMPARE:
         return np.zeros(bony.hu.shape, np.bool_)
     limit = max(criteria.min_seed_hu, criteria.beyond_bone * float(np.median(tops)))
     dense = denser_inside(bony.hu, limit, bony.vertebrae, bony.iron)

@@ -17,13 +17,12 @@ from leakseg.criteria import CementCriteria
 from leakseg.findings import QualityNote
 from leakseg.geometry import voxels_of
 from leakseg.looking import DENSE_END_PERCENTILE
+from leakseg.pieces import LEVELS_TO_COMPARE
 from leakseg.reach import connected_pieces, start_of
 from leakseg.volume import Volume, percentile_hu
 
 _MOST, _LOOKS = 0.5, 60
 """Of a piece so much sees the canal, looked for at so many places on the way."""
-_LEVELS_TO_COMPARE = 3
-"""With fewer vertebrae nothing tells whose bone is the usual one."""
 
 
 def leave_foramina_open(
@@ -37,7 +36,7 @@ def leave_foramina_open(
         The masks before and after their cavities and holes were filled.
     """
     block = whole.block
-    if whole is hollow or block is None or len(hollow.windows) < _LEVELS_TO_COMPARE:
+    if whole is hollow or block is None or len(hollow.windows) < LEVELS_TO_COMPARE:
         return whole, ()
     filled = (hollow.vertebrae[block] == 0) & (whole.vertebrae[block] > 0)
     hu, index = volume.hu[block][filled], voxels_of(filled)
