@@ -126,9 +126,7 @@ def _of_its_own(part: Any, place: Place) -> Iterator[tuple[Place, str]]:
         check_leak_types(part.leaks)
     if isinstance(part, LeakRecipe) and part.type is LeakType.UNDETERMINED:
         yield (*place, "type"), "no undetermined leak can be made; name the place where it lies"
-    if isinstance(part, CaseRecipe) and (
-        not part.id.isprintable() or part.id[:1] in {"", "."} or {*part.id} & {*"/\\"}
-    ):
+    if isinstance(part, CaseRecipe) and not names_a_folder(part.id):
         yield (*place, "id"), f"{part.id!r} is no name for a folder: no '/' or '\\', and no '.' at its beginning"
     count = getattr(part, "count", 0)
     if hasattr(part, "recipe") and count < 1:
