@@ -245,6 +245,15 @@ def test_a_report_damaged_in_its_middle_is_told_of_in_the_tables_and_stops_nothi
     assert "remove the case's folder" in row["reason"]
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_page_of_an_interrupted_run_says_that_cases_are_to_come(tmp_path, complete):
+    from leakseg.batch.job import write_batch
+
+    write_batch([an_outcome(status="refused", reason="No masks.")], tmp_path, ["html"], complete=complete)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert ("The run was interrupted" in page) is not complete
+
+
 def test_a_ledger_torn_by_a_power_cut_keeps_its_whole_lines(tmp_path):
     from leakseg.batch.ledger import NAME, Ledger
 

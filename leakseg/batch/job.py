@@ -115,14 +115,14 @@ def run_job(job: Job, watcher: Watcher) -> JobResult:
             complete = False
         ended.sort(key=lambda one: one.case_id)
         told = ledger.with_earlier(ended) if job.beside else ended
-        write_batch(told, out, job.config.write)
+        write_batch(told, out, job.config.write, complete=complete)
         document = record.document(told, complete=complete)
         write_json(out / RUN, document)
         return JobResult(document, tuple(ended), complete)
 
 
-def write_batch(ended: Sequence[CaseOutcome], out: Path, names: Collection[str]) -> None:
-    """Write what is told of the cases together: the tables and the page of all cases.
+def write_batch(ended: Sequence[CaseOutcome], out: Path, names: Collection[str], *, complete: bool = True) -> None:
+    """Write what is told of the cases together: the tables and the page of all cases, which says if some are to come.
 
     Reports are read from the disk one after the other, each once: thousands do not fit into memory.
 
@@ -139,7 +139,7 @@ def write_batch(ended: Sequence[CaseOutcome], out: Path, names: Collection[str])
             from leakseg.writers import html
 
             with writing("The page of all cases"):
-                html.write_index(cases, out)
+                html.write_index(cases, out, complete=complete)
     finally:
         for _ in cases:  # whatever becomes of the page, the tables are written whole
             pass

@@ -46,4 +46,4 @@ def _write_batch(out: Path) -> None:
     document: dict[str, Any] = json.loads((out / RUN).read_text(encoding="utf-8"))
     outcomes = [outcome_of(case, document["recipe_digest"]) for case in document["cases"]]
     tables = {"csv"} if (out / csv_tables.SUMMARY).is_file() else set()
-    write_batch(outcomes, out, {*document["recipe"]["write"], *tables})
+    write_batch(outcomes, out, {*document["recipe"]["write"], *tables}, complete=document["complete"])

@@ -43,7 +43,7 @@ class IndexCase(Protocol):
         """The case's report.json."""
 
 
-def write(cases: Iterable[IndexCase], folder: Path) -> tuple[Path, ...]:
+def write(cases: Iterable[IndexCase], folder: Path, *, complete: bool = True) -> tuple[Path, ...]:
     """Write the page at once whole; it names files in the cases' folders by relative links.
 
     Of each report only its row and what the plots count are kept, so that thousands need little memory.
@@ -63,6 +63,7 @@ def write(cases: Iterable[IndexCase], folder: Path) -> tuple[Path, ...]:
     table, table_hash = script("table.js")
     theme, theme_hash = script("theme.js")
     text = template("index.html.j2").render(
+        complete=complete,
         rows=[row for _, row in rows],
         missing=sorted(missing, key=lambda case: (case["status"], case["case_id"])),
         counts=totals.counts(len(missing)),
