@@ -359,7 +359,7 @@ def test_the_tables_are_whole_whatever_becomes_of_the_page(tmp_path, monkeypatch
     from leakseg.errors import OutputError
     from leakseg.writers import html
 
-    def after_one_case(cases, folder):
+    def after_one_case(cases, folder, *, complete):
         next(iter(cases))
         raise OSError(28, "No space left on device")
 
